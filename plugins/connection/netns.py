@@ -1,0 +1,147 @@
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: netns
+short_description: Run tasks in a node of a lab made of namespaces
+version_added: 0.1.0
+description:
+  - Runs commands and copies files in a node that M(vxlanlab.vtep.lab_netns) made on the controller, with C(nsenter(1)).
+  - Tasks run as root, in all namespaces of the node, in the directory C(/).
+  - A controller user other than root needs C(sudo) without a password for C(nsenter); the plugin puts C(sudo -n)
+    before it.
+options:
+  lab:
+    description: Name of the lab.
+    type: str
+    default: vxlanlab
+    vars:
+      - name: ansible_netns_lab
+  node:
+    description: Name of the node in the lab.
+    type: str
+    default: inventory_hostname
+    vars:
+      - name: inventory_hostname
+      - name: ansible_netns_node
+  pipelining:
+    description:
+      - Send modules over standard input instead of copying them into the node first, which is faster.
+      - On by default, because there is no terminal and no C(requiretty) in the way.
+    type: boolean
+    default: true
+    env:
+      - name: ANSIBLE_PIPELINING
+    ini:
+      - section: defaults
+        key: pipelining
+      - section: connection
+        key: pipelining
+    vars:
+      - name: ansible_pipelining
+notes:
+  - Files outside the private directories that M(vxlanlab.vtep.lab_netns) lists are those of the controller.
+  - A node shares the controller's programs, so set C(ansible_python_interpreter) to C({{ ansible_playbook_python }}).
+author:
+  - The vxlanlab.vtep maintainers (@vxlanlab)
+"""
+
+import os
+import subprocess
+
+from ansible.errors import AnsibleConnectionFailure, AnsibleError, AnsibleFileNotFound
+from ansible.module_utils.common.text.converters import to_bytes, to_native, to_text
+from ansible.plugins.connection import ConnectionBase
+from ansible.utils.display import Display
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._netns import read_process, running
+
+display = Display()
+
+
+class Connection(ConnectionBase):
+    """Commands and files in the namespaces of a lab node."""
+
+    transport = "vxlanlab.vtep.netns"
+    has_pipelining = True
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._process = None
+
+    def _connect(self):
+        # What Ansible compares become_user with: becoming root in a node needs no sudo.
+        self._play_context.remote_user = "root"
+        if not self._connected:
+            self._find_node()
+            if os.geteuid() != 0:
+                self._check_sudo()
+            self._connected = True
+        return self
+
+    def exec_command(self, cmd, in_data=None, sudoable=True):
+        super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
+        display.vvv(f"EXEC {to_text(cmd)}", host=self.get_option("node"))
+        result = self._run([self._shell.executable, "-c", to_text(cmd)], input=in_data or b"")
+        return result.returncode, result.stdout, result.stderr
+
+    def put_file(self, in_path, out_path):
+        super().put_file(in_path, out_path)
+        display.vvv(f"PUT {in_path} TO {out_path}", host=self.get_option("node"))
+        if not os.path.exists(to_bytes(in_path, errors="surrogate_or_strict")):
+            raise AnsibleFileNotFound(f"file or module does not exist: {to_native(in_path)}")
+        with open(to_bytes(in_path, errors="surrogate_or_strict"), "rb") as source:
+            result = self._run([self._shell.executable, "-c", 'cat >"$1"', "sh", out_path], stdin=source)
+        if result.returncode:
+            raise AnsibleError(f"failed to copy {to_native(in_path)} to {to_native(out_path)} in the node: {to_native(result.stderr).strip()}")
+
+    def fetch_file(self, in_path, out_path):
+        super().fetch_file(in_path, out_path)
+        display.vvv(f"FETCH {in_path} TO {out_path}", host=self.get_option("node"))
+        with open(to_bytes(out_path, errors="surrogate_or_strict"), "wb") as target:
+            result = self._run(["cat", "--", in_path], stdin=subprocess.DEVNULL, stdout=target)
+        if result.returncode:
+            os.unlink(to_bytes(out_path, errors="surrogate_or_strict"))
+            raise AnsibleError(f"failed to fetch {to_native(in_path)} from the node: {to_native(result.stderr).strip()}")
+
+    def reset(self):
+        self.close()
+        self._connect()
+
+    def close(self):
+        self._process = None
+        self._connected = False
+
+    def _run(self, command, stdout=subprocess.PIPE, **streams):
+        """Run a command (a list) in the node."""
+        prefix = ["sudo", "-n"] if os.geteuid() != 0 else []
+        arguments = [*prefix, "nsenter", "-t", str(self._find_node()), "-a", "--", *command]
+        result = subprocess.run(
+            [to_bytes(argument, errors="surrogate_or_strict") for argument in arguments],
+            stdout=stdout, stderr=subprocess.PIPE, check=False, **streams,
+        )
+        if result.returncode:
+            self._find_node()  # a node that died meanwhile is a lost connection, not a failed command
+        return result
+
+    def _find_node(self):
+        """PID of the node's PID 1. Looked up once; later only checked, as the node may have been made again."""
+        lab, node = self.get_option("lab"), self.get_option("node")
+        if not self._process or read_process(self._process.pid) != self._process:
+            self._process = running(lab).get(node)
+        if not self._process:
+            raise AnsibleConnectionFailure(
+                f"node {node!r} of lab {lab!r} does not run on this machine. Start the lab: make lab"
+                " (or ansible-playbook vxlanlab.vtep.lab)."
+            )
+        return self._process.pid
+
+    def _check_sudo(self):
+        trial = subprocess.run(["sudo", "-n", "nsenter", "--version"], capture_output=True, check=False)
+        if trial.returncode:
+            raise AnsibleConnectionFailure(
+                f"entering a node needs root, and sudo refused: {to_native(trial.stderr).strip()}."
+                " Run Ansible as root, or allow this user sudo without a password."
+            )

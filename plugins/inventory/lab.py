@@ -1,0 +1,92 @@
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: lab
+short_description: The nodes of a running VXLAN lab
+version_added: 0.1.0
+description:
+  - Lists the nodes of a lab that runs on this machine, in the group C(vtep_hypervisors), with the variables that
+    Ansible needs to run tasks in them.
+  - Finds the nodes that M(vxlanlab.vtep.lab_netns) made. It needs no root.
+  - A lab that does not run gives an empty inventory and a warning.
+options:
+  plugin:
+    description: Must be V(vxlanlab.vtep.lab).
+    type: str
+    required: true
+    choices: [vxlanlab.vtep.lab]
+  lab:
+    description: Name of the lab.
+    type: str
+    default: vxlanlab
+notes:
+  - The file name must end with C(.vtep_lab.yml) or C(.vtep_lab.yaml).
+  - Each host gets C(lab_node_address) (underlay address with prefix length), C(lab_node_ip) (without it),
+    C(lab_node_interface) and C(lab_node_mtu) (bytes).
+author:
+  - The vxlanlab.vtep maintainers (@vxlanlab)
+"""
+
+EXAMPLES = r"""
+# lab.vtep_lab.yml
+---
+plugin: vxlanlab.vtep.lab
+lab: vxlanlab
+
+# ansible -i lab.vtep_lab.yml hv1 -m command -a 'vtep-ctl show'
+"""
+
+import sys
+
+from ansible.plugins.inventory import BaseInventoryPlugin
+from ansible.utils.display import Display
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._netns import running
+
+GROUP = "vtep_hypervisors"
+display = Display()
+
+
+def netns_hosts(lab):
+    """name -> host variables of the nodes that are namespaces on this machine."""
+    return {
+        name: {
+            "ansible_connection": "vxlanlab.vtep.netns",
+            "ansible_netns_lab": lab,
+            "ansible_netns_node": name,
+            # A node has the controller's file system, so this very interpreter is there.
+            "ansible_python_interpreter": sys.executable,
+            "lab_node_address": process.node.address,
+            "lab_node_ip": process.node.ip,
+            "lab_node_interface": process.node.interface,
+            "lab_node_mtu": process.node.mtu,
+        }
+        for name, process in sorted(running(lab).items())
+    }
+
+
+# One function a driver.
+SOURCES = (netns_hosts,)
+
+
+class InventoryModule(BaseInventoryPlugin):
+    NAME = "vxlanlab.vtep.lab"
+
+    def verify_file(self, path):
+        return super().verify_file(path) and path.endswith((".vtep_lab.yml", ".vtep_lab.yaml"))
+
+    def parse(self, inventory, loader, path, cache=True):
+        super().parse(inventory, loader, path, cache=cache)
+        self._read_config_data(path)
+        lab = self.get_option("lab")
+        self.inventory.add_group(GROUP)
+        for source in SOURCES:
+            for name, variables in source(lab).items():
+                self.inventory.add_host(name, group=GROUP)
+                for key, value in variables.items():
+                    self.inventory.set_variable(name, key, value)
+        if not self.inventory.groups[GROUP].hosts:
+            display.warning(f"lab {lab!r} does not run on this machine, so {path} lists no hosts. Start it: make lab")

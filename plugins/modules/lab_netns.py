@@ -1,0 +1,248 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: lab_netns
+short_description: Create and remove a lab whose nodes are Linux namespaces
+version_added: 0.1.0
+description:
+  - Makes lab nodes out of Linux namespaces, without a container engine and without an image. A node has its own
+    network, processes, host name and IPC; its own C(/proc), C(/sys) and C(/run); its own C(/etc/openvswitch),
+    C(/var/lib/openvswitch) and C(/var/log/openvswitch) where the host has these directories.
+    The rest of the file system is the host's.
+  - All nodes are joined by one Linux bridge, the underlay, which lives in a namespace of its own. No interface,
+    route, mount or file of the host changes.
+  - The lab consists of processes alone, and is found again by their command lines. It outlives the task that made it,
+    but not a restart of the machine.
+  - A task is all or nothing. If one node cannot be made, the nodes that the task made are removed again; if the task
+    is killed, they end by themselves.
+options:
+  name:
+    description:
+      - Name of the lab. Labs with different names run side by side.
+      - 1 to 32 letters, digits, C(_) and C(-).
+    type: str
+    default: vxlanlab
+  state:
+    description:
+      - V(present) makes sure that the nodes in O(nodes) run and are wired, and that the lab has no other nodes.
+        A node that is right is left alone. A node whose address, interface or MTU differs is removed, with all that
+        runs in it, and made again.
+      - V(absent) kills all processes of the lab, with all that runs in its nodes, and waits for their end.
+    type: str
+    choices: [present, absent]
+    default: present
+  nodes:
+    description:
+      - The nodes of the lab. Required when O(state=present), ignored when O(state=absent).
+    type: list
+    elements: dict
+    suboptions:
+      name:
+        description:
+          - Name of the node, also its host name and the name of its port on the underlay bridge.
+          - 1 to 15 letters, digits and C(-); unique in the lab. V(underlay), V(lo), V(all), V(default), V(localhost)
+            and V(ungrouped) are reserved.
+        type: str
+        required: true
+      address:
+        description:
+          - IPv4 address of the node in the underlay, with its prefix length, for example V(10.0.0.1/8).
+          - All nodes must be in the same network.
+          - It may move to another interface of the node later, for example to a bridge of the userspace datapath.
+        type: str
+        required: true
+      interface:
+        description:
+          - Name of the node's interface in the underlay, 1 to 15 characters.
+        type: str
+        default: eth0
+  mtu:
+    description:
+      - MTU of the underlay and of the nodes' interfaces in bytes, 576 to 65535.
+    type: int
+    default: 1500
+  timeout:
+    description:
+      - Time for the whole task in seconds, at least 1.
+    type: int
+    default: 30
+attributes:
+  check_mode:
+    support: full
+    description: Can run in C(check_mode) and return changed status prediction without modifying the lab.
+  diff_mode:
+    support: full
+    description: Returns details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
+requirements:
+  - Linux 5.3 or later
+  - root (use C(become))
+  - the programs C(unshare), C(nsenter) and C(mount) (util-linux) and C(ip) (iproute2)
+  - C(/dev/net/tun)
+notes:
+  - IPv6 is off in the nodes, so that no router solicitation and no multicast listener report gets into a capture.
+  - The MAC address of a node's interface is C(02:42) followed by the four bytes of its address.
+  - Where systemd-logind is set to kill a user's processes at logout (C(KillUserProcesses=yes) in C(logind.conf(5))),
+    the lab ends with the login session that made it.
+seealso:
+  - plugin: vxlanlab.vtep.netns
+    plugin_type: connection
+    description: Run tasks in a node.
+  - plugin: vxlanlab.vtep.lab
+    plugin_type: inventory
+    description: The running lab as an inventory.
+  - name: namespaces(7)
+    description: Manual page on Linux namespaces.
+    link: https://man7.org/linux/man-pages/man7/namespaces.7.html
+author:
+  - The vxlanlab.vtep maintainers (@vxlanlab)
+"""
+
+EXAMPLES = r"""
+- name: Start two hypervisors
+  vxlanlab.vtep.lab_netns:
+    name: vxlanlab
+    nodes:
+      - name: hv1
+        address: 10.0.0.1/8
+      - name: hv2
+        address: 10.1.0.1/8
+  become: true
+
+- name: Remove the lab and all that runs in it
+  vxlanlab.vtep.lab_netns:
+    name: vxlanlab
+    state: absent
+  become: true
+"""
+
+RETURN = r"""
+nodes:
+  description: The nodes of the lab as they are now, without the underlay. Sorted by name.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the node.
+      type: str
+    pid:
+      description: PID, on the host, of the node's PID 1. V(null) in check mode for a node that would be made.
+      type: int
+    address:
+      description: Underlay address with its prefix length.
+      type: str
+    interface:
+      description: Name of the underlay interface.
+      type: str
+    mac:
+      description: MAC address of the underlay interface.
+      type: str
+    mtu:
+      description: MTU of the underlay interface in bytes.
+      type: int
+  sample:
+    - name: hv1
+      pid: 4711
+      address: 10.0.0.1/8
+      interface: eth0
+      mac: "02:42:0a:00:00:01"
+      mtu: 1500
+underlay:
+  description: The node that holds the underlay bridge; V(null) when the lab does not run.
+  returned: success
+  type: dict
+  contains:
+    pid:
+      description: PID, on the host, of the underlay's PID 1. V(null) in check mode when it would be made.
+      type: int
+    bridge:
+      description: Name of the bridge.
+      type: str
+    mtu:
+      description: MTU of the bridge in bytes.
+      type: int
+  sample:
+    pid: 4709
+    bridge: underlay
+    mtu: 1500
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._netns import (
+    UNDERLAY,
+    Lab,
+    LabError,
+    preflight,
+    wanted_nodes,
+)
+
+
+def result(nodes):
+    """nodes: name -> (Node, pid or None)."""
+    underlay, pid = nodes.get(UNDERLAY, (None, None))
+    return {
+        "nodes": [dict(node.facts(), pid=pid) for name, (node, pid) in sorted(nodes.items()) if name != UNDERLAY],
+        "underlay": underlay and {"pid": pid, "bridge": UNDERLAY, "mtu": underlay.mtu},
+    }
+
+
+def run(module):
+    options = module.params
+    if options["timeout"] < 1:
+        raise LabError(f"timeout: {options['timeout']} is out of range. Use at least 1 second.")
+    lab = Lab(options["name"], options["timeout"])
+    if options["state"] == "present":
+        wanted = wanted_nodes(options["name"], options["nodes"], options["mtu"])
+        preflight()
+        lab.lock()
+        lab.look()
+        lab.plan(wanted, options["mtu"])
+    else:
+        lab.lock()
+        lab.look()
+        lab.plan_absent()
+        if lab.changed:
+            preflight()
+    before, after = lab.before(), lab.after()
+    if not module.check_mode:
+        lab.apply()
+        nodes = {name: (process.node, process.pid) for name, process in lab.nodes().items()}
+    else:
+        nodes = {name: (process.node, process.pid) for name, process in lab.running.items() if name in after}
+        nodes.update((node.name, (node, None)) for node in lab.created)
+    module.exit_json(changed=lab.changed, diff={"before": before, "after": after}, **result(nodes))
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "str", "default": "vxlanlab"},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "nodes": {
+                "type": "list",
+                "elements": "dict",
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "address": {"type": "str", "required": True},
+                    "interface": {"type": "str", "default": "eth0"},
+                },
+            },
+            "mtu": {"type": "int", "default": 1500},
+            "timeout": {"type": "int", "default": 30},
+        },
+        required_if=[("state", "present", ["nodes"])],
+        supports_check_mode=True,
+    )
+    try:
+        run(module)
+    except LabError as error:
+        module.fail_json(msg=str(error))
+
+
+if __name__ == "__main__":
+    main()
