@@ -9,8 +9,9 @@ A node is one process, PID 1 of its own pid namespace, that also owns a net, mou
 
     sh -c HOLD vxlanlab.vtep/node LAB NAME ADDRESS INTERFACE MTU
 
-One node, C(underlay), holds the Linux bridge that joins the others; its ADDRESS is C(-).
-A node outlives the process that made it only after that process has said "keep": before that it ends with it.
+One node, "underlay", holds the Linux bridge that joins the others; its ADDRESS is "-".
+A new node ends when the process that makes it ends, unless that process has said "keep". Until then the marker in
+its command line is "vxlanlab.vtep/new-node".
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 
-MARKER = "vxlanlab.vtep/node"
+NODE = "vxlanlab.vtep/node"
+NEW_NODE = "vxlanlab.vtep/new-node"
 UNDERLAY = "underlay"
 LAB_NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
 # The name is also the name of the node's port on the underlay bridge: at most 15 characters (IFNAMSIZ, netdevice(7)).
@@ -44,7 +46,7 @@ PRIVATE_DIRECTORIES = ("/run", "/etc/openvswitch", "/var/lib/openvswitch", "/var
 
 # `wait` also collects the orphans that PID 1 adopts: a zombie would look like a living daemon.
 HOLD = "exec </dev/null >/dev/null 2>&1; while :; do sleep infinity & wait $!; done"
-# Arguments: $0 marker, $1 lab, $2 node, ... Without IPv6 no router solicitation or MLD report disturbs a capture.
+# Arguments: $0 NEW_NODE, $1 lab, $2 node, ... Without IPv6 no router solicitation or MLD report disturbs a capture.
 SETUP = f"""set -eu
 echo "$2" >/proc/sys/kernel/hostname
 mount -t sysfs sysfs /sys
@@ -57,7 +59,14 @@ for scope in all default; do
 done
 echo ready
 read -r keep
-exec sh -c '{HOLD}' "$0" "$@"
+exec sh -c '{HOLD}' {NODE} "$@"
+"""
+# What a node and its wiring need of the kernel, tried in namespaces that end with the trial.
+TRIAL = """set -e
+mount -t sysfs sysfs /sys
+mount -t tmpfs vtep-lab /run
+ip link add name trial0 type bridge
+ip link add name trial1 type veth peer name trial2
 """
 UNSHARE = ("unshare", "--net", "--mount", "--uts", "--ipc", "--pid", "--fork", "--mount-proc")
 
@@ -76,8 +85,11 @@ class Deadline:
     def left(self, waiting_for):
         left = self._end - time.monotonic()
         if left <= 0:
-            raise LabError(f"timeout: {waiting_for} took longer than {self.seconds} s. Try again with a larger timeout.")
+            raise self.expired(waiting_for)
         return left
+
+    def expired(self, waiting_for):
+        return LabError(f"timeout: gave up waiting for {waiting_for} after {self.seconds} s. Is the machine busy? Give it a larger timeout.")
 
 
 # --- what a node is (pure) ------------------------------------------------------------------------------------------
@@ -105,7 +117,7 @@ class Node:
         return ":".join(f"{octet:02x}" for octet in b"\x02\x42" + ipaddress.IPv4Address(self.ip).packed)
 
     def arguments(self):
-        return [MARKER, self.lab, self.name, self.address, self.interface, str(self.mtu)]
+        return [self.lab, self.name, self.address, self.interface, str(self.mtu)]
 
     def facts(self):
         """What the user sees of a node."""
@@ -118,14 +130,12 @@ def underlay_of(lab, mtu):
     return Node(lab, UNDERLAY, "-", UNDERLAY, mtu)
 
 
-def parse_arguments(arguments):
-    """The Node that a command line (a list) describes, or None."""
-    if MARKER not in arguments:
+def parse_command_line(arguments):
+    """(marker, Node) of a command line (a list) that belongs to a lab, else None."""
+    marker, fields = arguments[-6:-5], arguments[-5:]
+    if marker not in ([NODE], [NEW_NODE]) or arguments[0] not in ("sh", "unshare") or not fields[4].isdigit():
         return None
-    fields = arguments[arguments.index(MARKER) + 1:]
-    if len(fields) != 5 or not fields[4].isdigit():
-        return None
-    return Node(*fields[:4], mtu=int(fields[4]))
+    return marker[0], Node(*fields[:4], mtu=int(fields[4]))
 
 
 def check_lab_name(lab):
@@ -244,7 +254,8 @@ def underlay_wiring(underlay, inside):
 class Process:
     pid: int
     node: Node
-    kept: bool  # False: half made, or the helper that made it
+    is_init: bool  # PID 1 of the node; else the helper that makes it
+    kept: bool  # the node is complete
 
 
 def read_process(pid):
@@ -252,8 +263,8 @@ def read_process(pid):
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
             arguments = file.read().decode(errors="replace").split("\0")[:-1]
-        node = parse_arguments(arguments)
-        if node is None:
+        parsed = parse_command_line(arguments)
+        if parsed is None:
             return None
         with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
             status = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
@@ -262,11 +273,13 @@ def read_process(pid):
     # Anybody can start a process with such a command line; only root can be a node, and only root is to be trusted.
     if set(status["Uid"].split()) != {"0"}:
         return None
-    pids = status.get("NSpid", "").split()
-    # More than two: the node of a lab that runs inside a container.
-    if len(pids) > 2:
+    inner_pids = status["NSpid"].split()[1:]
+    # More than one: the node of a lab that runs inside a container.
+    if len(inner_pids) > 1:
         return None
-    return Process(pid, node, kept=pids[1:] == ["1"] and arguments[:3] == ["sh", "-c", HOLD])
+    marker, node = parsed
+    is_init = inner_pids == ["1"]
+    return Process(pid, node, is_init, kept=is_init and marker == NODE)
 
 
 def processes(lab):
@@ -284,45 +297,65 @@ def running(lab):
     return {process.node.name: process for process in processes(lab) if process.kept and not process.node.is_underlay}
 
 
-def _lacks_a_private_directory(pid):
-    """True if Open vSwitch came to the host after the node: its databases would be shared."""
+def _shared_directories(pid):
+    """Not empty if Open vSwitch came to the host after the node: the nodes would share a database."""
     with open(f"/proc/{pid}/mountinfo", encoding="utf-8") as file:
         mounted = {line.split()[4] for line in file}
-    return any(os.path.isdir(directory) and os.path.realpath(directory) not in mounted for directory in PRIVATE_DIRECTORIES)
+    return [directory for directory in PRIVATE_DIRECTORIES if os.path.isdir(directory) and directory not in mounted]
 
 
 # --- making and removing (root) -------------------------------------------------------------------------------------
 
 
-def preflight():
-    """Raise LabError unless namespaces can be made here; changes nothing."""
+def preflight_absent():
+    """Raise LabError unless processes of a lab can be ended here."""
     if not sys.platform.startswith("linux"):
         raise LabError(f"lab_netns needs Linux namespaces; this is {sys.platform}. Run it on Linux, {OTHER_DRIVER}")
     if os.geteuid() != 0:
-        raise LabError(f"lab_netns needs root to make namespaces. Use become (ansible-playbook --become --ask-become-pass), {OTHER_DRIVER}")
-    for program, package in (("unshare", "util-linux"), ("nsenter", "util-linux"), ("mount", "mount or util-linux"), ("ip", "iproute2")):
-        if not shutil.which(program):
-            raise LabError(f"the program {program} is missing. Install the package {package}, {OTHER_DRIVER}")
+        raise LabError(f"lab_netns needs root. Use become (ansible-playbook --become --ask-become-pass), {OTHER_DRIVER}")
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        raise LabError(f"lab_netns needs Linux 5.3 or later and a Python built for it (os.pidfd_open). Update them, {OTHER_DRIVER}") from None
+    for program, package in (("nsenter", "util-linux"), ("ip", "iproute2")):
+        _require(program, package)
+
+
+def preflight():
+    """Raise LabError unless a lab can be made here; changes nothing."""
+    preflight_absent()
+    for program, package in (("unshare", "util-linux"), ("mount", "mount or util-linux")):
+        _require(program, package)
     if not os.path.exists("/dev/net/tun"):
         raise LabError(
             "/dev/net/tun is missing; Open vSwitch's internal ports need it."
             f" Run: modprobe tun (in a container: start it with --device /dev/net/tun), {OTHER_DRIVER}"
         )
-    trial = subprocess.run([*UNSHARE, "mount", "-t", "sysfs", "sysfs", "/sys"], capture_output=True, text=True, check=False)
+    trial = subprocess.run([*UNSHARE, "sh", "-c", TRIAL], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if trial.returncode:
         raise LabError(
-            f"namespaces cannot be made here ({trial.stderr.strip()}). They need CAP_SYS_ADMIN and CAP_NET_ADMIN:"
-            f" run it on the machine itself or in a virtual machine, not in a container without them, {OTHER_DRIVER}"
+            f"namespaces, or a bridge and veth pair in them, cannot be made here ({trial.stderr.strip()})."
+            " They need the capabilities CAP_SYS_ADMIN and CAP_NET_ADMIN and the kernel's bridge and veth."
+            f" Run it on the machine itself or in a virtual machine (modprobe bridge veth), {OTHER_DRIVER}"
         )
+
+
+def _require(program, package):
+    if not shutil.which(program):
+        raise LabError(f"the program {program} is missing. Install the package {package}, {OTHER_DRIVER}")
 
 
 def _ip(pid, *arguments, deadline, batch=None, check=True):
     command = ["nsenter", "-t", str(pid), "-n", "--", "ip", *arguments]
-    result = subprocess.run(
-        command, input=batch, capture_output=True, text=True, check=False, timeout=deadline.left(f"'{' '.join(command)}'")
-    )
+    shown = f"'{' '.join(command)}'" + (f" with {batch.splitlines()}" if batch else "")
+    try:
+        result = subprocess.run(
+            command, input=batch, capture_output=True, text=True, check=False, timeout=deadline.left(shown)
+        )
+    except subprocess.TimeoutExpired:
+        raise deadline.expired(shown) from None
     if check and result.returncode:
-        raise LabError(f"'{' '.join(command)}' failed: {result.stderr.strip()}. Input was: {batch!r}")
+        raise LabError(f"{shown} failed: {result.stderr.strip()}. See what runs in the lab, or remove it (state=absent) and start again.")
     return result.stdout
 
 
@@ -338,16 +371,17 @@ class Lab:
         check_lab_name(name)
         self.name = name
         self.deadline = Deadline(timeout)
+        self._lock = socket.socket(socket.AF_UNIX)
         self.running = {}  # name -> Process
         self.strays = []  # what an interrupted run left
         self.wirings = {}  # name -> Wiring, of the nodes that stay
         self.bridge = []  # commands for an underlay that stays
+        self.faults = {}  # name -> what is wrong with a node that runs, for the diff
         self.removed = []
         self.created = []
 
     def lock(self):
         """One run at a time. The kernel drops this name when the process ends, however it ends (unix(7), abstract)."""
-        self._lock = socket.socket(socket.AF_UNIX)
         try:
             self._lock.bind(f"\0vxlanlab.vtep/{self.name}")
         except OSError as error:
@@ -373,13 +407,19 @@ class Lab:
             return
         outside = links(there.pid, self.deadline)
         self.bridge = underlay_wiring(underlay, outside)
+        if self.bridge:
+            self.faults[UNDERLAY] = self.bridge
         for name, process in self.running.items():
-            if process.node != everything.get(name) or _lacks_a_private_directory(process.pid):
+            if process.node != everything.get(name):
                 self.removed.append(name)
+            elif shared := _shared_directories(process.pid):
+                self.removed.append(name)
+                self.faults[name] = [f"{directory} is shared with the host" for directory in shared]
             elif name != UNDERLAY:
                 plan = wiring(process.node, process.pid, links(process.pid, self.deadline), outside)
                 if plan:
                     self.wirings[name] = plan
+                    self.faults[name] = plan.underlay + plan.node
         self.created = [node for name, node in everything.items() if name not in self.running or name in self.removed]
 
     def plan_absent(self):
@@ -390,13 +430,9 @@ class Lab:
         return bool(self.strays or self.removed or self.created or self.wirings or self.bridge)
 
     def before(self):
-        nodes = {}
-        for name, process in self.running.items():
-            nodes[name] = dict(_shown(process.node))
-            if name in self.wirings:
-                nodes[name]["to_repair"] = self.wirings[name].underlay + self.wirings[name].node
-            if name == UNDERLAY and self.bridge:
-                nodes[name]["to_repair"] = self.bridge
+        nodes = {name: _shown(process.node) for name, process in self.running.items()}
+        for name, faults in self.faults.items():
+            nodes[name]["to_repair"] = faults
         for process in self.strays:
             nodes.setdefault(process.node.name, {})["half_made"] = True
         return nodes
@@ -408,13 +444,13 @@ class Lab:
 
     def apply(self):
         """Remove, create and wire as planned. All new nodes are kept, or none is."""
-        self._remove(self.removed)
-        kill(self.strays, self.deadline)
+        self._remove()
         if not (self.created or self.wirings or self.bridge):
             return
         births = []
         try:
-            births = [Birth(node) for node in self.created]
+            for node in self.created:
+                births.append(Birth(node))
             for birth in births:
                 birth.wait_until_ready(self.deadline)
             self._wire()
@@ -430,15 +466,19 @@ class Lab:
         """What runs now: name -> Process."""
         return {process.node.name: process for process in processes(self.name) if process.kept}
 
-    def _remove(self, names):
+    def _remove(self):
+        self._drop_ports(self.removed, self.deadline)
+        kill([self.running[name] for name in self.removed] + self.strays, self.deadline)
+
+    def _drop_ports(self, names, deadline):
+        """The kernel removes a dead node's port some time later; its name may be needed before."""
         underlay = self.running.get(UNDERLAY)
-        if underlay and UNDERLAY not in names:
+        if underlay and UNDERLAY not in self.removed:
             for name in names:
-                self._drop_link(underlay.pid, name)
-        kill([self.running[name] for name in names], self.deadline)
+                _drop_link(underlay.pid, name, deadline)
 
     def _wire(self):
-        pids = {process.node.name: process.pid for process in processes(self.name) if _is_init(process.pid)}
+        pids = {process.node.name: process.pid for process in processes(self.name) if process.is_init}
         underlay = next((node for node in self.created if node.is_underlay), None)
         bridge = underlay_wiring(underlay, {}) + ["link set dev lo up"] if underlay else self.bridge
         outside = {} if underlay else links(pids[UNDERLAY], self.deadline)
@@ -448,7 +488,7 @@ class Lab:
                 plans[node.name] = wiring(node, pids[node.name], links(pids[node.name], self.deadline), outside)
         for plan in plans.values():
             for namespace, interface in plan.stale:
-                self._drop_link(pids[namespace], interface)
+                _drop_link(pids[namespace], interface, self.deadline)
         self._batch(pids[UNDERLAY], bridge + [command for plan in plans.values() for command in plan.underlay])
         for name, plan in plans.items():
             self._batch(pids[name], plan.node)
@@ -457,17 +497,10 @@ class Lab:
         if commands:
             _ip(pid, "-batch", "-", deadline=self.deadline, batch="\n".join(commands) + "\n")
 
-    def _drop_link(self, pid, interface):
-        # Unchecked: the kernel may be removing it already, after the death of the namespace at its other end.
-        _ip(pid, "link", "delete", "dev", interface, deadline=self.deadline, check=False)
-
     def _undo(self, births):
         grace = Deadline(10)  # the run's own time may be what is up
         names = {birth.node.name for birth in births}
-        underlay = self.running.get(UNDERLAY)
-        if underlay and UNDERLAY not in names | set(self.removed):
-            for name in names:
-                _ip(underlay.pid, "link", "delete", "dev", name, deadline=grace, check=False)
+        self._drop_ports(names, grace)
         kill([process for process in processes(self.name) if process.node.name in names], grace)
         for birth in births:
             birth.close()
@@ -477,12 +510,9 @@ def _shown(node):
     return {"mtu": node.mtu} if node.is_underlay else {"address": node.address, "interface": node.interface, "mtu": node.mtu}
 
 
-def _is_init(pid):
-    try:
-        with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
-            return any(line.startswith("NSpid:") and line.split()[2:] == ["1"] for line in file)
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+def _drop_link(pid, interface, deadline):
+    # Unchecked: the kernel may be removing it already, after the death of the namespace at its other end.
+    _ip(pid, "link", "delete", "dev", interface, deadline=deadline, check=False)
 
 
 class Birth:
@@ -491,7 +521,7 @@ class Birth:
     def __init__(self, node):
         self.node = node
         self.launcher = subprocess.Popen(
-            [*UNSHARE, "sh", "-c", SETUP, *node.arguments()],
+            [*UNSHARE, "sh", "-c", SETUP, NEW_NODE, *node.arguments()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -502,14 +532,14 @@ class Birth:
 
     def _read(self, waiting_for, deadline):
         output = self.launcher.stdout
-        if not select.select([output], [], [], deadline.left(waiting_for))[0]:
-            deadline.left(waiting_for)
+        while not select.select([output], [], [], deadline.left(waiting_for))[0]:
+            pass  # left() raises when the time is up
         return os.read(output.fileno(), 4096)
 
     def wait_until_ready(self, deadline):
         said = b""
         while not said.endswith(b"ready\n"):
-            part = self._read(f"making node {self.node.name}", deadline)
+            part = self._read(f"node {self.node.name} to be made", deadline)
             said += part
             if not part:
                 raise LabError(f"node {self.node.name} could not be made: {said.decode(errors='replace').strip()}")
@@ -522,7 +552,7 @@ class Birth:
         self.launcher.stdin.close()
 
     def wait_until_kept(self, deadline):
-        if self._read(f"handing over node {self.node.name}", deadline):
+        if self._read(f"node {self.node.name} to be handed over", deadline):
             raise LabError(f"node {self.node.name} spoke when it should hold still. Look at its processes.")
         self.launcher.stdout.close()
 

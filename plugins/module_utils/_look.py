@@ -1,0 +1,330 @@
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reads from an OVSDB server what a plan needs, and no more, with every read remembered as a guard.
+
+A read is a ``select``; the same read, sent back as ``wait`` until ``==`` (RFC 7047, section 5.2.6), makes the commit fail
+when anything that the plan was built on has changed meanwhile; sent back as ``wait`` until ``!=``, it waits for news.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._plan import Current, Have
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Add, Desired, Ref, Row
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import (
+    REFERRERS,
+    TABLES,
+    Column,
+    managed_columns,
+    own_parts,
+    owner_key,
+    tolerant,
+)
+
+#: Up to so many rows are asked for one by one; beyond, the whole (switch's) table is read. Each condition is a linear
+#: scan on the server, while a row that was not needed costs about 10 us here.
+ONE_BY_ONE = 8
+#: References to small tables are looked up by UUID, which the server indexes, up to so many at a time.
+BY_UUID = 64
+
+
+class Read:
+    """One select and its answer; the base of a guard."""
+
+    __slots__ = ("table", "where", "columns", "rows")
+
+    def __init__(self, table: str, where: list, columns: list[str]):
+        self.table = table
+        self.where = where
+        self.columns = columns
+        self.rows: list[dict] = []
+
+    def select(self) -> dict:
+        return {"op": "select", "table": self.table, "where": self.where, "columns": self.columns}
+
+    def wait(self, until: str = "==", milliseconds: int = 0) -> dict:
+        return {
+            "op": "wait", "timeout": milliseconds, "table": self.table, "where": self.where,
+            "columns": self.columns, "until": until, "rows": self.rows,
+        }  # fmt: skip
+
+
+class Look:
+    """One consistent look at the rows that a task is about. ``db`` is a connected ``_ovsdb.Database``.
+
+    ``status``: read what the VTEP itself reports, too. Never for a guard: a counter that ticks would fail every commit.
+    """
+
+    def __init__(self, db: Any, status: bool = False):
+        self.db = db
+        self.status = status
+        self.reads: list[Read] = []
+        self._raw: dict[str, dict[str, dict]] = {}
+        self._asked: set[str] = set()
+        self._whole: set[str] = set()
+        self._refs: dict[str, Ref] = {}
+        self._owners: dict[str, tuple] = {}
+        self._strings: dict[str, str] = {}
+
+    # -- what a plan needs
+
+    def for_plan(self, desired: Desired) -> Current:
+        """Read what planning these wishes takes: the rows, what they refer to, and who refers to those that go."""
+        wanted: dict[str, set[tuple]] = {}
+        for row in (*desired.present, *desired.absent):
+            wanted.setdefault(row.table, set()).add(row.key)
+        for row in (*desired.present, *desired.absent):
+            for ref in _row_references(row):
+                wanted.setdefault(ref.table, set()).add(ref.key)
+        for scope in (*desired.purge, *desired.show):
+            self.under(scope.table, scope.prefix)
+        for table, keys in wanted.items():
+            self.find(table, keys)
+        for table, keys in wanted.items():
+            if TABLES[table].owner:
+                self.find(TABLES[table].owner[0], {owner_key(table, key) for key in keys})
+        for row in desired.absent:
+            if not row.columns:
+                self.referrers(row.ref)
+        return self.current()
+
+    def find(self, table: str, keys: set[tuple]) -> None:
+        """Read the rows that these keys name."""
+        if table in self._whole or not keys:
+            return
+        start, parts = own_parts(table)
+        self._find_parents(table, keys)
+        if len(keys) > ONE_BY_ONE:
+            keys = {tuple(value if part.refers else None for part, value in zip(parts, key[start:])) for key in keys}
+            start = 0
+        wheres = []
+        for key in keys:
+            options: list[list] = [[]]
+            for part, value in zip(parts, key[start:]):
+                if value is None or not part.where:
+                    continue
+                if part.refers:
+                    parents = self._uuids(part.refers, value if isinstance(value, tuple) else (value,))
+                    spellings: list = [["uuid", uuid] for uuid in parents]
+                else:
+                    spellings = part.spellings(value)
+                options = [[*option, [part.column, "==", spelled]] for option in options for spelled in spellings]
+            wheres += options
+        self._select(table, wheres)
+
+    def under(self, table: str, prefix: tuple) -> None:
+        """Read all rows whose key begins with this; ``()`` is the whole table."""
+        spec = TABLES[table]
+        if not prefix or not spec.key[0].refers:
+            self._select(table, [[]])
+            if spec.owner:
+                self.under(spec.owner[0], ())
+            return
+        parent = spec.key[0].refers
+        self.find(parent, {prefix[:1]})
+        uuids = self._uuids(parent, prefix[:1])
+        if spec.owner:
+            children = [child for uuid in uuids for child in _members(self._raw[parent][uuid][spec.owner[1]])]
+            self._by_uuid(table, [child[1] for child in children])
+        else:
+            self._select(table, [[[spec.key[0].column, "==", ["uuid", uuid]]] for uuid in uuids])
+
+    def referrers(self, ref: Ref) -> None:
+        """Read the rows that refer to this one. A map cannot be searched by value, so its table is read whole."""
+        uuids = self._uuids(ref.table, ref.key)
+        for table, column in REFERRERS[ref.table]:
+            if not uuids or not self.db.has(table, column):
+                continue
+            if TABLES[table].columns.get(column, Column("atom")).kind in ("map", "set"):
+                self.under(table, ())
+            else:
+                self._select(table, [[[column, "==", ["uuid", uuid]]] for uuid in uuids])
+
+    # -- the wire
+
+    def columns(self, table: str) -> list[str]:
+        """The columns to read: those of the key, those that are managed, those that hold owned rows; an older schema
+        may lack some."""
+        spec = TABLES[table]
+        names = ["_uuid", *(part.column for part in own_parts(table)[1]), *self._shown(table)]
+        names += [s.owner[1] for s in TABLES.values() if s.owner and s.owner[0] == table]
+        if table == "Physical_Locator_Set":
+            names.append("locators")
+        return [name for name in names if self.db.has(table, name)]
+
+    def _select(self, table: str, wheres: Iterable[list]) -> None:
+        if table in self._whole or not self.db.has(table):
+            return
+        columns = self.columns(table)
+        reads = []
+        for where in wheres:
+            mark = f"{table} {where}"
+            if mark not in self._asked:
+                self._asked.add(mark)
+                reads.append(Read(table, where, columns))
+        if not reads:
+            return
+        held = self._raw.setdefault(table, {})
+        for read, answer in zip(reads, self.db.transact(read.select() for read in reads)):
+            read.rows = answer["rows"]
+            self.reads.append(read)
+            for row in read.rows:
+                held[row["_uuid"][1]] = row
+            if not read.where:
+                self._whole.add(table)
+
+    def _by_uuid(self, table: str, uuids: Iterable[str]) -> None:
+        held = self._raw.setdefault(table, {})
+        missing = [uuid for uuid in uuids if uuid not in held]
+        if len(missing) > BY_UUID:
+            self._select(table, [[]])
+        else:
+            self._select(table, [[["_uuid", "==", ["uuid", uuid]]] for uuid in missing])
+
+    # -- names
+
+    def _find_parents(self, table: str, keys: set[tuple]) -> None:
+        spec = TABLES[table]
+        if spec.owner:
+            self.find(spec.owner[0], {owner_key(table, key) for key in keys})
+        if not spec.key and not spec.owner:
+            self._select(table, [[]])
+        for index, part in enumerate(spec.key):
+            if part.refers:
+                self.find(part.refers, {key[index] if isinstance(key[index], tuple) else (key[index],) for key in keys})
+
+    def _uuids(self, table: str, key: tuple) -> list[str]:
+        return [uuid for uuid in self._raw.get(table, {}) if self._key(table, uuid) == key]
+
+    def _resolve(self) -> None:
+        """Read the rows that the rows at hand refer to, and those that own them, until every one has a name."""
+        done: set[str] = set()
+        while True:
+            missing: dict[str, set[str]] = {}
+            for table in list(self._raw):
+                spec = TABLES[table]
+                if spec.owner:
+                    self._own(spec.owner)
+                pointing = [(part.column, part.refers) for part in own_parts(table)[1] if part.refers]
+                pointing += [(name, column.through or column.refers) for name, column in spec.columns.items() if column.refers]
+                if table == "Physical_Locator_Set":
+                    pointing = [("locators", "Physical_Locator")]
+                for column, target in pointing:
+                    held = self._raw.get(target, {})
+                    for uuid, row in self._raw[table].items():
+                        for member in _members(row.get(column, ["set", []])):
+                            if member[1] not in held and member[1] not in done:
+                                missing.setdefault(target, set()).add(member[1])
+            if not missing:
+                break
+            for table, uuids in missing.items():
+                done |= uuids
+                self._by_uuid(table, uuids)
+            self._refs.clear()
+        for table, spec in TABLES.items():
+            if spec.owner and self._raw.get(table):
+                self._own(spec.owner)
+
+    def _own(self, owner: tuple[str, str]) -> None:
+        """Which row owns which, from the owners read so far."""
+        table, column = owner
+        for uuid, row in self._raw.get(table, {}).items():
+            key = self._key(table, uuid)
+            for child in _members(row.get(column, ["set", []])):
+                self._owners[child[1]] = key
+
+    def _key(self, table: str, uuid: str) -> tuple | None:
+        spec = TABLES[table]
+        row = self._raw[table][uuid]
+        key: tuple = ()
+        if spec.owner and spec.key and spec.key[0].refers == spec.owner[0]:
+            if uuid not in self._owners:
+                self._own(spec.owner)
+            key = self._owners.get(uuid, (None,))
+        for part in own_parts(table)[1]:
+            value = _optional(row.get(part.column, ["set", []]))
+            if part.refers:
+                ref = self._ref(part.refers, value[1])
+                value = ref.key[0] if len(ref.key) == 1 else ref.key
+            else:
+                value = tolerant(part.parse, value)
+            key += (value,)
+        return key
+
+    def _ref(self, table: str, uuid: str) -> Ref:
+        ref = self._refs.get(uuid)
+        if ref is None:
+            # A row that is not there (any more) keeps its UUID as its name; the guard will tell.
+            key = self._key(table, uuid) if uuid in self._raw.get(table, {}) else (uuid,)
+            ref = self._refs[uuid] = Ref(table, key)
+        return ref
+
+    # -- the result
+
+    def current(self) -> Current:
+        """Everything read, by name and in normal form."""
+        self._resolve()
+        current = Current()
+        for table, held in self._raw.items():
+            spec = TABLES[table]
+            if spec.kept_by_references and not spec.key:
+                continue
+            rows = current.rows.setdefault(table, {})
+            shown = self._shown(table)
+            for uuid, raw in held.items():
+                columns = {name: self._value(column, raw.get(name)) for name, column in shown.items()}
+                rows.setdefault(self._key(table, uuid), []).append(Have(uuid, columns))
+        return current
+
+    def _shown(self, table: str) -> dict[str, Column]:
+        return TABLES[table].columns if self.status else managed_columns(table)
+
+    def _value(self, column: Column, raw: Any) -> Any:
+        if raw is None:
+            raw = ["map", []] if column.kind == "map" else ["set", []]
+        if column.through:
+            rows = self._raw.get(column.through, {})
+            members = [m for one in _members(raw) if one[1] in rows for m in _members(rows[one[1]]["locators"])]
+            return frozenset(self._ref(column.refers, member[1]) for member in members)
+        if column.kind == "map":
+            return {tolerant(column.key, k): self._atom(column, v) for k, v in raw[1]}
+        if column.kind == "set":
+            return frozenset(self._atom(column, member) for member in _members(raw))
+        value = _optional(raw)
+        return None if value is None else self._atom(column, value)
+
+    def _atom(self, column: Column, value: Any) -> Any:
+        if column.refers:
+            return self._ref(column.refers, value[1])
+        return tolerant(column.parse, value)
+
+
+def _members(value: Any) -> list:
+    """The members of a column's value as RFC 7047 writes them: a set of one is the member itself."""
+    if isinstance(value, list):
+        if value[0] == "set":
+            return value[1]
+        if value[0] == "map":
+            return [pair[1] for pair in value[1]]
+    return [value]
+
+
+def _optional(value: Any) -> Any:
+    members = _members(value)
+    return members[0] if members else None
+
+
+def _row_references(row: Row) -> Iterable[Ref]:
+    spec = TABLES[row.table]
+    for name, value in row.columns.items():
+        if spec.columns[name].refers:
+            if isinstance(value, Add):
+                value = value.members
+            if isinstance(value, Ref):
+                yield value
+            else:
+                yield from (ref for ref in (value.values() if isinstance(value, dict) else value or ()) if ref)

@@ -1,0 +1,382 @@
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The wire: one connection to an OVSDB server (RFC 7047), and the encoding of a plan as one guarded transaction.
+
+Streams (unix, tcp, ssl) and polling are those of ``ovs``, the library under ovsdbapp; its replica of the database is
+not used here, since it would copy whole MAC tables, and the standard library's JSON decoder is several times faster.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import ssl
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import ovs.poller
+import ovs.stream
+
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._look import Look, Read
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._plan import CREATE, DELETE, Change, Plan, references
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Ref, VtepError
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import DATABASE, TABLES, Column, own_parts, owner_key
+
+_CHUNK = 1 << 20
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+_decode = json.JSONDecoder().raw_decode
+
+
+class Conflict(VtepError):
+    """The commit was refused; ``guard``: because somebody else wrote between the look and the commit."""
+
+    def __init__(self, message: str, guard: bool):
+        super().__init__(message)
+        self.guard = guard
+
+
+class Lost(VtepError):
+    """The connection broke while an answer was awaited."""
+
+
+class TimedOut(VtepError):
+    """The task's time ran out."""
+
+
+class Database:
+    """A connection to the first of ``remotes`` that answers. Every wait ends at one deadline, ``timeout`` seconds on.
+
+    Raises ``VtepError`` for a remote that cannot be reached and for a server without a hardware_vtep database.
+    """
+
+    def __init__(self, remotes: str, timeout: float, tls: dict[str, str] | None = None):
+        self.remotes = _parsed_remotes(remotes)
+        self.timeout = timeout
+        self.deadline = time.monotonic() + timeout
+        self._tls = tls or {}
+        self._stream: Any = None
+        self._remote = ""
+        self._buffer: list[bytes] = []
+        self._serial = 0
+        self._tables: dict[str, set[str]] = {}
+
+    def __enter__(self) -> Database:
+        self.connect()
+        return self
+
+    def __exit__(self, *unused: Any) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+    def has(self, table: str, column: str | None = None) -> bool:
+        """Whether the server's schema, which may be an older one, has this table or column."""
+        return table in self._tables and (column is None or column == "_uuid" or column in self._tables[table])
+
+    # -- connecting
+
+    def connect(self) -> None:
+        self.close()
+        failures = []
+        if any(remote.startswith("ssl:") for remote in self.remotes):
+            _prepare_tls(self._tls)
+        for index, remote in enumerate(self.remotes):
+            # A silent server must leave time for the ones after it.
+            share = (self.deadline - time.monotonic()) / (len(self.remotes) - index)
+            try:
+                self._open(remote, time.monotonic() + share)
+                return
+            except VtepError as error:
+                self.close()
+                failures.append(str(error))
+        raise VtepError("database: " + "; ".join(failures))
+
+    def _open(self, remote: str, until: float) -> None:
+        self._buffer = []
+        self._remote = remote
+        try:
+            error, stream = ovs.stream.Stream.open(remote)
+        except (OSError, ssl.SSLError) as trouble:
+            raise VtepError(f"cannot connect to {remote}: {trouble}") from None
+        while not error:
+            try:
+                error = stream.connect()
+            except (OSError, ssl.SSLError) as trouble:
+                raise VtepError(f"cannot connect to {remote}: {trouble}") from None
+            if error != errno.EAGAIN:
+                break
+            error = 0
+            self._poll(stream.connect_wait, until, f"a connection to {remote}")
+        if error:
+            raise VtepError(f"cannot connect to {remote}: {os.strerror(abs(error))}; {_advice(remote, abs(error))}")
+        self._stream = stream
+        self._read_schema(until)
+
+    def _read_schema(self, until: float) -> None:
+        answer = self._call("get_schema", [DATABASE], until)
+        if answer.get("error"):
+            served = ", ".join(self._call("list_dbs", [], until).get("result") or ())
+            raise VtepError(
+                f"the server at {self._remote} has no {DATABASE} database (it has: {served}); name the server of the VTEP's "
+                "database, or add one made from vtep.ovsschema with 'ovs-appctl -t ovsdb-server ovsdb-server/add-db'"
+            )
+        tables = answer["result"]["tables"]
+        self._tables = {table: set(schema["columns"]) for table, schema in tables.items()}
+
+    # -- transactions
+
+    def transact(self, operations: Iterable[dict], until: float | None = None) -> list:
+        """One transaction; the operations' results. ``Conflict`` where a guard or a constraint failed."""
+        answer = self._call("transact", (_encode(DATABASE), *map(_encode, operations)), until, encoded=True)
+        if answer.get("error"):
+            raise VtepError(f"{self._remote} refused the transaction: {_words(answer['error'])}")
+        for result in answer["result"]:
+            if result and "error" in result:
+                self._raise(result)
+        return answer["result"]
+
+    def wait_for_change(self, read: Read) -> None:
+        """Block until what this read returned is not so any more; the server watches, nothing polls."""
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise TimedOut("")
+        try:
+            # The server's answer may come a moment after its own time is up.
+            self.transact([read.wait("!=", int(left * 1000))], self.deadline + 1)
+        except Conflict:
+            raise TimedOut("") from None
+
+    def _raise(self, result: dict) -> None:
+        kind, details = result["error"], result.get("details", "")
+        if kind in ("timed out", "referential integrity violation", "constraint violation", "aborted"):
+            raise Conflict(f"{kind}: {details}", guard=kind == "timed out")
+        if kind in ("not allowed", "permission error"):
+            raise VtepError(f"{self._remote} does not accept changes ({details or kind}); name the active server, not a standby")
+        raise VtepError(f"{self._remote} refused the transaction: {kind}: {details}")
+
+    def _call(self, method: str, params: Any, until: float | None = None, encoded: bool = False) -> dict:
+        until = self.deadline if until is None else until
+        self._serial += 1
+        text = f"[{','.join(params)}]" if encoded else _encode(params)
+        self._send(f'{{"method":"{method}","id":{self._serial},"params":{text}}}'.encode(), until)
+        del text, params
+        while True:
+            message = self._receive(until)
+            if message.get("method") == "echo":
+                self._send(_encode({"id": message["id"], "result": message["params"], "error": None}).encode(), until)
+            elif message.get("id") == self._serial and "method" not in message:
+                return message
+
+    def _send(self, data: bytes, until: float) -> None:
+        view = memoryview(data)
+        while view:
+            sent = self._stream.send(view)
+            if sent >= 0:
+                view = view[sent:]
+            elif sent == -errno.EAGAIN:
+                self._poll(self._stream.send_wait, until, f"{self._remote} to take the request")
+            else:
+                raise Lost(f"{self._remote} closed the connection: {os.strerror(-sent)}")
+
+    def _receive(self, until: float) -> dict:
+        """The next message. Messages have no length and no end mark, so a decode is tried where one may end."""
+        while True:
+            if self._buffer and self._buffer[-1].endswith(b"}"):
+                text = b"".join(self._buffer)
+                try:
+                    message, end = _decode(text.decode())
+                except json.JSONDecodeError:
+                    self._buffer = [text]
+                else:
+                    rest = text[len(text.decode()[:end].encode()) :] if end < len(text) else b""
+                    self._buffer = [rest] if rest else []
+                    return message
+            self._fill(until)
+
+    def _fill(self, until: float) -> None:
+        while True:
+            error, data = self._stream.recv(_CHUNK)
+            if error == errno.EAGAIN:
+                self._poll(self._stream.recv_wait, until, f"an answer from {self._remote}")
+            elif error or not data:
+                raise Lost(f"{self._remote} closed the connection" + (f": {os.strerror(error)}" if error else ""))
+            else:
+                self._buffer.append(data)
+                return
+
+    def _poll(self, arm: Any, until: float, what: str) -> None:
+        left = until - time.monotonic()
+        if left <= 0:
+            raise TimedOut(
+                f"timeout: waited {self.timeout:g} s for {what}; check that the server runs and is not overloaded, or raise timeout"
+            )
+        poller = ovs.poller.Poller()
+        arm(poller)
+        poller.timer_wait(int(left * 1000) + 1)
+        poller.block()
+
+
+def commit(db: Database, plan: Plan, look: Look) -> None:
+    """Make the changes in one transaction that fails when anything the look has read is no longer so."""
+    writer = _Writer(plan)
+    operations = writer.operations()
+    guards = [read.wait() for read in look.reads]
+    results = db.transact(op for part in (guards, operations) for op in part)
+    for change, index in writer.created:
+        change.uuid = results[len(guards) + index]["uuid"][1]
+
+
+class _Writer:
+    """Encodes a plan. References become UUIDs: known, or named ones of rows that the same transaction inserts."""
+
+    def __init__(self, plan: Plan):
+        self.plan = plan
+        self.created: list[tuple[Change, int]] = []
+        self._inserts: list[dict] = []
+        self._names: dict[Ref, str] = {}
+        self._uuids: dict[Ref, list] = {}
+
+    def operations(self) -> Iterator[dict] | list[dict]:
+        changes = self.plan.changes
+        for change in changes:
+            if change.action == CREATE:
+                self._names[change.ref] = f"row{len(self._names)}"
+        owned: dict[tuple[Ref, str, str], list] = {}
+        updates, deletes = [], []
+        for change in changes:
+            spec = TABLES[change.ref.table]
+            if change.action == CREATE:
+                self._insert(change.ref, self._row(change))
+                self.created.append((change, len(self._inserts) - 1))
+            elif change.action == DELETE and not spec.owner:
+                deletes.append({"op": "delete", "table": change.ref.table, "where": _is(change.uuid)})
+            elif change.action != DELETE:
+                updates.append({"op": "update", "table": change.ref.table, "where": _is(change.uuid), "row": self._row(change)})
+            if spec.owner and change.action in (CREATE, DELETE):
+                owner = Ref(spec.owner[0], owner_key(*change.ref))
+                mutator = "insert" if change.action == CREATE else "delete"
+                uuid = self._uuid(change.ref) if change.action == CREATE else ["uuid", change.uuid]
+                owned.setdefault((owner, spec.owner[1], mutator), []).append(uuid)
+        mutations = [
+            {"op": "mutate", "table": owner.table, "where": [["_uuid", "==", self._owner(owner)]], "mutations": [[column, mutator, ["set", uuids]]]}
+            for (owner, column, mutator), uuids in owned.items()
+        ]  # fmt: skip
+        return [*self._inserts, *updates, *mutations, *deletes]
+
+    def _insert(self, ref: Ref, row: dict) -> list:
+        named = self._names.setdefault(ref, f"row{len(self._names)}")
+        self._inserts.append({"op": "insert", "table": ref.table, "uuid-name": named, "row": row})
+        return ["named-uuid", named]
+
+    def _owner(self, ref: Ref) -> list:
+        if ref.table == "Global" and not self.plan.current.get(*ref) and ref not in self._names:
+            return self._insert(ref, {})
+        return self._uuid(ref)
+
+    def _row(self, change: Change) -> dict:
+        spec = TABLES[change.ref.table]
+        row = {}
+        if change.action == CREATE:
+            start, parts = own_parts(change.ref.table)
+            for part, value in zip(parts, change.ref.key[start:]):
+                row[part.column] = self._uuid(Ref(part.refers, value if isinstance(value, tuple) else (value,))) if part.refers else value
+        for name, value in change.after.items():
+            if change.action == CREATE and (value is None or (not value and value != 0)):
+                continue
+            row[name] = self._value(spec.columns[name], value)
+        return row
+
+    def _value(self, column: Column, value: Any) -> Any:
+        if column.through:
+            return self._locator_set(column, value)
+        if column.kind == "map":
+            return ["map", [[k, self._atom(v)] for k, v in sorted(value.items())]]
+        if column.kind == "set":
+            return ["set", [self._atom(member) for member in sorted(value)]]
+        return ["set", []] if value is None else self._atom(value)
+
+    def _locator_set(self, column: Column, members: Iterable[Ref]) -> list:
+        # A set's members cannot be changed (vtep.5), so a change of members is a new set.
+        ref = Ref(column.through, tuple(sorted(members)))
+        if ref not in self._uuids:
+            self._uuids[ref] = self._insert(ref, {"locators": ["set", [self._uuid(member) for member in ref.key]]})
+        return self._uuids[ref]
+
+    def _atom(self, value: Any) -> Any:
+        return self._uuid(value) if isinstance(value, Ref) else value
+
+    def _uuid(self, ref: Ref) -> list:
+        uuid = self._uuids.get(ref)
+        if uuid is None:
+            haves = self.plan.current.get(*ref)
+            if haves:
+                uuid = ["uuid", haves[0].uuid]
+            elif ref in self._names:
+                uuid = ["named-uuid", self._names[ref]]
+            else:
+                uuid = self._insert(ref, self._key_columns(ref))
+            self._uuids[ref] = uuid
+        return uuid
+
+    def _key_columns(self, ref: Ref) -> dict:
+        return {part.column: value for part, value in zip(TABLES[ref.table].key, ref.key) if value is not None}
+
+
+def _is(uuid: str | None) -> list:
+    return [["_uuid", "==", ["uuid", uuid]]]
+
+
+# -- remotes --------------------------------------------------------------------------------------------------------
+
+
+def _parsed_remotes(text: str) -> list[str]:
+    remotes = [remote.strip() for remote in text.split(",") if remote.strip()]
+    for remote in remotes:
+        kind, unused, rest = remote.partition(":")
+        good = kind == "unix" and rest
+        if kind in ("tcp", "ssl"):
+            host, unused, port = rest.rpartition(":")
+            bracketed = host.startswith("[") and host.endswith("]")
+            good = host and port.isdigit() and 0 < int(port) < 65536 and (bracketed or ":" not in host)
+        if not good:
+            raise VtepError(
+                f"database: {remote!r} is not accepted: expected unix:PATH, tcp:HOST:PORT or ssl:HOST:PORT, IPv6 in brackets, "
+                "several separated by commas"
+            )
+    if not remotes:
+        raise VtepError("database: expected at least one remote such as unix:/var/run/openvswitch/db.sock")
+    return remotes
+
+
+def _prepare_tls(tls: dict[str, str]) -> None:
+    setters = {
+        "private_key": ovs.stream.Stream.ssl_set_private_key_file,
+        "certificate": ovs.stream.Stream.ssl_set_certificate_file,
+        "ca_cert": ovs.stream.Stream.ssl_set_ca_cert_file,
+    }
+    for option, setter in setters.items():
+        path = tls.get(option)
+        if not path:
+            raise VtepError(f"{option}: needed, because database names an ssl: remote")
+        if not os.access(path, os.R_OK):
+            raise VtepError(f"{option}: cannot read {path!r} on the host that runs the module")
+        setter(path)
+
+
+def _advice(remote: str, error: int) -> str:
+    if error == errno.ENOENT:
+        return "there is no such socket: is ovsdb-server running, and is this its path?"
+    if error in (errno.EACCES, errno.EPERM):
+        return "not permitted: run the task with become: true" if remote.startswith("unix:") else "not permitted: check the certificates"
+    return "check the address, that the server listens there, and that no firewall is in between"
+
+
+def _words(error: Any) -> str:
+    return f"{error.get('error')}: {error.get('details', '')}" if isinstance(error, dict) else str(error)

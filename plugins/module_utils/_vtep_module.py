@@ -1,0 +1,151 @@
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The only place that touches AnsibleModule: options in, result out, every error one ``fail_json``."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._look import Look
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._plan import CREATE, DELETE, SAMPLE, UPDATE, Plan, plan
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._render import diff, row
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Desired, Missing, Ref, Scope, VtepError
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import TABLES, describe, normalise
+
+try:
+    from ansible_collections.vxlanlab.vtep.plugins.module_utils import _ovsdb
+
+    OVS_ERROR = None
+except ImportError:
+    OVS_ERROR = traceback.format_exc()
+
+#: How often a task starts over because somebody else wrote in between.
+TRIES = 10
+
+CONNECTION = {
+    "database": {"type": "str", "default": "unix:/var/run/openvswitch/db.sock"},
+    "timeout": {"type": "float", "default": 10},
+    "private_key": {"type": "path"},
+    "certificate": {"type": "path"},
+    "ca_cert": {"type": "path"},
+}
+STATE = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}}
+
+
+class Outcome:
+    """What a task did, or would do: the plan, read as plain rows."""
+
+    def __init__(self, done: Plan):
+        self._plan = done
+
+    def row(self, ref: Ref) -> dict:
+        """One row as it is now; empty where it is not there."""
+        have = self._plan.after(Scope(*ref)).get(ref.key)
+        return row(ref, have.columns, have.uuid) if have else {}
+
+    def names(self, scope: Scope) -> list[str]:
+        """The last part of the key of every row in a scope."""
+        return sorted(key[-1] for key in self._plan.after(scope))
+
+    def sample(self, desired: Desired) -> list[dict]:
+        """The first rows that a bulk task was about."""
+        wanted = [one.ref for one in desired.present[:SAMPLE]]
+        after = {table: self._plan.after(Scope(table, ())) for table in {ref.table for ref in wanted}}
+        held = [(ref, after[ref.table].get(ref.key)) for ref in wanted]
+        return [row(ref, have.columns, have.uuid) for ref, have in held if have]
+
+
+class VtepModule:
+    """An Ansible module on the hardware_vtep database.
+
+    ``options`` are those beyond the connection's. ``apply`` and ``read`` do not return: they end the module.
+    """
+
+    def __init__(self, options: dict, state: bool = True, **kwargs: Any):
+        spec = {**CONNECTION, **(STATE if state else {}), **options}
+        self.module = AnsibleModule(argument_spec=spec, supports_check_mode=True, **kwargs)
+        self.params = self.module.params
+        if OVS_ERROR:
+            self.module.fail_json(msg=missing_required_lib("ovs (it comes with ovsdbapp)"), exception=OVS_ERROR)
+
+    def apply(self, wishes: Callable[[dict], Desired], result: Callable[[Outcome, Desired], dict], wait: bool = False) -> None:
+        """Look, plan, commit. ``wait``: a row that must exist and does not (yet) is waited for until the timeout."""
+        try:
+            wanted = normalise(wishes(self.params))
+            with self._database() as db:
+                done = self._commit(db, wanted, wait)
+            answer = result(Outcome(done), wanted)
+        except VtepError as error:
+            self.module.fail_json(msg=str(error))
+        for warning in done.warnings:
+            self.module.warn(warning)
+        counts = {"created": done.count(CREATE), "updated": done.count(UPDATE), "deleted": done.count(DELETE)}
+        shown = {"diff": diff(done)} if self.module._diff else {}
+        self.module.exit_json(changed=bool(done.changes), counts=counts, **shown, **answer)
+
+    def read(self, answer: Callable[[Any], dict]) -> None:
+        """For modules that only look: ``answer`` gets the connected database."""
+        try:
+            with self._database() as db:
+                result = answer(db)
+        except VtepError as error:
+            self.module.fail_json(msg=str(error))
+        self.module.exit_json(changed=False, **result)
+
+    def _database(self) -> Any:
+        if not self.params["timeout"] > 0:
+            raise VtepError(f"timeout: {self.params['timeout']:g} is not accepted: expected a number of seconds above 0")
+        tls = {option: self.params[option] for option in ("private_key", "certificate", "ca_cert")}
+        return _ovsdb.Database(self.params["database"], self.params["timeout"], tls)
+
+    def _commit(self, db: Any, wanted: Desired, wait: bool) -> Plan:
+        previous = None
+        tries = 0
+        while True:
+            look = Look(db)
+            current = look.for_plan(wanted)
+            _require_columns(db, wanted)
+            try:
+                done = plan(wanted, current, lenient=self.module.check_mode)
+            except Missing as missing:
+                if not wait or missing.table not in {one.table for one in wanted.present}:
+                    raise
+                self._await(db, look, missing)
+                continue
+            if self.module.check_mode or not done.changes:
+                return done
+            try:
+                _ovsdb.commit(db, done, look)
+                return done
+            except _ovsdb.Conflict as conflict:
+                tries += 1
+                # A refusal that is repeated on an unchanged database is no race: the server does not want the change.
+                if not conflict.guard and current == previous:
+                    raise VtepError(f"the server refuses the change: {conflict}") from None
+                if tries == TRIES:
+                    raise VtepError(
+                        f"gave up after {TRIES} tries: other writers change the same rows all the time ({conflict}); "
+                        "run the task again when they are quiet, or make it smaller"
+                    ) from None
+                previous = current
+
+    def _await(self, db: Any, look: Look, missing: Missing) -> None:
+        read = next(read for read in look.reads if read.table == missing.table)
+        try:
+            db.wait_for_change(read)
+        except _ovsdb.TimedOut:
+            raise VtepError(f"timeout: waited {db.timeout:g} s for {describe(Ref(missing.table, missing.key))}: {missing}") from None
+
+
+def _require_columns(db: Any, wanted: Desired) -> None:
+    """A column that the server's schema lacks cannot be managed there."""
+    for table, column in {(one.table, column) for one in wanted.present for column in one.columns}:
+        if not db.has(table, column):
+            spec = TABLES[table].columns[column]
+            raise VtepError(f"{spec.option or column}: the server's hardware_vtep schema is older and has no {table}.{column}; leave it out")

@@ -1,0 +1,114 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vtep_binding
+short_description: Bind a VLAN of a port to a logical switch of a VTEP
+version_added: 0.1.0
+description:
+  - Binds the frames of one VLAN on one port of a physical switch to a logical switch, or takes the binding away, in the
+    OVSDB database hardware_vtep (Physical_Port, vlan_bindings). This is what C(vtep-ctl bind-ls) and C(unbind-ls) do.
+  - A VLAN that is bound to another logical switch is bound anew; the diff shows both.
+  - A port that the switch has not registered yet is waited for, up to O(timeout). In check mode it is a warning.
+extends_documentation_fragment:
+  - vxlanlab.vtep.vtep
+  - vxlanlab.vtep.vtep.state
+  - vxlanlab.vtep.vtep.attributes
+  - vxlanlab.vtep.vtep.changes
+options:
+  physical_switch:
+    description:
+      - Name of the physical switch.
+    type: str
+    required: true
+  port:
+    description:
+      - Name of the port.
+    type: str
+    required: true
+  vlan:
+    description:
+      - VLAN of the frames, 0 to 4095; 0 stands for frames without a tag.
+      - The emulator C(ovs-vtep) before 3.6.0 loses the frames of the other VLANs where 0 is bound on the same port.
+    type: int
+    required: true
+  logical_switch:
+    description:
+      - Name of the logical switch. Needed with O(state=present).
+      - With O(state=absent), only a binding to this logical switch is taken away; without it, whatever the VLAN is bound to.
+    type: str
+author:
+  - The vxlanlab.vtep maintainers (@vxlanlab)
+"""
+
+EXAMPLES = r"""
+- name: Untagged frames of vm1 belong to ls0
+  vxlanlab.vtep.vtep_binding:
+    physical_switch: br0
+    port: vm1
+    vlan: 0
+    logical_switch: ls0
+
+- name: VLAN 20 of eth7 is not carried any more
+  vxlanlab.vtep.vtep_binding:
+    physical_switch: leaf1
+    port: eth7
+    vlan: 20
+    state: absent
+"""
+
+RETURN = r"""
+row:
+  description: The port as it is now. Empty when it is not there.
+  returned: success
+  type: dict
+  sample:
+    physical_switch: br0
+    port: vm1
+    description: ""
+    vlan_bindings: {"0": ls0}
+    other_config: {}
+    _uuid: 04af20e7-3b38-4cc5-903d-0452265b9cbd
+counts:
+  description: How many rows were created, updated and deleted.
+  returned: success
+  type: dict
+  sample: {created: 0, updated: 1, deleted: 0}
+"""
+
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Add, Desired, Ref, Row
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep_module import Outcome, VtepModule
+
+
+def wishes(params: dict) -> Desired:
+    switch = params["logical_switch"]
+    binding = {params["vlan"]: None if switch is None else Ref("Logical_Switch", (switch,))}
+    key = (params["physical_switch"], params["port"])
+    if params["state"] == "absent":
+        return Desired(absent=[Row("Physical_Port", key, {"vlan_bindings": binding})])
+    return Desired(present=[Row("Physical_Port", key, {"vlan_bindings": Add(binding)}, must_exist=True)])
+
+
+def result(outcome: Outcome, desired: Desired) -> dict:
+    return {"row": outcome.row((desired.present or desired.absent)[0].ref)}
+
+
+def main() -> None:
+    module = VtepModule(
+        {
+            "physical_switch": {"type": "str", "required": True},
+            "port": {"type": "str", "required": True},
+            "vlan": {"type": "int", "required": True},
+            "logical_switch": {"type": "str"},
+        },
+        required_if=[("state", "present", ("logical_switch",))],
+    )
+    module.apply(wishes, result, wait=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vtep_logical_switch
+short_description: Manage a logical switch of a VTEP
+version_added: 0.1.0
+description:
+  - Creates, changes or deletes a row of the table Logical_Switch of the OVSDB database hardware_vtep. A logical switch is one
+    layer 2 network carried by VXLAN. This is what C(vtep-ctl add-ls), C(del-ls) and C(set Logical_Switch) do.
+extends_documentation_fragment:
+  - vxlanlab.vtep.vtep
+  - vxlanlab.vtep.vtep.state
+  - vxlanlab.vtep.vtep.attributes
+  - vxlanlab.vtep.vtep.changes
+options:
+  name:
+    description:
+      - Name of the logical switch. The emulator C(ovs-vtep) copes with letters, digits and C(_ . / -) only.
+    type: str
+    required: true
+  tunnel_key:
+    description:
+      - The VXLAN network identifier (VNI, RFC 7348, section 5), 0 to 16777215.
+      - The emulator C(ovs-vtep) notices a changed key only when it is started again.
+    type: int
+    aliases: [vni]
+  replication_mode:
+    description:
+      - Who copies broadcast, unknown unicast and multicast frames to several VTEPs; V(service_node) sends one copy to one of
+        the locators, V(source_node) sends a copy to each. Where it is not set, switches do as in V(service_node).
+    type: str
+    choices: [service_node, source_node]
+  description:
+    description:
+      - Free text.
+    type: str
+  other_config:
+    description:
+      - Further settings, as a dictionary of text, see vtep(5). Replaces what is there.
+    type: dict
+  cascade:
+    description:
+      - With O(state=absent), also remove the bindings and MAC addresses that refer to the logical switch, in the same
+        transaction. Without it a logical switch in use is an error that names them.
+    type: bool
+    default: false
+author:
+  - The vxlanlab.vtep maintainers (@vxlanlab)
+"""
+
+EXAMPLES = r"""
+- name: A logical switch with VNI 5000
+  vxlanlab.vtep.vtep_logical_switch:
+    name: ls0
+    tunnel_key: 5000
+    replication_mode: source_node
+
+- name: Remove it with everything that refers to it
+  vxlanlab.vtep.vtep_logical_switch:
+    name: ls0
+    state: absent
+    cascade: true
+"""
+
+RETURN = r"""
+row:
+  description: The logical switch as it is now. Empty when it is not there.
+  returned: success
+  type: dict
+  sample:
+    name: ls0
+    description: ""
+    tunnel_key: 5000
+    replication_mode: source_node
+    other_config: {}
+    _uuid: c9ce8e64-8871-44f5-8982-e544926c7134
+counts:
+  description: How many rows were created, updated and deleted, those of O(cascade) included.
+  returned: success
+  type: dict
+  sample: {created: 1, updated: 0, deleted: 0}
+"""
+
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Desired, Row, managed
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep_module import Outcome, VtepModule
+
+
+def wishes(params: dict) -> Desired:
+    switch = Row("Logical_Switch", (params["name"],))
+    if params["state"] == "absent":
+        return Desired(absent=[switch], cascade=params["cascade"])
+    columns = ("tunnel_key", "replication_mode", "description", "other_config")
+    switch.columns = managed(**{column: params[column] for column in columns})
+    return Desired(present=[switch])
+
+
+def result(outcome: Outcome, desired: Desired) -> dict:
+    return {"row": outcome.row((desired.present or desired.absent)[0].ref)}
+
+
+def main() -> None:
+    module = VtepModule(
+        {
+            "name": {"type": "str", "required": True},
+            "tunnel_key": {"type": "int", "aliases": ["vni"], "no_log": False},
+            "replication_mode": {"type": "str", "choices": ["service_node", "source_node"]},
+            "description": {"type": "str"},
+            "other_config": {"type": "dict"},
+            "cascade": {"type": "bool", "default": False},
+        }
+    )
+    module.apply(wishes, result)
+
+
+if __name__ == "__main__":
+    main()

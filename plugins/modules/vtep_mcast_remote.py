@@ -1,0 +1,133 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vtep_mcast_remote
+short_description: Manage where a VTEP sends broadcast, unknown unicast and multicast frames
+version_added: 0.1.0
+description:
+  - Manages rows of the table Mcast_Macs_Remote of the OVSDB database hardware_vtep. The entry C(unknown-dst) says to which
+    locators frames go that no other entry matches, such as broadcast. This is what C(vtep-ctl add-mcast-remote) and
+    C(del-mcast-remote) do.
+extends_documentation_fragment:
+  - vxlanlab.vtep.vtep
+  - vxlanlab.vtep.macs
+  - vxlanlab.vtep.vtep.state
+  - vxlanlab.vtep.vtep.attributes
+  - vxlanlab.vtep.vtep.changes
+options:
+  mac:
+    description:
+      - A multicast MAC address, or C(unknown-dst), which is what is used when it is left out.
+    type: str
+  locators:
+    description:
+      - IPv4 addresses of VTEPs or service nodes. Those that are missing are added, see O(exclusive). Needed to create an entry.
+      - With O(state=absent), these are removed from the entry, and the entry with the last of them. Without it, the whole
+        entry is removed.
+    type: list
+    elements: str
+  encapsulation:
+    description:
+      - How frames are wrapped. The schema knows C(vxlan_over_ipv4) only, and that is what is used when it is left out.
+    type: str
+  exclusive:
+    description:
+      - Whether the entry shall have no other locators than O(locators).
+    type: bool
+    default: false
+  entries:
+    description:
+      - Several entries at once, instead of O(mac), O(locators) and O(encapsulation).
+    type: list
+    elements: dict
+    suboptions:
+      mac:
+        description: See O(mac).
+        type: str
+        default: unknown-dst
+      locators:
+        description: See O(locators).
+        type: list
+        elements: str
+      encapsulation:
+        description: See O(encapsulation).
+        type: str
+seealso:
+  - module: vxlanlab.vtep.vtep_ucast_remote
+author:
+  - The vxlanlab.vtep maintainers (@vxlanlab)
+"""
+
+EXAMPLES = r"""
+- name: Frames for nobody known go to hypervisor 2
+  vxlanlab.vtep.vtep_mcast_remote:
+    logical_switch: ls0
+    locators: [10.1.0.1]
+
+- name: Exactly these two
+  vxlanlab.vtep.vtep_mcast_remote:
+    logical_switch: ls0
+    locators: [10.1.0.1, 10.2.0.1]
+    exclusive: true
+
+- name: Not to hypervisor 2 any more
+  vxlanlab.vtep.vtep_mcast_remote:
+    logical_switch: ls0
+    locators: [10.1.0.1]
+    state: absent
+"""
+
+RETURN = r"""
+row:
+  description: The entry as it is now. Empty when it is not there.
+  returned: success, without O(entries)
+  type: dict
+  sample:
+    logical_switch: ls0
+    mac: unknown-dst
+    locators: [10.1.0.1]
+    ipaddr: ""
+    _uuid: 51e4574f-b419-4fbf-b14b-74f70e3496be
+rows:
+  description: The first 20 of the given entries as they are now.
+  returned: success, with O(entries)
+  type: list
+  elements: dict
+counts:
+  description: How many rows were created, updated and deleted.
+  returned: success
+  type: dict
+  sample: {created: 1, updated: 0, deleted: 0}
+"""
+
+from ansible_collections.vxlanlab.vtep.plugins.module_utils import _mac_module
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Add, Row, locator
+
+TABLE = "Mcast_Macs_Remote"
+ENTRY = {
+    "mac": {"type": "str", "default": "unknown-dst"},
+    "locators": {"type": "list", "elements": "str"},
+    "encapsulation": {"type": "str"},
+}
+
+
+def row(params: dict, entry: dict) -> Row:
+    key = (params["logical_switch"], entry["mac"] or "unknown-dst")
+    if entry["locators"] is None:
+        return Row(TABLE, key)
+    there = frozenset(locator(one, entry["encapsulation"] or "vxlan_over_ipv4") for one in entry["locators"])
+    merged = params["state"] == "present" and not params["exclusive"]
+    return Row(TABLE, key, {"locator_set": Add(there) if merged else there})
+
+
+def main() -> None:
+    _mac_module.run(TABLE, ENTRY, row, {"exclusive": {"type": "bool", "default": False}})
+
+
+if __name__ == "__main__":
+    main()
