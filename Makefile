@@ -1,0 +1,34 @@
+# make lab                          the VXLAN lab, from nothing to checked packets in artifacts/
+# make lab ARGS="-e lab_driver=docker"   ARGS goes to ansible-playbook
+# make lab-down                     removes every trace of it
+# make test                         every test suite
+# make test SUITES="units lab"      some of them
+# make clean                        removes what the set-up put into this folder
+
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+PLAYBOOK = .venv/bin/ansible-playbook $(ARGS)
+SETUP = scripts/setup $(if $(findstring docker,$(ARGS)),docker)
+
+.PHONY: lab lab-down test constraints clean
+
+lab:
+	@$(SETUP)
+	@$(PLAYBOOK) playbooks/lab.yml
+
+lab-down:
+	@$(SETUP)
+	@$(PLAYBOOK) playbooks/lab_down.yml
+
+test:
+	@tests/run $(SUITES)
+
+# Pins anew what the ranges in requirements*.txt resolve to today. Run it on Python 3.11, the oldest that uses the pins.
+constraints:
+	rm -rf .venv
+	: > constraints.txt
+	scripts/setup tests
+	(echo "# The versions that the tests ran with; used on Python 3.11 to 3.13. \`make constraints\` writes it anew."; \
+	    .venv/bin/pip freeze) > constraints.txt
+
+clean:
+	rm -rf .venv .cache .ansible

@@ -1,0 +1,287 @@
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs the test suites one after the other, also after a failing one, and counts their cases.
+
+Logs and JUnit files go to .cache/test/. The last line is `N passed, N failed`; the exit status is 0 only when
+something ran and nothing failed. A suite that crashes, hangs, or runs nothing counts as one failure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+from xml.etree import ElementTree
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv/bin"
+RESULTS = ROOT / ".cache/test"
+ANSIBLE_TEST = ROOT / ".cache/ansible-test"
+# What an interrupted step gets to remove what it made.
+CLEAN_UP_SECONDS = 60
+
+
+@dataclass
+class Step:
+    """A command. Its cases are those in the JUnit files that it writes, or else itself."""
+
+    command: list[str]
+    junit: Path | None = None
+    cwd: Path = ROOT
+    env: dict[str, str] = field(default_factory=dict)
+    # A step that takes longer hangs: it is interrupted, so that it can clean up, and counts as failed.
+    limit_seconds: int = 1800
+
+
+@dataclass
+class Count:
+    """How many cases passed, failed or were skipped, and why."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    remarks: list[str] = field(default_factory=list)
+
+    def fail(self, remark: str) -> None:
+        """Count one failure."""
+        self.failed += 1
+        self.remarks.append(f"failed: {remark}")
+
+    def add(self, other: Count) -> None:
+        """Add another count to this one."""
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+        self.remarks += other.remarks
+
+
+# The suites
+
+
+def yamllint() -> Iterator[Step]:
+    """yamllint on every YAML file."""
+    yield Step(["yamllint", "--strict", "."])
+
+
+def lint() -> Iterator[Step]:
+    """ansible-lint's production profile, and shellcheck on the scripts."""
+    yield Step(["ansible-lint"])
+    yield Step(["shellcheck", "scripts/setup", "tests/run", ".ci/run"])
+
+
+def sanity() -> Iterator[Step]:
+    """ansible-test sanity on a copy of the collection."""
+    yield ansible_test("sanity", "--junit")
+
+
+def units() -> Iterator[Step]:
+    """Tests that need no server (tests/unit)."""
+    yield pytest("tests/unit")
+
+
+def docs() -> Iterator[Step]:
+    """The documentation of plugins and roles, and the changelog fragments."""
+    yield Step(["antsibull-docs", "lint-collection-docs", "--plugin-docs", "--disallow-unknown-collection-refs", "."])
+    yield Step(["antsibull-changelog", "lint"])
+
+
+def functional() -> Iterator[Step]:
+    """Every module against a private, real ovsdb-server (tests/functional)."""
+    yield pytest("tests/functional")
+
+
+def lab() -> Iterator[Step]:
+    """The roles and the whole lab, in namespaces (tests/integration)."""
+    yield pytest("tests/integration")
+
+
+SUITES = {suite.__name__: suite for suite in (yamllint, lint, sanity, units, docs, functional, lab)}
+
+
+def pytest(folder: str) -> Step:
+    """Run the tests in a folder."""
+    junit = RESULTS / f"{Path(folder).name}.xml"
+    return Step(["pytest", folder, f"--junit-xml={junit}"], junit)
+
+
+def ansible_test(command: str, *options: str) -> Step:
+    """Run ansible-test on a copy: it insists on a path ansible_collections/NAMESPACE/NAME that is no link."""
+    tree = ANSIBLE_TEST / "ansible_collections/vxlanlab/vtep"
+    shutil.rmtree(tree, ignore_errors=True)
+    for name in git_files():
+        copy = tree / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, copy, follow_symlinks=False)
+    # It keeps its environments in the home folder. Ours are apart, because of the replaced script below.
+    home = ANSIBLE_TEST / "home"
+    user_home = Path.home()
+    env = {
+        "HOME": str(home),
+        "XDG_CONFIG_HOME": os.environ.get("XDG_CONFIG_HOME", str(user_home / ".config")),
+        "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", str(user_home / ".cache")),
+        # Without a pyenv shim, which ansible-test might pick.
+        "PATH": f"{VENV}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    }
+    write_pip_bootstrap(home / ".ansible/test/cache")
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return Step(["ansible-test", command, "--python", version, "--color", "no", *options], tree / "tests/output/junit", tree, env)
+
+
+def git_files() -> list[str]:
+    """List what git tracks, or would track once it is added."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout
+    return sorted({name for name in listed.split("\0") if name and (ROOT / name).is_file()})
+
+
+def write_pip_bootstrap(cache: Path) -> None:
+    """Let our pip fill ansible-test's environments, in place of a script that it would download from outside PyPI."""
+    source = next(VENV.parent.glob("lib/python3.*/site-packages/ansible_test/_internal/python_requirements.py")).read_text()
+    version = source.split("pip='", 1)[1].split("'", 1)[0]
+    cache.mkdir(parents=True, exist_ok=True)
+    (cache / f"get_pip_{version.replace('.', '_')}.py").write_text(
+        "import subprocess, sys\n"
+        "options = [option for option in sys.argv[1:] if option not in ('--no-setuptools', '--no-wheel')]\n"
+        f"sys.exit(subprocess.call([{str(VENV / 'python')!r}, '-m', 'pip', '--python', sys.executable, 'install', '-qq', *options]))\n"
+    )
+
+
+# Running and counting
+
+
+def run(step: Step, log: Path) -> int:
+    """Run a step, showing its output as it comes, and return its exit status."""
+    env = os.environ | {"PATH": f"{VENV}:{os.environ['PATH']}", "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")} | step.env
+    deadline = time.monotonic() + step.limit_seconds
+    interrupted = hanging = False
+    # The output goes through a file: a pipe would stay open for as long as a daemon that a failing test left behind.
+    with log.open("ab") as output, log.open("rb") as written:
+        written.seek(0, os.SEEK_END)
+        # A process group of its own, so that one Ctrl-C reaches it once, through us.
+        process = subprocess.Popen(step.command, cwd=step.cwd, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output, preexec_fn=os.setpgrp)
+        while process.poll() is None:
+            try:
+                show(written)
+                if time.monotonic() > deadline:
+                    print(f"\n{step.command[0]}: not done after {step.limit_seconds} s", flush=True)
+                    os.killpg(process.pid, signal.SIGKILL if hanging else signal.SIGINT)
+                    hanging, deadline = True, deadline + CLEAN_UP_SECONDS
+                process.wait(0.2)
+            except subprocess.TimeoutExpired:
+                pass
+            except KeyboardInterrupt:
+                # It cleans up and ends.
+                interrupted = True
+                os.killpg(process.pid, signal.SIGINT)
+        show(written)
+    if interrupted:
+        raise KeyboardInterrupt
+    return process.returncode
+
+
+def show(written: BinaryIO) -> None:
+    """Pass on what a step has written since the last call."""
+    sys.stdout.buffer.write(written.read())
+    sys.stdout.flush()
+
+
+def count(step: Step, status: int) -> Count:
+    """Count the cases of a step that ended with this exit status."""
+    counted = Count()
+    for case in junit_cases(step.junit):
+        name = f"{case.get('classname')}: {case.get('name')}"
+        skipped = case.find("skipped")
+        if case.find("failure") is not None or case.find("error") is not None:
+            counted.fail(name)
+        elif skipped is None:
+            counted.passed += 1
+        elif case.get("classname") != "sanity":
+            counted.skipped += 1
+            counted.remarks.append(f"skipped: {name}: {skipped.get('message')}")
+        elif skipped.text != "No tests applicable.":
+            # ansible-test skips what it lacks a tool for, and passes.
+            counted.fail(f"{name}: {skipped.text}")
+    if not step.junit and status == 0:
+        counted.passed = 1
+    elif status != 0 and not counted.failed:
+        counted.fail(f"{' '.join(step.command)}: exit status {status}")
+    elif not counted.passed and not counted.failed:
+        counted.fail(f"{' '.join(step.command)}: ran nothing")
+    return counted
+
+
+def junit_cases(path: Path | None) -> Iterator[ElementTree.Element]:
+    """Read the cases from a JUnit file, or from all of a folder's."""
+    if path:
+        for file in sorted(path.glob("*.xml")) if path.is_dir() else [path] if path.exists() else []:
+            yield from ElementTree.parse(file).iter("testcase")
+
+
+def run_suite(name: str) -> Count:
+    """Run a suite's steps and count their cases."""
+    counted = Count()
+    log = RESULTS / f"{name}.log"
+    log.unlink(missing_ok=True)
+    for step in SUITES[name]():
+        print(f"\n== {name}: {' '.join(step.command)}", flush=True)
+        if step.junit and step.junit.is_file():
+            step.junit.unlink()
+        try:
+            status = run(step, log)
+        except OSError as error:
+            print(error, flush=True)
+            status = 127
+        counted.add(count(step, status))
+    return counted
+
+
+def main() -> int:
+    """Run what the command line names, and return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="tests/run",
+        description="Runs the test suites, all of them or those named.",
+        epilog="suites:\n" + "\n".join(f"  {name:<12}{suite.__doc__}" for name, suite in SUITES.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help="a suite's name")
+    names = parser.parse_args().suites or list(SUITES)
+    unknown = [name for name in names if name not in SUITES]
+    if unknown:
+        parser.error(f"no suite is called {', '.join(unknown)}; choose from {', '.join(SUITES)}")
+
+    # A stopped CI run cleans up like an interrupted one.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    total = Count()
+    table = []
+    interrupted = False
+    for name in names:
+        started = time.monotonic()
+        try:
+            counted = run_suite(name)
+        except KeyboardInterrupt:
+            interrupted = True
+            counted = Count()
+            counted.fail(f"{name} was interrupted")
+        table.append(f"{name:<12}{counted.passed:>7}{counted.failed:>7}{counted.skipped:>8}{time.monotonic() - started:>8.1f} s")
+        total.add(counted)
+        if interrupted:
+            break
+    print(f"\n{'suite':<12}{'passed':>7}{'failed':>7}{'skipped':>8}{'time':>10}", *table, *total.remarks, sep="\n")
+    print(f"logs: {RESULTS.relative_to(ROOT)}/\n")
+    print(f"{total.passed} passed, {total.failed} failed" + (f", {total.skipped} skipped" if total.skipped else ""))
+    return 130 if interrupted else 1 if total.failed or not total.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
