@@ -66,14 +66,15 @@ class Connection(ConnectionBase):
 
     transport = "vxlanlab.vtep.netns"
     has_pipelining = True
+    # What Ansible compares become_user with: becoming root in a node needs no sudo.
+    default_user = "root"
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self._process = None
 
     def _connect(self):
-        # What Ansible compares become_user with: becoming root in a node needs no sudo.
-        self._play_context.remote_user = "root"
+        self._play_context.remote_user = self.default_user
         if not self._connected:
             self._find_node()
             if os.geteuid() != 0:
@@ -100,11 +101,15 @@ class Connection(ConnectionBase):
     def fetch_file(self, in_path, out_path):
         super().fetch_file(in_path, out_path)
         display.vvv(f"FETCH {in_path} TO {out_path}", host=self.get_option("node"))
-        with open(to_bytes(out_path, errors="surrogate_or_strict"), "wb") as target:
-            result = self._run(["cat", "--", in_path], stdin=subprocess.DEVNULL, stdout=target)
-        if result.returncode:
-            os.unlink(to_bytes(out_path, errors="surrogate_or_strict"))
-            raise AnsibleError(f"failed to fetch {to_native(in_path)} from the node: {to_native(result.stderr).strip()}")
+        out_path = to_bytes(out_path, errors="surrogate_or_strict")
+        try:
+            with open(out_path, "wb") as target:
+                result = self._run(["cat", "--", in_path], stdin=subprocess.DEVNULL, stdout=target)
+            if result.returncode:
+                raise AnsibleError(f"failed to fetch {to_native(in_path)} from the node: {to_native(result.stderr).strip()}")
+        except AnsibleError:
+            os.unlink(out_path)
+            raise
 
     def reset(self):
         self.close()
@@ -116,18 +121,26 @@ class Connection(ConnectionBase):
 
     def _run(self, command, stdout=subprocess.PIPE, **streams):
         """Run a command (a list) in the node."""
-        prefix = ["sudo", "-n"] if os.geteuid() != 0 else []
-        arguments = [*prefix, "nsenter", "-t", str(self._find_node()), "-a", "--", *command]
-        result = subprocess.run(
-            [to_bytes(argument, errors="surrogate_or_strict") for argument in arguments],
-            stdout=stdout, stderr=subprocess.PIPE, check=False, **streams,
-        )
-        if result.returncode:
-            self._find_node()  # a node that died meanwhile is a lost connection, not a failed command
+        process = self._find_node()
+        result = self._call("nsenter", "-t", str(process.pid), "-a", "--", *command, stdout=stdout, **streams)
+        if result.returncode and self._find_node() != process:
+            raise AnsibleConnectionFailure(f"node {process.node.name!r} of lab {process.node.lab!r} was removed while a command ran in it.")
         return result
 
+    def _call(self, *command, **streams):
+        """Run a command (a list) on the controller, as root."""
+        sudo = ["sudo", "-n"] if os.geteuid() != 0 else []
+        arguments = [to_bytes(argument, errors="surrogate_or_strict") for argument in [*sudo, *command]]
+        try:
+            return subprocess.run(arguments, stderr=subprocess.PIPE, check=False, **streams)
+        except FileNotFoundError as error:
+            raise AnsibleConnectionFailure(
+                f"the program {to_native(arguments[0])} is missing on the controller. Install it"
+                " (nsenter: package util-linux), or run Ansible as root (needs no sudo)."
+            ) from error
+
     def _find_node(self):
-        """PID of the node's PID 1. Looked up once; later only checked, as the node may have been made again."""
+        """The node's PID 1. Looked up once; later only checked, as the node may have been made again."""
         lab, node = self.get_option("lab"), self.get_option("node")
         if not self._process or read_process(self._process.pid) != self._process:
             self._process = running(lab).get(node)
@@ -136,10 +149,10 @@ class Connection(ConnectionBase):
                 f"node {node!r} of lab {lab!r} does not run on this machine. Start the lab: make lab"
                 " (or ansible-playbook vxlanlab.vtep.lab)."
             )
-        return self._process.pid
+        return self._process
 
     def _check_sudo(self):
-        trial = subprocess.run(["sudo", "-n", "nsenter", "--version"], capture_output=True, check=False)
+        trial = self._call("nsenter", "--version", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         if trial.returncode:
             raise AnsibleConnectionFailure(
                 f"entering a node needs root, and sudo refused: {to_native(trial.stderr).strip()}."

@@ -42,9 +42,10 @@ lab: vxlanlab
 
 import sys
 
+from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin
 from ansible.utils.display import Display
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._netns import running
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._netns import LabError, check_lab_name, running
 
 GROUP = "vtep_hypervisors"
 display = Display()
@@ -82,6 +83,10 @@ class InventoryModule(BaseInventoryPlugin):
         super().parse(inventory, loader, path, cache=cache)
         self._read_config_data(path)
         lab = self.get_option("lab")
+        try:
+            check_lab_name(lab)
+        except LabError as error:
+            raise AnsibleParserError(f"{path}: option lab, {error}") from error
         self.inventory.add_group(GROUP)
         for source in SOURCES:
             for name, variables in source(lab).items():

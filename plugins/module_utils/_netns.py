@@ -16,6 +16,7 @@ its command line is "vxlanlab.vtep/new-node".
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import ipaddress
 import json
@@ -140,7 +141,7 @@ def parse_command_line(arguments):
 
 def check_lab_name(lab):
     if not LAB_NAME.fullmatch(lab):
-        raise LabError(f"name: {lab!r} is not a lab name. Use 1 to 32 letters, digits, '_' and '-'.")
+        raise LabError(f"name {lab!r} is not a lab name. Use 1 to 32 letters, digits, '_' and '-'.")
 
 
 def wanted_nodes(lab, nodes, mtu):
@@ -207,6 +208,7 @@ def wiring(node, pid, inside, outside):
     if interface is None or port is None:
         stale += [(UNDERLAY, node.name)] if port else []
         stale += [(node.name, node.interface)] if interface else []
+        inside = {name: link for name, link in inside.items() if name != node.interface}
         # Made inside the namespaces: it never shows in the host's, not even for a moment.
         in_underlay.append(
             f"link add name {node.name} mtu {node.mtu} type veth"
@@ -223,7 +225,7 @@ def wiring(node, pid, inside, outside):
         in_node.append(f"link set dev {node.interface} mtu {node.mtu}")
     # On whatever interface: the userspace datapath needs it on its bridge.
     addresses = {f"{info['local']}/{info['prefixlen']}" for link in inside.values() for info in link.get("addr_info", [])}
-    if node.address not in addresses or (UNDERLAY, node.name) in stale:
+    if node.address not in addresses:
         in_node.append(f"address replace {node.address} broadcast + dev {node.interface}")
     if "UP" not in interface["flags"]:
         in_node.append(f"link set dev {node.interface} up")
@@ -458,6 +460,7 @@ class Lab:
                 birth.keep()
             for birth in births:
                 birth.wait_until_kept(self.deadline)
+            self._pids(self.nodes().values())
         except BaseException:
             self._undo(births)
             raise
@@ -477,8 +480,15 @@ class Lab:
             for name in names:
                 _drop_link(underlay.pid, name, deadline)
 
+    def _pids(self, found):
+        """name -> pid; all nodes that are to run must be there."""
+        pids = {process.node.name: process.pid for process in found if process.is_init}
+        if missing := self.after().keys() - pids.keys():
+            raise LabError(f"node {', '.join(sorted(missing))} was killed by somebody else. Run this again.")
+        return pids
+
     def _wire(self):
-        pids = {process.node.name: process.pid for process in processes(self.name) if process.is_init}
+        pids = self._pids(processes(self.name))
         underlay = next((node for node in self.created if node.is_underlay), None)
         bridge = underlay_wiring(underlay, {}) + ["link set dev lo up"] if underlay else self.bridge
         outside = {} if underlay else links(pids[UNDERLAY], self.deadline)
@@ -548,8 +558,10 @@ class Birth:
         self.launcher.wait()
 
     def keep(self):
-        self.launcher.stdin.write(b"keep\n")
-        self.launcher.stdin.close()
+        # A node that died meanwhile is noticed by the look at all nodes that follows.
+        with contextlib.suppress(BrokenPipeError):
+            self.launcher.stdin.write(b"keep\n")
+            self.launcher.stdin.close()
 
     def wait_until_kept(self, deadline):
         if self._read(f"node {self.node.name} to be handed over", deadline):
@@ -557,37 +569,37 @@ class Birth:
         self.launcher.stdout.close()
 
     def close(self):
-        self.launcher.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self.launcher.stdin.close()
         self.launcher.stdout.close()
         self.launcher.wait()
 
 
 def kill(victims, deadline):
     """SIGKILL each process and wait until it is gone. A namespace's PID 1 takes all that is in it along."""
-    fds = {}
+    waiting = {}
+    poll = select.poll()
     try:
         for process in victims:
             try:
                 fd = os.pidfd_open(process.pid)
             except ProcessLookupError:
                 continue
-            fds[fd] = process
-            # The descriptor holds the process: its number cannot have passed to another one after this look.
+            waiting[fd] = process
+            # The descriptor holds the process: after this look its number cannot stand for another one.
             now = read_process(process.pid)
             if now and now.node == process.node:
                 signal.pidfd_send_signal(fd, signal.SIGKILL)
+                poll.register(fd, select.POLLIN)
             else:
                 os.close(fd)
-                del fds[fd]
-        poll = select.poll()
-        for fd in fds:
-            poll.register(fd, select.POLLIN)
-        waiting = set(fds)
+                del waiting[fd]
         while waiting:
-            names = ", ".join(sorted(f"{fds[fd].node.name} (pid {fds[fd].pid})" for fd in waiting))
+            names = ", ".join(sorted(f"{process.node.name} (pid {process.pid})" for process in waiting.values()))
             for fd, event in poll.poll(deadline.left(f"the end of {names}") * 1000):
                 poll.unregister(fd)
-                waiting.discard(fd)
+                os.close(fd)
+                del waiting[fd]
     finally:
-        for fd in fds:
+        for fd in waiting:
             os.close(fd)

@@ -178,6 +178,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._netns import (
     Lab,
     LabError,
     preflight,
+    preflight_absent,
     wanted_nodes,
 )
 
@@ -207,7 +208,7 @@ def run(module):
         lab.look()
         lab.plan_absent()
         if lab.changed:
-            preflight()
+            preflight_absent()
     before, after = lab.before(), lab.after()
     if not module.check_mode:
         lab.apply()
