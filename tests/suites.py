@@ -74,7 +74,7 @@ def yamllint() -> Iterator[Step]:
 
 def lint() -> Iterator[Step]:
     """ansible-lint's production profile, and shellcheck on the scripts."""
-    yield Step(["ansible-lint"])
+    yield Step(["ansible-lint", "--nocolor"])
     yield Step(["shellcheck", "scripts/setup", "tests/run", ".ci/run"])
 
 
@@ -127,6 +127,7 @@ def ansible_test(command: str, *options: str) -> Step:
     env = {
         "HOME": str(home),
         "XDG_CONFIG_HOME": os.environ.get("XDG_CONFIG_HOME", str(user_home / ".config")),
+        "ANSIBLE_TEST_CONTENT_ROOT": str(tree),
         "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", str(user_home / ".cache")),
         # Without a pyenv shim, which ansible-test might pick.
         "PATH": f"{VENV}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
