@@ -1,0 +1,244 @@
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: overlay_tables
+short_description: The tables of one VTEP, from the endpoints of all
+version_added: 0.1.0
+description:
+  - Takes the endpoints (VMs) of all hosts and returns what the VTEP of one host needs to reach them in a full mesh.
+  - For every logical switch that the host has an endpoint on, that is a unicast entry for each endpoint behind another
+    VTEP, and one C(unknown-dst) entry with all other VTEPs of this logical switch. Logical switches without an endpoint
+    on the host are left out.
+  - The result depends on the endpoints alone, not on their order.
+positional: host
+options:
+  _input:
+    description: The endpoints of all hosts.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      host:
+        description: Host that the endpoint is on. A host has one VTEP.
+        type: str
+        required: true
+      physical_switch:
+        description: Switch on this host that the endpoint's port belongs to.
+        type: str
+        required: true
+      port:
+        description: Port of this switch.
+        type: str
+        required: true
+      vlan:
+        description: VLAN of the endpoint's frames on the port, 0 to 4095; 0 stands for frames without a tag.
+        type: int
+        default: 0
+      logical_switch:
+        description: Logical switch that the endpoint is on.
+        type: str
+        required: true
+      mac:
+        description:
+          - The endpoint's unicast MAC address, once on a logical switch.
+          - Colons, dashes, dots or none, upper or lower case.
+        type: str
+        required: true
+      ip:
+        description:
+          - The endpoint's IPv4 or IPv6 address, once on a logical switch.
+          - A prefix length (V(192.168.1.1/24)) is ignored.
+        type: str
+      vtep:
+        description: IPv4 address of the host's VTEP, the same for all endpoints of the host.
+        type: str
+        required: true
+  host:
+    description: The host whose tables are wanted.
+    type: str
+    required: true
+seealso:
+  - plugin: vxlanlab.vtep.vtep_overlay
+    plugin_type: role
+    description: The role that writes these tables.
+author:
+  - The vxlanlab.vtep maintainers (@vxlanlab)
+"""
+
+EXAMPLES = r"""
+- name: Show what the VTEP of hv1 needs
+  ansible.builtin.debug:
+    msg: "{{ endpoints | vxlanlab.vtep.overlay_tables('hv1') }}"
+  vars:
+    endpoints:
+      - {host: hv1, physical_switch: br0, port: vm1, logical_switch: ls0, mac: "00:00:00:00:00:01", ip: 192.168.1.1, vtep: 10.0.0.1}
+      - {host: hv2, physical_switch: br0, port: vm2, logical_switch: ls0, mac: "00:00:00:00:00:02", ip: 192.168.1.2, vtep: 10.1.0.1}
+# bindings:
+#   - {physical_switch: br0, port: vm1, vlan: 0, logical_switch: ls0}
+# logical_switches:
+#   - name: ls0
+#     unicast: [{mac: "00:00:00:00:00:02", locator: 10.1.0.1, ipaddr: 192.168.1.2}]
+#     multicast: [{mac: unknown-dst, locators: [10.1.0.1]}]
+"""
+
+RETURN = r"""
+_value:
+  description: The tables of the host. Both lists are empty for a host without endpoints.
+  type: dict
+  contains:
+    bindings:
+      description: What the host's ports are bound to, as M(vxlanlab.vtep.vtep_binding) takes it.
+      type: list
+      elements: dict
+    logical_switches:
+      description: The logical switches that the host has endpoints on, sorted by name.
+      type: list
+      elements: dict
+      contains:
+        name:
+          description: Name of the logical switch.
+          type: str
+        unicast:
+          description: The entries of M(vxlanlab.vtep.vtep_ucast_remote). C(ipaddr) is empty for an endpoint without C(ip).
+          type: list
+          elements: dict
+        multicast:
+          description: The entries of M(vxlanlab.vtep.vtep_mcast_remote). Empty where the host is alone on the logical switch.
+          type: list
+          elements: dict
+"""
+
+import ipaddress
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.vxlanlab.vtep.plugins.module_utils import _schema
+
+
+class Endpoint(NamedTuple):
+    index: int
+    host: str
+    physical_switch: str
+    port: str
+    vlan: int
+    logical_switch: str
+    mac: str
+    ip: str
+    vtep: str
+
+    def __str__(self) -> str:
+        return f"endpoint {self.index} (host {self.host}, port {self.port})"
+
+
+class Key(NamedTuple):
+    """How a key of an endpoint is read, and what stands for it when it is left out."""
+
+    read: Callable[[Any], Any]
+    default: Any = None
+
+
+def address(value: Any) -> str:
+    """An IP address; the empty text is none."""
+    if value in ("", None):
+        return ""
+    try:
+        return str(ipaddress.ip_interface(str(value)).ip)
+    except ValueError:
+        raise ValueError("expected an IPv4 or IPv6 address") from None
+
+
+KEYS = {
+    "host": Key(_schema.name),
+    "physical_switch": Key(_schema.name),
+    "port": Key(_schema.name),
+    "vlan": Key(_schema.vlan, 0),
+    "logical_switch": Key(_schema.name),
+    "mac": Key(_schema.unicast_mac),
+    "ip": Key(address, ""),
+    "vtep": Key(_schema.tunnel_ipv4),
+}
+
+
+def overlay_tables(endpoints: Any, host: str) -> dict:
+    """The tables of one host's VTEP."""
+    if not isinstance(endpoints, (list, tuple)):
+        raise AnsibleFilterError(f"overlay_tables: expected a list of endpoints, not {type(endpoints).__name__}")
+    known = [read(endpoint, index) for index, endpoint in enumerate(endpoints)]
+    agree(known)
+    here = [endpoint for endpoint in known if endpoint.host == host]
+    return {
+        "bindings": bindings(here),
+        "logical_switches": [tables(name, host, known) for name in sorted({endpoint.logical_switch for endpoint in here})],
+    }
+
+
+def read(endpoint: Any, index: int) -> Endpoint:
+    """An endpoint in its normal form."""
+    if not isinstance(endpoint, dict):
+        raise AnsibleFilterError(f"overlay_tables: endpoint {index}: expected a dictionary, not {endpoint!r}")
+    where = f"overlay_tables: endpoint {index} (host {endpoint.get('host', '?')}, port {endpoint.get('port', '?')})"
+    for key in endpoint:
+        if key not in KEYS:
+            raise AnsibleFilterError(f"{where}: {key}: unknown key; the keys are {', '.join(KEYS)}")
+    values = {}
+    for key, how in KEYS.items():
+        if key not in endpoint and how.default is None:
+            raise AnsibleFilterError(f"{where}: {key}: missing")
+        value = endpoint.get(key, how.default)
+        try:
+            values[key] = how.read(value)
+        except ValueError as error:
+            raise AnsibleFilterError(f"{where}: {key}: {value!r} is not accepted: {error}") from None
+    return Endpoint(index, **values)
+
+
+def agree(endpoints: list[Endpoint]) -> None:
+    """Refuse endpoints that contradict each other."""
+    one(endpoints, lambda e: e.host, lambda e: e.vtep, "vtep: host {key} has two VTEPs, {first} and {second}; a host has one")
+    one(endpoints, lambda e: e.vtep, lambda e: e.host, "vtep: {key} is the VTEP of two hosts, {first} and {second}")
+    one(
+        endpoints,
+        lambda e: (e.host, e.physical_switch, e.port, e.vlan),
+        lambda e: e.logical_switch,
+        "logical_switch: VLAN {key[3]} of port {key[2]} on host {key[0]} is bound to two logical switches, {first} and {second}",
+    )
+    twice = "on logical switch {key[0]} belongs to {first} and to {second}"
+    one(endpoints, lambda e: (e.logical_switch, e.mac), str, f"mac: {{key[1]}} {twice}")
+    one([e for e in endpoints if e.ip], lambda e: (e.logical_switch, e.ip), str, f"ip: {{key[1]}} {twice}")
+
+
+def one(endpoints: Iterable[Endpoint], key: Callable, value: Callable, problem: str) -> None:
+    """Every key has one value."""
+    seen: dict = {}
+    for endpoint in endpoints:
+        first = seen.setdefault(key(endpoint), value(endpoint))
+        if first != value(endpoint):
+            raise AnsibleFilterError("overlay_tables: " + problem.format(key=key(endpoint), first=first, second=value(endpoint)))
+
+
+def bindings(here: Iterable[Endpoint]) -> list[dict]:
+    """The VLANs of the host's ports; several endpoints may share one."""
+    keys = ("physical_switch", "port", "vlan", "logical_switch")
+    bound = sorted({tuple(getattr(endpoint, key) for key in keys) for endpoint in here})
+    return [dict(zip(keys, values)) for values in bound]
+
+
+def tables(name: str, host: str, endpoints: Iterable[Endpoint]) -> dict:
+    """What is behind the other VTEPs of a logical switch."""
+    remote = sorted((e for e in endpoints if e.logical_switch == name and e.host != host), key=lambda e: e.mac)
+    locators = sorted({endpoint.vtep for endpoint in remote}, key=ipaddress.ip_address)
+    return {
+        "name": name,
+        "unicast": [{"mac": e.mac, "locator": e.vtep, "ipaddr": e.ip} for e in remote],
+        "multicast": [{"mac": _schema.UNKNOWN_DST, "locators": locators}] if locators else [],
+    }
+
+
+class FilterModule:
+    def filters(self) -> dict:
+        return {"overlay_tables": overlay_tables}
