@@ -19,7 +19,6 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import (
     REFERRERS,
     TABLES,
     Column,
-    managed_columns,
     own_parts,
     owner_key,
     tolerant,
@@ -133,6 +132,19 @@ class Look:
         else:
             self._select(table, [[[spec.key[0].column, "==", ["uuid", uuid]]] for uuid in uuids])
 
+    def whole(self, tables: Iterable[str]) -> None:
+        """Read these tables, and those that they refer to, in one transaction: one consistent picture."""
+        closure: list[str] = []
+        pending = list(tables)
+        while pending:
+            table = pending.pop()
+            if table not in closure:
+                closure.append(table)
+                spec = TABLES[table]
+                pending += [part.refers for part in spec.key if part.refers]
+                pending += [one for column in spec.columns.values() for one in (column.refers, column.through) if one]
+        self._read([Read(table, [], self.columns(table)) for table in closure if self.db.has(table)])
+
     def referrers(self, ref: Ref) -> None:
         """Read the rows that refer to this one. A map cannot be searched by value, so its table is read whole."""
         uuids = self._uuids(ref.table, ref.key)
@@ -166,16 +178,18 @@ class Look:
             if mark not in self._asked:
                 self._asked.add(mark)
                 reads.append(Read(table, where, columns))
-        if not reads:
-            return
-        held = self._raw.setdefault(table, {})
+        if reads:
+            self._read(reads)
+
+    def _read(self, reads: list[Read]) -> None:
         for read, answer in zip(reads, self.db.transact(read.select() for read in reads)):
             read.rows = answer["rows"]
             self.reads.append(read)
+            held = self._raw.setdefault(read.table, {})
             for row in read.rows:
                 held[row["_uuid"][1]] = row
             if not read.where:
-                self._whole.add(table)
+                self._whole.add(read.table)
 
     def _by_uuid(self, table: str, uuids: Iterable[str]) -> None:
         held = self._raw.setdefault(table, {})
@@ -281,7 +295,7 @@ class Look:
         return current
 
     def _shown(self, table: str) -> dict[str, Column]:
-        return TABLES[table].columns if self.status else managed_columns(table)
+        return TABLES[table].columns if self.status else TABLES[table].managed
 
     def _value(self, column: Column, raw: Any) -> Any:
         if raw is None:

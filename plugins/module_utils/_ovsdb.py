@@ -16,6 +16,7 @@ import os
 import ssl
 import time
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 import ovs.poller
@@ -80,6 +81,10 @@ class Database:
         """Whether the server's schema, which may be an older one, has this table or column."""
         return table in self._tables and (column is None or column == "_uuid" or column in self._tables[table])
 
+    def extend(self, seconds: float) -> None:
+        """Give the rest of the task at least this many more seconds."""
+        self.deadline = max(self.deadline, time.monotonic() + seconds)
+
     # -- connecting
 
     def connect(self) -> None:
@@ -134,7 +139,7 @@ class Database:
 
     def transact(self, operations: Iterable[dict], until: float | None = None) -> list:
         """One transaction; the operations' results. ``Conflict`` where a guard or a constraint failed."""
-        answer = self._call("transact", (_encode(DATABASE), *map(_encode, operations)), until, encoded=True)
+        answer = self._call("transact", _encoded(operations), until, encoded=True)
         if answer.get("error"):
             raise VtepError(f"{self._remote} refused the transaction: {_words(answer['error'])}")
         for result in answer["result"]:
@@ -164,7 +169,7 @@ class Database:
     def _call(self, method: str, params: Any, until: float | None = None, encoded: bool = False) -> dict:
         until = self.deadline if until is None else until
         self._serial += 1
-        text = f"[{','.join(params)}]" if encoded else _encode(params)
+        text = params if encoded else _encode(params)
         self._send(f'{{"method":"{method}","id":{self._serial},"params":{text}}}'.encode(), until)
         del text, params
         while True:
@@ -221,6 +226,15 @@ class Database:
         arm(poller)
         poller.timer_wait(int(left * 1000) + 1)
         poller.block()
+
+
+def _encoded(operations: Iterable[dict]) -> str:
+    """The parameters of a transaction as JSON, some at a time: one by one is slow, all at once takes the memory of all."""
+    parts = [_encode(DATABASE)]
+    remaining = iter(operations)
+    while some := list(islice(remaining, 1000)):
+        parts.append(_encode(some)[1:-1])
+    return f"[{','.join(parts)}]"
 
 
 def commit(db: Database, plan: Plan, look: Look) -> None:

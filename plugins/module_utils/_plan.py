@@ -11,13 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Add, Desired, Missing, Ref, Row, Scope, VtepError
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import (
-    REFERRERS,
-    TABLES,
-    Column,
-    describe,
-    managed_columns,
-)
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import REFERRERS, TABLES, describe
 
 CREATE, UPDATE, DELETE = "create", "update", "delete"
 
@@ -136,8 +130,9 @@ class _Planner:
     def _present(self, row: Row) -> None:
         haves = self.current.get(row.table, row.key)
         if not haves and row.must_exist:
+            self._check_key_references(row)
             self._absent_reference(row.ref)
-            haves = [Have("", {name: default(column) for name, column in managed_columns(row.table).items()})]
+            haves = [Have("", TABLES[row.table].defaults)]
         if not haves:
             self._create(row)
             return
@@ -155,27 +150,28 @@ class _Planner:
 
     def _create(self, row: Row) -> None:
         spec = TABLES[row.table]
-        after = {name: default(column) for name, column in managed_columns(row.table).items()}
+        after = dict(spec.defaults)
         for name, value in row.columns.items():
             after[name] = value.members if isinstance(value, Add) else value
         self._check_required(row, after)
-        for index, part in enumerate(spec.key):
-            if part.refers:
-                self._require(Ref(part.refers, _as_key(row.key[index])))
+        self._check_key_references(row)
         self._check_references(row.table, after)
         self.result.changes.append(Change(CREATE, row.ref, None, {}, after))
 
     def _check_required(self, row: Row, after: dict) -> None:
-        for name, value in after.items():
-            column = TABLES[row.table].columns[name]
-            if column.required and not value:
-                raise VtepError(f"{column.option or name}: {describe(row.ref)} cannot be without; give it, or use state: absent")
+        spec = TABLES[row.table]
+        for name in spec.required:
+            if name in after and not after[name]:
+                raise VtepError(f"{spec.columns[name].option or name}: {describe(row.ref)} cannot be without; give it, or use state: absent")
+
+    def _check_key_references(self, row: Row) -> None:
+        for index, table in TABLES[row.table].key_references:
+            self._require(Ref(table, _as_key(row.key[index])))
 
     def _check_references(self, table: str, columns: dict) -> None:
-        for name, value in columns.items():
-            if TABLES[table].columns[name].refers:
-                for ref in references(value):
-                    self._require(ref)
+        for name in TABLES[table].referring & columns.keys():
+            for ref in references(columns[name]):
+                self._require(ref)
 
     def _require(self, ref: Ref) -> None:
         if ref in self.known:
@@ -187,9 +183,6 @@ class _Planner:
     def _absent_reference(self, ref: Ref) -> None:
         spec = TABLES[ref.table]
         message = f"{describe(ref)} is not in the database; {spec.remedy}"
-        if spec.owner and ref.key[:-1]:
-            names = sorted(key[-1] for key, haves in self.current.under(Scope(ref.table, ref.key[:-1])))
-            message += f" (it has: {listed(names) or 'none'})"
         if not self.lenient:
             raise Missing(message, *ref)
         self.result.warnings.append(f"{message}. The real run fails unless an earlier task creates it.")
@@ -247,11 +240,6 @@ class _Planner:
                             entries = [str(k) for k, v in have.columns[column].items() if v == ref]
                             words += f" ({'VLAN ' if table == 'Physical_Port' else ''}{', '.join(entries)})"
                         yield Ref(table, key), have, column, words
-
-
-def default(column: Column) -> Any:
-    """What the database fills in for a column that an insert leaves out."""
-    return {"set": frozenset(), "map": {}, "optional": None}.get(column.kind, None if column.refers else "")
 
 
 def references(value: Any) -> Iterable[Ref]:

@@ -14,7 +14,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Add, Desired, Ref, Row, VtepError
@@ -22,7 +22,10 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Add, De
 DATABASE = "hardware_vtep"
 
 _COLON_MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}", re.ASCII)
-_BARE_MAC = re.compile(r"[0-9a-f]{12}", re.ASCII)
+_UNICAST_MAC = re.compile(r"[0-9a-f][02468ace](?::[0-9a-f]{2}){5}", re.ASCII)
+_ANY_MAC = re.compile(
+    r"[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}|[0-9a-f]{12}", re.ASCII
+)
 UNKNOWN_DST = "unknown-dst"
 
 
@@ -75,14 +78,17 @@ def mac(value: Any) -> str:
     low = str(value).lower()
     if _COLON_MAC.fullmatch(low):
         return low
-    bare = re.sub(r"[:.-]", "", low)
-    if not _BARE_MAC.fullmatch(bare) or re.fullmatch(r"[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}|[0-9a-f]{12}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}", low) is None:
+    if not _ANY_MAC.fullmatch(low):
         hint = "; a MAC made of digits alone needs quotes in YAML" if low.isdigit() else ""
         raise ValueError(f"expected a MAC address such as 00:11:22:aa:bb:cc{hint}")
+    bare = re.sub(r"[:.-]", "", low)
     return ":".join(bare[i : i + 2] for i in range(0, 12, 2))
 
 
 def unicast_mac(value: Any) -> str:
+    low = str(value).lower()
+    if _UNICAST_MAC.fullmatch(low):
+        return low
     normal = mac(value)
     if int(normal[1], 16) & 1:
         raise ValueError("expected a unicast MAC address; multicast and broadcast belong in vtep_mcast_remote")
@@ -177,6 +183,31 @@ class Table:
     owner: tuple[str, str] | None = None
     kept_by_references: bool = False
     remedy: str = ""
+
+    @cached_property
+    def managed(self) -> dict[str, Column]:
+        """The columns that a task can set."""
+        return {name: column for name, column in self.columns.items() if not column.status}
+
+    @cached_property
+    def defaults(self) -> dict[str, Any]:
+        """What the database fills in for the managed columns that an insert leaves out."""
+        empty = {"set": frozenset(), "map": {}, "optional": None}
+        return {name: empty.get(column.kind, None if column.refers else "") for name, column in self.managed.items()}
+
+    @cached_property
+    def required(self) -> tuple[str, ...]:
+        return tuple(name for name, column in self.columns.items() if column.required)
+
+    @cached_property
+    def referring(self) -> frozenset[str]:
+        """The columns that hold references."""
+        return frozenset(name for name, column in self.managed.items() if column.refers)
+
+    @cached_property
+    def key_references(self) -> tuple[tuple[int, str], ...]:
+        """The parts of the key that name a row of another table: position and table."""
+        return tuple((index, part.refers) for index, part in enumerate(self.key) if part.refers)
 
 
 STRINGS = Column("map")
@@ -316,11 +347,6 @@ def own_parts(table: str) -> tuple[int, tuple[Key, ...]]:
     return start, spec.key[start:]
 
 
-def managed_columns(table: str) -> dict[str, Column]:
-    """The columns that a task can set."""
-    return {name: column for name, column in TABLES[table].columns.items() if not column.status}
-
-
 def describe(ref: Ref) -> str:
     """A row in the user's words: ``port vm1 of physical switch br0``."""
     spec = TABLES[ref.table]
@@ -342,37 +368,47 @@ def normalise(desired: Desired) -> Desired:
     return replace(desired, present=present, absent=absent)
 
 
+class _Bad(ValueError):
+    """A value that is not accepted, and the option that it came from, within its entry."""
+
+    def __init__(self, option: str, value: Any, error: ValueError):
+        super().__init__(f"{value!r} is not accepted: {error}")
+        self.option = option
+        self.value = value
+        self.error = error
+
+
 def _normal_rows(rows: Iterable[Row], label: str | None) -> list[Row]:
     normal: list[Row] = []
     seen: dict[tuple, int] = {}
     for index, row in enumerate(rows):
-        where = f"{label}[{index}]." if label else ""
         spec = TABLES[row.table]
-        key = tuple(_parsed(part.parse, value, where + part.option) for part, value in zip(spec.key, row.key))
-        columns = {column: _normal_value(spec.columns[column], column, value, where) for column, value in row.columns.items()}
+        try:
+            key = tuple([_parsed(part.parse, value, part.option) for part, value in zip(spec.key, row.key)])
+            columns = {name: _normal_value(spec.columns[name], name, value) for name, value in row.columns.items()}
+        except _Bad as bad:
+            where = f"{label}[{index}]." if label else ""
+            raise VtepError(f"{where}{bad.option}: {bad}") from None
         identity = (row.table, key)
-        if identity in seen:
-            first, second = normal[seen[identity]], f"{label}[{index}]" if label else "the later one"
-            what = "the same twice" if first.columns == columns else "two different things"
-            raise VtepError(
-                f"{label or spec.title}: {describe(Ref(*identity))} is listed more than once, saying {what} "
-                f"({label or 'first'}[{seen[identity]}] and {second}); keep one of them"
-            )
-        seen[identity] = len(normal)
+        earlier = seen.setdefault(identity, index)
+        if earlier != index:
+            what = "the same twice" if normal[earlier].columns == columns else "two different things"
+            both = f"{label}[{earlier}] and {label}[{index}]" if label else "two options"
+            raise VtepError(f"{both}: {describe(Ref(*identity))} is listed more than once, saying {what}; keep one of them")
         normal.append(Row(row.table, key, columns, row.must_exist))
     return normal
 
 
-def _normal_value(column: Column, column_name: str, value: Any, where: str) -> Any:
-    option = where + (column.option or column_name)
+def _normal_value(column: Column, name: str, value: Any) -> Any:
+    option = column.option or name
     if isinstance(value, Add):
-        return Add(_normal_value(column, column_name, value.members, where))
+        return Add(_normal_value(column, name, value.members))
     if value is None:
         return None
     if column.kind == "set":
-        return frozenset(_normal_atom(column, member, option) for member in value)
+        return frozenset([_normal_atom(column, member, option) for member in value])
     if column.kind == "map":
-        key_option, value_option = (where + blamed for blamed in column.blame) if column.blame else (option, option)
+        key_option, value_option = column.blame or (option, option)
         return {_parsed(column.key, k, key_option): _normal_atom(column, v, value_option) for k, v in value.items()}
     return _normal_atom(column, value, option)
 
@@ -384,35 +420,21 @@ def _normal_atom(column: Column, value: Any, option: str) -> Any:
         return None
     try:
         return _normal_ref(value)
-    except _BadPart as bad:
+    except _Bad as bad:
         # The option that holds the reference is the one to blame for its name, whatever the referred row calls it.
-        blamed = option if bad.part.option in ("name", "locator") else bad.part.option
-        raise VtepError(f"{blamed}: {bad.value!r} is not accepted: {bad}") from None
-
-
-class _BadPart(ValueError):
-    def __init__(self, part: Key, value: Any, error: ValueError):
-        super().__init__(str(error))
-        self.part = part
-        self.value = value
+        raise _Bad(option if bad.option in ("name", "locator") else bad.option, bad.value, bad.error) from None
 
 
 @lru_cache(maxsize=4096)
 def _normal_ref(ref: Ref) -> Ref:
-    normal = []
-    for part, value in zip(TABLES[ref.table].key, ref.key):
-        try:
-            normal.append(part.parse(value))
-        except ValueError as error:
-            raise _BadPart(part, value, error) from None
-    return Ref(ref.table, tuple(normal))
+    return Ref(ref.table, tuple(_parsed(part.parse, value, part.option) for part, value in zip(TABLES[ref.table].key, ref.key)))
 
 
 def _parsed(parse: Callable[[Any], Any], value: Any, option: str) -> Any:
     try:
         return parse(value)
     except ValueError as error:
-        raise VtepError(f"{option}: {value!r} is not accepted: {error}") from None
+        raise _Bad(option, value, error) from None
 
 
 # -- what the database holds, in the same normal form ---------------------------------------------------------------

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import gc
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -13,10 +14,10 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._look import Look
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._plan import CREATE, DELETE, SAMPLE, UPDATE, Plan, plan
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._plan import CREATE, DELETE, SAMPLE, UPDATE, Plan, listed, plan
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._render import diff, row
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Desired, Missing, Ref, Scope, VtepError
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import TABLES, describe, normalise
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import TABLES, normalise
 
 try:
     from ansible_collections.vxlanlab.vtep.plugins.module_utils import _ovsdb
@@ -27,6 +28,9 @@ except ImportError:
 
 #: How often a task starts over because somebody else wrote in between.
 TRIES = 10
+
+#: Seconds after the deadline to find out what an error should say.
+SPARE = 2
 
 CONNECTION = {
     "database": {"type": "str", "default": "unix:/var/run/openvswitch/db.sock"},
@@ -68,6 +72,8 @@ class VtepModule:
     """
 
     def __init__(self, options: dict, state: bool = True, **kwargs: Any):
+        # A module is a short process that builds much and drops little: collecting its garbage only costs time.
+        gc.disable()
         spec = {**CONNECTION, **(STATE if state else {}), **options}
         self.module = AnsibleModule(argument_spec=spec, supports_check_mode=True, **kwargs)
         self.params = self.module.params
@@ -115,7 +121,7 @@ class VtepModule:
                 done = plan(wanted, current, lenient=self.module.check_mode)
             except Missing as missing:
                 if not wait or missing.table not in {one.table for one in wanted.present}:
-                    raise
+                    raise VtepError(f"{missing}{_siblings(db, missing)}") from None
                 self._await(db, look, missing)
                 continue
             if self.module.check_mode or not done.changes:
@@ -140,7 +146,17 @@ class VtepModule:
         try:
             db.wait_for_change(read)
         except _ovsdb.TimedOut:
-            raise VtepError(f"timeout: waited {db.timeout:g} s for {describe(Ref(missing.table, missing.key))}: {missing}") from None
+            db.extend(SPARE)
+            raise VtepError(f"timeout: waited {db.timeout:g} s: {missing}{_siblings(db, missing)}") from None
+
+
+def _siblings(db: Any, missing: Missing) -> str:
+    """What there is instead, for the error: often a name is only spelled wrong."""
+    scope = Scope(missing.table, missing.key[:-1])
+    look = Look(db)
+    look.under(*scope)
+    names = sorted(str(key[-1]) for key, unused in look.current().under(scope))
+    return f" (there is: {listed(names) or 'none'})"
 
 
 def _require_columns(db: Any, wanted: Desired) -> None:
@@ -149,3 +165,25 @@ def _require_columns(db: Any, wanted: Desired) -> None:
         if not db.has(table, column):
             spec = TABLES[table].columns[column]
             raise VtepError(f"{spec.option or column}: the server's hardware_vtep schema is older and has no {table}.{column}; leave it out")
+
+
+def compiled_query(module: VtepModule, text: str | None) -> Callable[[Any], Any]:
+    """A JMESPath expression as a function, checked before anything is read; without one, the data as it is."""
+    if text is None:
+        return lambda data: data
+    try:
+        import jmespath
+    except ImportError:
+        module.module.fail_json(msg=missing_required_lib("jmespath", reason="for query"), exception=traceback.format_exc())
+    try:
+        expression = jmespath.compile(text)
+    except jmespath.exceptions.JMESPathError as error:
+        module.module.fail_json(msg=f"query: {text!r} is not a JMESPath expression: {error}")
+
+    def search(data: Any) -> Any:
+        try:
+            return expression.search(data)
+        except jmespath.exceptions.JMESPathError as error:
+            raise VtepError(f"query: {text!r} does not fit the data: {error}") from None
+
+    return search

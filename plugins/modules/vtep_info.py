@@ -1,0 +1,110 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vtep_info
+short_description: Read a VTEP database as data
+version_added: 0.1.0
+description:
+  - Returns what the OVSDB database hardware_vtep holds as plain data keyed by name, with references resolved. This is what
+    C(vtep-ctl show), C(list-bindings), C(list-local-macs) and C(list-remote-macs) print.
+extends_documentation_fragment:
+  - vxlanlab.vtep.vtep
+  - vxlanlab.vtep.vtep.attributes
+  - vxlanlab.vtep.vtep.info
+requirements:
+  - jmespath, with O(query)
+options:
+  gather:
+    description:
+      - The parts to read. All of them when it is left out. MAC addresses are read with V(logical_switches) only.
+    type: list
+    elements: str
+    choices: [physical_switches, logical_switches, managers, tunnels]
+    default: [physical_switches, logical_switches, managers, tunnels]
+  query:
+    description:
+      - A JMESPath expression (U(https://jmespath.org)) that picks from, or reshapes, the structure in RV(vtep).
+    type: str
+author:
+  - The vxlanlab.vtep maintainers (@vxlanlab)
+"""
+
+EXAMPLES = r"""
+- name: Everything
+  vxlanlab.vtep.vtep_info:
+  register: result
+
+- name: Which MAC addresses of ls0 are behind which VTEP
+  vxlanlab.vtep.vtep_info:
+    gather: [logical_switches]
+    query: logical_switches.ls0.ucast_remote.{macs: keys(@), locators: values(@)[].locator}
+"""
+
+RETURN = r"""
+vtep:
+  description: The parts of the database that were asked for, or what O(query) makes of them.
+  returned: success
+  type: raw
+  sample:
+    physical_switches:
+      br0:
+        description: OVS VTEP Emulator
+        management_ips: []
+        tunnel_ips: [10.0.0.1]
+        other_config: {}
+        switch_fault_status: []
+        ports:
+          vm1:
+            description: ""
+            vlan_bindings: {"0": ls0}
+            other_config: {}
+            port_fault_status: []
+            _uuid: 04af20e7-3b38-4cc5-903d-0452265b9cbd
+        _uuid: 8a5e6eee-8d9f-41dd-9889-72090b01b00d
+    logical_switches:
+      ls0:
+        description: ""
+        tunnel_key: 5000
+        replication_mode: null
+        other_config: {}
+        ucast_remote:
+          "00:00:00:00:00:02":
+            locator: 10.1.0.1
+            encapsulation: vxlan_over_ipv4
+            ipaddr: ""
+            _uuid: 699534a7-a130-4763-bc3c-80c17306910c
+        mcast_remote:
+          unknown-dst:
+            locators: [10.1.0.1]
+            ipaddr: ""
+            _uuid: 51e4574f-b419-4fbf-b14b-74f70e3496be
+        ucast_local: {}
+        mcast_local: {}
+        _uuid: c9ce8e64-8871-44f5-8982-e544926c7134
+    managers: {}
+    tunnels: []
+"""
+
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._info import PARTS, gather
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep_module import VtepModule, compiled_query
+
+
+def main() -> None:
+    module = VtepModule(
+        {
+            "gather": {"type": "list", "elements": "str", "choices": list(PARTS), "default": list(PARTS)},
+            "query": {"type": "str"},
+        },
+        state=False,
+    )
+    pick = compiled_query(module, module.params["query"])
+    module.read(lambda db: {"vtep": pick(gather(db, module.params["gather"]))})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A private ovsdb-server for each test class, and the modules run against it as Ansible runs them."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+
+SCHEMA = Path("/usr/share/openvswitch/vtep.ovsschema")
+MODULES = "ansible_collections.vxlanlab.vtep.plugins.modules"
+
+
+class Server:
+    """An ovsdb-server in a directory of its own."""
+
+    def __init__(self, directory: Path, schema: Path = SCHEMA, remotes: tuple[str, ...] = ()):
+        self.directory = directory
+        self.socket = directory / "db.sock"
+        self.remote = f"unix:{self.socket}"
+        database = directory / "vtep.db"
+        subprocess.run(["ovsdb-tool", "create", database, schema], check=True)
+        # --detach returns when the server listens, so there is nothing to wait for.
+        subprocess.run(
+            ["ovsdb-server", "--detach", "--no-chdir", f"--pidfile={directory}/pid", f"--log-file={directory}/log"]
+            + [f"--remote=punix:{self.socket}", *(f"--remote={remote}" for remote in remotes), f"--unixctl={directory}/ctl"]
+            + ["-vconsole:off", database],
+            check=True,
+            # The pid file needs a directory that exists, whatever the host has.
+            env={**os.environ, "OVS_RUNDIR": str(directory)},
+        )
+        self.pid = int((directory / "pid").read_text())
+
+    def stop(self) -> None:
+        os.kill(self.pid, signal.SIGTERM)
+
+    def transact(self, *operations: dict) -> list[dict]:
+        """Raw operations, past everything under test."""
+        text = json.dumps(["hardware_vtep", *operations])
+        done = subprocess.run(["ovsdb-client", "transact", self.remote, text], check=True, capture_output=True, text=True)
+        return json.loads(done.stdout)
+
+    def rows(self, table: str, *columns: str) -> list[dict]:
+        (answer,) = self.transact({"op": "select", "table": table, "where": [], "columns": list(columns)})
+        return answer["rows"]
+
+    def dump(self) -> dict[str, list]:
+        """The whole database, to tell whether anything changed."""
+        tables = json.loads(SCHEMA.read_text())["tables"]
+        answers = self.transact(*({"op": "select", "table": table, "where": []} for table in tables))
+        return {table: sorted(map(json.dumps, answer["rows"])) for table, answer in zip(tables, answers)}
+
+    def empty(self) -> None:
+        roots = [table for table, spec in json.loads(SCHEMA.read_text())["tables"].items() if spec.get("isRoot")]
+        self.transact(*({"op": "delete", "table": table, "where": []} for table in roots))
+
+    def ctl(self, *command: str) -> str:
+        """What the upstream tool says."""
+        arguments = ["vtep-ctl", f"--db={self.remote}", "--timeout=20", *command]
+        return subprocess.run(arguments, check=True, capture_output=True, text=True).stdout
+
+
+class Failed(Exception):
+    """A module ended with fail_json; ``msg`` is its message."""
+
+    def __init__(self, result: dict):
+        super().__init__(result["msg"])
+        self.msg = result["msg"]
+
+
+class Task:
+    """Runs modules with ``database`` and, where wanted, check mode set."""
+
+    def __init__(self, server: Server, capsys: pytest.CaptureFixture, check: bool = False):
+        self.server = server
+        self._capsys = capsys
+        self._check = check
+
+    @property
+    def check(self) -> Task:
+        return Task(self.server, self._capsys, check=True)
+
+    def __call__(self, module: str, **options: Any) -> dict:
+        args = {"database": self.server.remote, **options, "_ansible_check_mode": self._check, "_ansible_diff": True}
+        code = importlib.import_module(f"{MODULES}.{module}")
+        self._capsys.readouterr()
+        with patch_module_args(args), pytest.raises(SystemExit):
+            code.main()
+        result = json.loads(self._capsys.readouterr().out)
+        if result.get("failed"):
+            raise Failed(result)
+        return result
+
+    def fails(self, module: str, **options: Any) -> str:
+        """The message of a task that must fail and must leave the database as it was."""
+        before = self.server.dump()
+        with pytest.raises(Failed) as failed:
+            self(module, **options)
+        assert self.server.dump() == before
+        return failed.value.msg
+
+    def twice(self, module: str, **options: Any) -> dict:
+        """Check mode, the real run, and again: the same change is predicted, done, and then not needed."""
+        before = self.server.dump()
+        predicted = self.check(module, **options)
+        assert self.server.dump() == before
+        done = self(module, **options)
+        assert predicted["changed"] == done["changed"]
+        assert predicted["diff"] == done["diff"]
+        assert predicted["counts"] == done["counts"]
+        after = self.server.dump()
+        again = self(module, **options)
+        assert not again["changed"]
+        assert not any(again["counts"].values())
+        assert self.server.dump() == after
+        for key in ("row", "rows"):
+            assert again.get(key) == done.get(key)
+        return done
+
+
+@pytest.fixture(scope="class")
+def server(tmp_path_factory: pytest.TempPathFactory):
+    running = Server(tmp_path_factory.mktemp("ovsdb"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def task(server: Server, capsys: pytest.CaptureFixture):
+    server.empty()
+    return Task(server, capsys)
