@@ -16,6 +16,7 @@ from typing import Any
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._plan import Current, Have
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Add, Desired, Ref, Row
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import (
+    OWNED,
     REFERRERS,
     TABLES,
     Column,
@@ -89,6 +90,8 @@ class Look:
         for row in desired.absent:
             if not row.columns:
                 self.referrers(row.ref)
+                for table in OWNED[row.table]:
+                    self.under(table, row.key)
         return self.current()
 
     def find(self, table: str, keys: set[tuple]) -> None:

@@ -269,9 +269,9 @@ class _Writer:
             if change.action == CREATE:
                 self._insert(change.ref, self._row(change))
                 self.created.append((change, len(self._inserts) - 1))
-            elif change.action == DELETE and not spec.owner:
+            elif change.action == DELETE:
                 deletes.append({"op": "delete", "table": change.ref.table, "where": _is(change.uuid)})
-            elif change.action != DELETE:
+            else:
                 updates.append({"op": "update", "table": change.ref.table, "where": _is(change.uuid), "row": self._row(change)})
             if spec.owner and change.action in (CREATE, DELETE):
                 owner = Ref(spec.owner[0], owner_key(*change.ref))

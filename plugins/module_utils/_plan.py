@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Add, Desired, Missing, Ref, Row, Scope, VtepError
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import REFERRERS, TABLES, describe
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import OWNED, REFERRERS, TABLES, describe
 
 CREATE, UPDATE, DELETE = "create", "update", "delete"
 
@@ -216,6 +216,11 @@ class _Planner:
                 self._drop_entries(user, user_have, column, ref)
             else:
                 self._delete(user, user_have)
+        # The server checks references before it collects what is owned, so what is owned goes by name.
+        for table in OWNED[ref.table]:
+            for key, owned in list(self.current.under(Scope(table, ref.key))):
+                for one in owned:
+                    self._delete(Ref(table, key), one)
         self.result.changes.append(Change(DELETE, ref, have.uuid, have.columns, {}))
 
     def _drop_entries(self, user: Ref, have: Have, column: str, ref: Ref) -> None:

@@ -332,6 +332,12 @@ REFERRERS: dict[str, list[tuple[str, str]]] = {
 }
 
 
+#: table -> the tables whose rows it owns.
+OWNED: dict[str, list[str]] = {
+    target: [table for table, spec in TABLES.items() if spec.owner and spec.owner[0] == target] for target in TABLES
+}
+
+
 # -- names ----------------------------------------------------------------------------------------------------------
 
 

@@ -101,7 +101,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep_module import 
 def wishes(params: dict) -> Desired:
     switch = Row("Physical_Switch", (params["name"],))
     if params["state"] == "absent":
-        return Desired(absent=[switch], show=[Scope("Physical_Port", switch.key)])
+        return Desired(absent=[switch])
     columns = ("description", "management_ips", "tunnel_ips", "other_config")
     switch.columns = managed(**{column: params[column] for column in columns})
     ports = [Row("Physical_Port", (params["name"], port)) for port in params["ports"] or ()]

@@ -1,0 +1,124 @@
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Another writer gets in between the look and the commit: nothing is lost, nothing is doubled, nothing loops."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from ansible_collections.vxlanlab.vtep.plugins.module_utils import _ovsdb
+
+MAC = "00:00:00:00:00:02"
+
+
+@pytest.fixture
+def between(monkeypatch):
+    """Run something between the look and the commit: each callable once, in turn."""
+    commit = _ovsdb.commit
+
+    def install(*actions):
+        pending = list(actions)
+
+        def commit_after_another_writer(*args):
+            if pending:
+                pending.pop(0)()
+            return commit(*args)
+
+        monkeypatch.setattr(_ovsdb, "commit", commit_after_another_writer)
+        return pending
+
+    return install
+
+
+@pytest.fixture(autouse=True)
+def switch(task):
+    task("vtep_logical_switch", name="ls0", tunnel_key=5000)
+    task("vtep_physical_switch", name="br0", ports=["vm1"])
+
+
+class TestRaces:
+    def test_the_other_adds_a_locator_to_the_set(self, server, task, between):
+        task("vtep_mcast_remote", logical_switch="ls0", locators=["10.1.0.1"])
+        pending = between(lambda: server.ctl("add-mcast-remote", "ls0", "unknown-dst", "10.2.0.1"))
+        done = task("vtep_mcast_remote", logical_switch="ls0", locators=["10.3.0.1"])
+        assert not pending and done["row"]["locators"] == ["10.1.0.1", "10.2.0.1", "10.3.0.1"]
+
+    def test_the_other_writes_the_same_row(self, server, task, between):
+        between(lambda: server.ctl("add-ucast-remote", "ls0", MAC, "10.1.0.1"))
+        done = task("vtep_ucast_remote", logical_switch="ls0", mac=MAC, locator="10.1.0.1")
+        assert not done["changed"] and len(server.rows("Ucast_Macs_Remote")) == 1
+
+    def test_the_other_writes_the_same_row_in_bulk(self, server, task, between):
+        entries = [{"mac": f"00:00:00:00:00:{i:02x}", "locator": "10.1.0.1"} for i in range(20)]
+        between(lambda: server.ctl("add-ucast-remote", "ls0", MAC, "10.9.0.1"))
+        done = task("vtep_ucast_remote", logical_switch="ls0", entries=entries)
+        assert done["counts"] == {"created": 19, "updated": 1, "deleted": 0}
+        assert len(server.rows("Ucast_Macs_Remote")) == 20
+
+    def test_the_other_binds_another_vlan_of_the_port(self, server, task, between):
+        between(lambda: server.ctl("bind-ls", "br0", "vm1", "5", "ls0"))
+        done = task("vtep_binding", physical_switch="br0", port="vm1", vlan=6, logical_switch="ls0")
+        assert done["row"]["vlan_bindings"] == {"5": "ls0", "6": "ls0"}
+
+    def test_the_other_removes_the_last_use_of_a_locator(self, server, task, between):
+        task("vtep_ucast_remote", logical_switch="ls0", mac=MAC, locator="10.1.0.1")
+        between(lambda: server.ctl("clear-remote-macs", "ls0"))
+        task("vtep_ucast_remote", logical_switch="ls0", mac="00:00:00:00:00:03", locator="10.1.0.1")
+        assert "00:00:00:00:00:03 -> vxlan_over_ipv4/10.1.0.1" in server.ctl("list-remote-macs", "ls0")
+
+    def test_the_other_removes_the_logical_switch(self, server, task, between):
+        between(lambda: server.ctl("del-ls", "ls0"))
+        message = pytest.raises(Exception, task, "vtep_ucast_remote", logical_switch="ls0", mac=MAC, locator="10.1.0.1")
+        assert "logical switch ls0 is not in the database" in str(message.value)
+
+    def test_a_new_use_of_a_switch_that_is_being_removed(self, server, task, between):
+        between(lambda: server.ctl("add-ucast-remote", "ls0", MAC, "10.1.0.1"))
+        message = pytest.raises(Exception, task, "vtep_logical_switch", name="ls0", state="absent")
+        assert "is in use by unicast remote 00:00:00:00:00:02" in str(message.value)
+
+    def test_a_writer_that_never_rests_ends_in_an_error(self, server, task, between):
+        number = iter(range(100))
+        between(*(lambda: server.ctl("bind-ls", "br0", "vm1", str(next(number)), "ls0") for unused in range(50)))
+        before = len(server.rows("Ucast_Macs_Remote"))
+        message = pytest.raises(Exception, task, "vtep_binding", physical_switch="br0", port="vm1", vlan=4000, logical_switch="ls0", timeout=60)
+        assert "gave up after 10 tries" in str(message.value)
+        assert "4000" not in server.ctl("list-bindings", "br0", "vm1") and before == 0
+
+    def test_a_change_that_the_server_refuses_is_not_tried_for_ever(self, server, task, between, monkeypatch):
+        tries = []
+        # Every locator gets a UUID that does not exist, as if the database had lost a row that it shows.
+        monkeypatch.setattr(_ovsdb._Writer, "_uuid", lambda self, ref: tries.append(ref) or ["uuid", "1" * 8 + "-0000-0000-0000-" + "0" * 12])
+        message = pytest.raises(Exception, task, "vtep_ucast_remote", logical_switch="ls0", mac=MAC, locator="10.2.0.1")
+        assert "the server refuses the change" in str(message.value)
+        assert len([ref for ref in tries if ref.table == "Logical_Switch"]) == 2
+
+    def test_eight_writers_on_one_set_lose_nothing(self, server):
+        """Real concurrency: eight processes of the engine itself, one locator each."""
+        from ansible_collections.vxlanlab.vtep.plugins.module_utils._look import Look
+        from ansible_collections.vxlanlab.vtep.plugins.module_utils._plan import plan
+        from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Add, Desired, Row, locator
+        from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import normalise
+
+        conflicts = []
+
+        def write(number: int) -> None:
+            row = Row("Mcast_Macs_Remote", ("ls0", "unknown-dst"), {"locator_set": Add({locator(f"10.{number}.0.1")})})
+            wanted = normalise(Desired(present=[row]))
+            with _ovsdb.Database(server.remote, 30) as db:
+                while True:
+                    look = Look(db)
+                    done = plan(wanted, look.for_plan(wanted))
+                    try:
+                        return _ovsdb.commit(db, done, look)
+                    except _ovsdb.Conflict:
+                        conflicts.append(number)
+
+        threads = [threading.Thread(target=write, args=(number,)) for number in range(1, 9)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert server.ctl("list-remote-macs", "ls0").count("unknown-dst") == 8
