@@ -1,0 +1,175 @@
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Bridges and ports of the Open_vSwitch database (ovs-vswitchd.conf.db.5), through ovsdbapp.
+
+``plan`` is pure: wanted and current bridge in, changes out. ``Vswitch`` reads a bridge, and commits changes in one
+transaction that ends when ovs-vswitchd has carried them out.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import Any
+
+from ovs.db import idl
+from ovsdbapp.backend.ovs_idl import connection, idlutils
+from ovsdbapp.schema.open_vswitch import impl_idl
+
+# ovsdbapp logs what it raises as well; the task's result says it once.
+logging.getLogger("ovsdbapp").addHandler(logging.NullHandler())
+
+COLUMNS = {
+    "Open_vSwitch": ["bridges", "next_cfg", "cur_cfg"],
+    "Bridge": ["name", "datapath_type", "fail_mode", "other_config", "external_ids", "ports"],
+    "Port": ["name", "interfaces"],
+    "Interface": ["name", "type", "mac", "mtu_request", "ofport", "error"],
+}
+
+
+class VswitchError(Exception):
+    """What went wrong, in words for the person who wrote the task."""
+
+
+@dataclass
+class Port:
+    """A port with one interface. ``None`` is not managed (wanted) or not set (current)."""
+
+    type: str | None = None
+    mac: str | None = None
+    mtu_request: int | None = None
+    ofport: int | None = None
+    error: str | None = None
+
+
+@dataclass
+class Bridge:
+    """A bridge. Of the wanted maps and ports, only the keys that are given are managed."""
+
+    datapath_type: str | None = None
+    fail_mode: str | None = None
+    other_config: dict = field(default_factory=dict)
+    external_ids: dict = field(default_factory=dict)
+    ports: dict[str, Port] = field(default_factory=dict)
+
+
+@dataclass
+class Changes:
+    """``bridge`` and ``ports`` hold the columns to set, ``added`` the ports to create."""
+
+    create: bool = False
+    bridge: dict = field(default_factory=dict)
+    added: list[str] = field(default_factory=list)
+    ports: dict[str, dict] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.create or self.bridge or self.added or self.ports)
+
+
+def plan(wanted: Bridge, current: Bridge | None) -> Changes:
+    """What has to change. A port that is right is never touched: its number would change with it."""
+    changes = Changes(create=current is None)
+    have = current or Bridge()
+    for column in ("datapath_type", "fail_mode"):
+        value = getattr(wanted, column)
+        if value is not None and value != (getattr(have, column) or ""):
+            changes.bridge[column] = value
+    for column in ("other_config", "external_ids"):
+        keys = {key: value for key, value in getattr(wanted, column).items() if getattr(have, column).get(key) != value}
+        if keys:
+            changes.bridge[column] = keys
+    for name, port in wanted.ports.items():
+        if name not in have.ports:
+            changes.added.append(name)
+        there = have.ports.get(name, Port())
+        columns = {
+            column: getattr(port, column)
+            for column in ("type", "mac", "mtu_request")
+            if getattr(port, column) is not None and getattr(port, column) != getattr(there, column)
+        }
+        if columns:
+            changes.ports[name] = columns
+    return changes
+
+
+class _Api(impl_idl.OvsdbIdl):
+    """Of ``lookup_table`` (how a record is found by name), the tables that are replicated here."""
+
+    lookup_table = {table: how for table, how in impl_idl.OvsdbIdl.lookup_table.items() if table in COLUMNS}
+
+
+class Vswitch:
+    """A connection to the Open_vSwitch database at ``database``; every wait ends after ``timeout`` seconds."""
+
+    def __init__(self, database: str, timeout: float):
+        self.database = database
+        self.timeout = timeout
+        try:
+            helper = idlutils.get_schema_helper(database, "Open_vSwitch")
+        except Exception as error:  # ovsdbapp raises a bare Exception here
+            raise VswitchError(f"database: cannot read the Open_vSwitch database at {database}: {error}; check that ovsdb-server runs") from None
+        for table, columns in COLUMNS.items():
+            helper.register_columns(table, columns)
+        replica = connection.OvsdbIdl(database, helper)
+        try:
+            self.api = _Api(connection.Connection(replica, timeout))
+        except Exception as error:
+            raise VswitchError(f"database: no answer from {database} in {timeout:g} s: {error}") from None
+
+    def read(self, name: str) -> Bridge | None:
+        with self.api.ovsdb_connection.lock:
+            row = self._row(name)
+            if row is None:
+                return None
+            ports = {port.name: _port(port.interfaces[0]) for port in row.ports if len(port.interfaces) == 1 and port.name != name}
+            return Bridge(row.datapath_type, _first(row.fail_mode), dict(row.other_config), dict(row.external_ids), ports)
+
+    def bridge_of(self, port: str) -> str | None:
+        """The bridge that a port is on."""
+        with self.api.ovsdb_connection.lock:
+            for row in self.api.tables["Bridge"].rows.values():
+                if any(one.name == port for one in row.ports):
+                    return row.name
+        return None
+
+    def commit(self, name: str, changes: Changes) -> None:
+        """Make the changes, and wait until ovs-vswitchd has carried them out."""
+        commands = [self.api.add_br(name, may_exist=False)] if changes.create else []
+        commands += [self.api.add_port(name, port, may_exist=False) for port in changes.added]
+        for table, record, columns in (("Bridge", name, changes.bridge), *(("Interface", port, columns) for port, columns in changes.ports.items())):
+            if columns:
+                commands.append(self.api.db_set(table, record, *columns.items()))
+        self._run(*commands)
+
+    def settle(self, name: str) -> None:
+        """Wait until ovs-vswitchd has carried out what is in the database."""
+        self._run(self.api.br_exists(name))
+
+    def remove(self, name: str) -> None:
+        self._run(self.api.del_br(name))
+
+    def undo(self, name: str, changes: Changes) -> None:
+        """Take away what ``commit`` added."""
+        self._run(*([self.api.del_br(name)] if changes.create else [self.api.del_port(port, name) for port in changes.added]))
+
+    def _run(self, *commands: Any) -> None:
+        try:
+            with self.api.transaction(check_error=True, log_errors=False) as transaction:
+                for command in commands:
+                    transaction.add(command)
+        except Exception as error:
+            raise VswitchError(f"the Open_vSwitch database refused the change: {error}") from None
+
+    def _row(self, name: str) -> idl.Row | None:
+        return idlutils.row_by_value(self.api.idl, "Bridge", "name", name, None)
+
+
+def _port(interface: idl.Row) -> Port:
+    optional = {column: _first(getattr(interface, column)) for column in ("mac", "mtu_request", "ofport", "error")}
+    return Port(type=interface.type, **optional)
+
+
+def _first(values: list) -> Any:
+    return values[0] if values else None

@@ -1,0 +1,292 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ovs_bridge
+short_description: Manage a bridge of Open vSwitch with its ports
+version_added: 0.1.0
+description:
+  - Creates or changes a bridge and ports of it in the Open_vSwitch database, in one transaction, or deletes the bridge.
+    This is what C(ovs-vsctl add-br), C(add-port), C(set) and C(del-br) do.
+  - The task ends when C(ovs-vswitchd) has carried out the change and every port in O(ports) has an OpenFlow port number.
+    A port that gets none, for example because its device is missing, is an error, and what the task added is removed again.
+  - A port that is right is not touched. Ports that are not in O(ports) are left alone.
+options:
+  name:
+    description:
+      - Name of the bridge, 1 to 15 characters without white space or C(/).
+    type: str
+    required: true
+  state:
+    description:
+      - Whether it shall be there.
+    type: str
+    choices: [present, absent]
+    default: present
+  datapath_type:
+    description:
+      - V(system) is the kernel's datapath, V(netdev) the one in user space. A change creates all ports of the bridge anew.
+    type: str
+    choices: [system, netdev]
+  fail_mode:
+    description:
+      - What a bridge without a controller does; with V(standalone) it learns addresses like any switch, with V(secure) it
+        forwards nothing but by the flows that it is given.
+    type: str
+    choices: [standalone, secure]
+  other_config:
+    description:
+      - Settings to add or change, as text. Others stay.
+    type: dict
+    default: {}
+  external_ids:
+    description:
+      - Notes to add or change, as text. Others stay.
+    type: dict
+    default: {}
+  ports:
+    description:
+      - Ports that the bridge shall have.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description:
+          - Name of the port and of its interface, 1 to 15 characters without white space or C(/).
+        type: str
+        required: true
+      type:
+        description:
+          - V(internal) makes a network device of this name on the host; V(system) takes one that is there.
+        type: str
+        choices: [internal, system]
+        default: internal
+      mac:
+        description:
+          - Unicast MAC address of the device, with colons. For internal ports only.
+        type: str
+      mtu:
+        description:
+          - Greatest IP packet on the device in bytes, 68 to 65535. For internal ports only.
+        type: int
+  database:
+    description:
+      - Where the OVSDB server listens, C(unix:PATH) or C(tcp:HOST:PORT).
+    type: str
+    default: unix:/var/run/openvswitch/db.sock
+  timeout:
+    description:
+      - Seconds to wait for the server, and again for C(ovs-vswitchd). More than 0.
+    type: float
+    default: 10
+attributes:
+  check_mode:
+    support: full
+    description: Can run in C(check_mode) and return changed status prediction without modifying target.
+  diff_mode:
+    support: full
+    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
+requirements:
+  - python >= 3.10
+  - ovsdbapp
+seealso:
+  - name: Open_vSwitch database schema
+    description: The manual page ovs-vswitchd.conf.db(5).
+    link: https://www.openvswitch.org/support/dist-docs/ovs-vswitchd.conf.db.5.html
+author:
+  - The vxlanlab.vtep maintainers (@vxlanlab)
+"""
+
+EXAMPLES = r"""
+- name: A switch with one VM, that forwards nothing of its own accord
+  vxlanlab.vtep.ovs_bridge:
+    name: br0
+    datapath_type: netdev
+    fail_mode: secure
+    ports:
+      - name: vm1
+        mac: "00:00:00:00:00:01"
+        mtu: 1450
+
+- name: Remove it with all its ports
+  vxlanlab.vtep.ovs_bridge:
+    name: br0
+    state: absent
+"""
+
+RETURN = r"""
+bridge:
+  description: The bridge as it is now. Empty when it is not there.
+  returned: success
+  type: dict
+  sample:
+    name: br0
+    datapath_type: netdev
+    fail_mode: secure
+    other_config: {}
+    external_ids: {}
+    ports:
+      - {name: vm1, type: internal, mac: "00:00:00:00:00:01", mtu: 1450, ofport: 1}
+ports_added:
+  description: Names of the ports that the task created.
+  returned: success
+  type: list
+  elements: str
+  sample: [vm1]
+"""
+
+import dataclasses
+import re
+import traceback
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+try:
+    from ansible_collections.vxlanlab.vtep.plugins.module_utils import _vswitch
+
+    OVSDBAPP_ERROR = None
+except ImportError:
+    OVSDBAPP_ERROR = traceback.format_exc()
+
+# The kernel's limit for a device name (IFNAMSIZ, 16, with the final zero).
+NAME = re.compile(r"[^\s/]{1,15}")
+MAC = re.compile(r"[0-9a-f][02468ace](:[0-9a-f]{2}){5}")
+
+
+def wanted_bridge(params: dict) -> _vswitch.Bridge:
+    """The options as a bridge; ``VswitchError`` where one of them is not accepted."""
+    check(NAME.fullmatch(params["name"]), "name", params["name"], "1 to 15 characters without white space or /")
+    check(params["timeout"] > 0, "timeout", params["timeout"], "a number of seconds above 0")
+    ports = {}
+    for index, port in enumerate(params["ports"]):
+        label, name, mac = f"ports[{index}].", port["name"], port["mac"] and port["mac"].lower()
+        check(NAME.fullmatch(name), label + "name", name, "1 to 15 characters without white space or /")
+        check(name not in ports and name != params["name"], label + "name", name, "a name that is used once")
+        check(mac is None or MAC.fullmatch(mac), label + "mac", mac, "a unicast MAC address such as 00:00:00:00:00:01, in quotes")
+        check(port["mtu"] is None or 68 <= port["mtu"] <= 65535, label + "mtu", port["mtu"], "a whole number from 68 to 65535")
+        for option in ("mac", "mtu"):
+            check(port["type"] == "internal" or port[option] is None, label + option, port[option], "no value, since the port is not internal")
+        ports[name] = _vswitch.Port("internal" if port["type"] == "internal" else "", mac, port["mtu"])
+    maps = {option: {str(key): str(value) for key, value in params[option].items()} for option in ("other_config", "external_ids")}
+    return _vswitch.Bridge(params["datapath_type"], params["fail_mode"], ports=ports, **maps)
+
+
+def check(good: object, option: str, value: object, expected: str) -> None:
+    if not good:
+        raise _vswitch.VswitchError(f"{option}: {value!r} is not accepted: expected {expected}")
+
+
+def shown(name: str, bridge: _vswitch.Bridge | None) -> dict:
+    """A bridge as the result shows it."""
+    if bridge is None:
+        return {}
+    ports = [{"name": port, "type": row.type or "system", "mac": row.mac, "mtu": row.mtu_request, "ofport": row.ofport} for port, row in sorted(bridge.ports.items())]
+    return {**dataclasses.asdict(bridge), "name": name, "ports": ports}
+
+
+def predicted(wanted: _vswitch.Bridge, current: _vswitch.Bridge | None) -> _vswitch.Bridge:
+    """The bridge as the changes would leave it."""
+    have = current or _vswitch.Bridge()
+    ports = dict(have.ports)
+    for name, port in wanted.ports.items():
+        managed = {column: value for column, value in dataclasses.asdict(port).items() if value is not None}
+        ports[name] = dataclasses.replace(have.ports.get(name, _vswitch.Port()), **managed)
+    return _vswitch.Bridge(
+        wanted.datapath_type or have.datapath_type,
+        wanted.fail_mode or have.fail_mode,
+        have.other_config | wanted.other_config,
+        have.external_ids | wanted.external_ids,
+        ports,
+    )
+
+
+def without_numbers(answer: dict) -> dict:
+    """For the diff, which is the same before and after ovs-vswitchd numbers the ports."""
+    return {**answer, "ports": [{key: value for key, value in port.items() if key != "ofport"} for port in answer["ports"]]} if answer else {}
+
+
+def make(module: AnsibleModule, vswitch: _vswitch.Vswitch, name: str, wanted: _vswitch.Bridge) -> dict:
+    current = vswitch.read(name)
+    for port in wanted.ports:
+        owner = vswitch.bridge_of(port)
+        check(owner in (None, name), "ports", port, f"a port that is free, but it is on bridge {owner}")
+    changes = _vswitch.plan(wanted, current)
+    after = predicted(wanted, current)
+    if not module.check_mode:
+        if changes:
+            vswitch.commit(name, changes)
+        elif any(current.ports[port].ofport is None for port in wanted.ports):
+            vswitch.settle(name)
+        after = vswitch.read(name)
+        dead = [port for port in wanted.ports if port not in after.ports or (after.ports[port].ofport or -1) < 0]
+        if dead:
+            problems = "; ".join(why(after.ports.get(port), port, vswitch.timeout) for port in dead)
+            vswitch.undo(name, changes)
+            raise _vswitch.VswitchError(f"ports: {problems}")
+    return {"changed": bool(changes), "ports_added": changes.added, **outcome(module, name, current, after)}
+
+
+def why(port: _vswitch.Port | None, name: str, timeout: float) -> str:
+    """Why a port has no number."""
+    if port and port.ofport is not None:
+        return f"ovs-vswitchd cannot use {name}: {port.error or 'see its log'}; an internal port needs /dev/net/tun, a system port its device"
+    return f"ovs-vswitchd gave {name} no port number in {timeout:g} s; check that it runs, and its log"
+
+
+def drop(module: AnsibleModule, vswitch: _vswitch.Vswitch, name: str) -> dict:
+    current = vswitch.read(name)
+    if current and not module.check_mode:
+        vswitch.remove(name)
+    return {"changed": current is not None, "ports_added": [], **outcome(module, name, current, None)}
+
+
+def outcome(module: AnsibleModule, name: str, before: _vswitch.Bridge | None, after: _vswitch.Bridge | None) -> dict:
+    diff = {"before": without_numbers(shown(name, before)), "after": without_numbers(shown(name, after))}
+    return {"bridge": shown(name, after), **({"diff": diff} if module._diff else {})}
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "name": {"type": "str", "required": True},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "datapath_type": {"type": "str", "choices": ["system", "netdev"]},
+            "fail_mode": {"type": "str", "choices": ["standalone", "secure"]},
+            "other_config": {"type": "dict", "default": {}},
+            "external_ids": {"type": "dict", "default": {}},
+            "ports": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "type": {"type": "str", "choices": ["internal", "system"], "default": "internal"},
+                    "mac": {"type": "str"},
+                    "mtu": {"type": "int"},
+                },
+            },
+            "database": {"type": "str", "default": "unix:/var/run/openvswitch/db.sock"},
+            "timeout": {"type": "float", "default": 10},
+        },
+        supports_check_mode=True,
+    )
+    if OVSDBAPP_ERROR:
+        module.fail_json(msg=missing_required_lib("ovsdbapp"), exception=OVSDBAPP_ERROR)
+    params = module.params
+    try:
+        wanted = wanted_bridge(params)
+        vswitch = _vswitch.Vswitch(params["database"], params["timeout"])
+        if params["state"] == "absent":
+            module.exit_json(**drop(module, vswitch, params["name"]))
+        module.exit_json(**make(module, vswitch, params["name"], wanted))
+    except _vswitch.VswitchError as error:
+        module.fail_json(msg=str(error))
+
+
+if __name__ == "__main__":
+    main()
