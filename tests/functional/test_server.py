@@ -19,7 +19,7 @@ class TestRemotes:
     def test_tcp_and_several_remotes(self, tmp_path, capsys):
         server = Server(tmp_path, remotes=("ptcp:0:127.0.0.1", "ptcp:0:[::1]"))
         try:
-            ports = dict(re.findall(r"ptcp:0:(\S+): listening on port (\d+)", (tmp_path / "log").read_text()))
+            ports = dict(re.findall(r"INFO\|0:(\S+): listening on port (\d+)", (tmp_path / "log").read_text()))
             task = Task(server, capsys)
             assert task("vtep_logical_switch", name="ls0", database=f"tcp:127.0.0.1:{ports['127.0.0.1']}")["changed"]
             assert not task("vtep_logical_switch", name="ls0", database=f"tcp:[::1]:{ports['[::1]']}")["changed"]
