@@ -93,6 +93,8 @@ class VtepModule:
             self.module.warn(warning)
         counts = {"created": done.count(CREATE), "updated": done.count(UPDATE), "deleted": done.count(DELETE)}
         shown = {"diff": diff(done)} if self.module._diff else {}
+        # The result repeats the arguments; of a long list the beginning does.
+        self.module.params = {k: v[:SAMPLE] if isinstance(v, list) else v for k, v in self.params.items()}
         self.module.exit_json(changed=bool(done.changes), counts=counts, **shown, **answer)
 
     def read(self, answer: Callable[[Any], dict]) -> None:

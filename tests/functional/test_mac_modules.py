@@ -96,7 +96,7 @@ class TestUnicast:
         assert done["counts"]["created"] == 2000
         assert len(done["rows"]) == 20 and len(done["diff"]["after"]) == 21
         assert done["diff"]["after"]["..."] == "and 1980 more rows: 1980 to create"
-        assert len(str({key: value for key, value in done.items() if key != "invocation"})) < 10000
+        assert len(str(done)) < 20000
         assert len(macs(server)) == 2000
 
     def test_a_locator_with_a_key_of_its_own_stays(self, server, task):
