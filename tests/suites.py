@@ -10,6 +10,8 @@ something ran and nothing failed. A suite that crashes, hangs, or runs nothing c
 from __future__ import annotations
 
 import argparse
+import ast
+import configparser
 import os
 import shutil
 import signal
@@ -124,17 +126,14 @@ def ansible_test(command: str, *options: str) -> Step:
         shutil.copy(ROOT / name, copy, follow_symlinks=False)
     # It keeps its environments in the home folder. Ours are apart, because of the replaced script below.
     home = ANSIBLE_TEST / "home"
-    user_home = Path.home()
+    write_pip_config(home / ".config/pip/pip.conf")
+    write_pip_bootstrap(home / ".ansible/test/cache")
     env = {
         "HOME": str(home),
-        "XDG_CONFIG_HOME": os.environ.get("XDG_CONFIG_HOME", str(user_home / ".config")),
         "ANSIBLE_TEST_CONTENT_ROOT": str(tree),
-        "PIP_QUIET": "1",
-        "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", str(user_home / ".cache")),
         # Without a pyenv shim, which ansible-test might pick.
         "PATH": f"{VENV}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     }
-    write_pip_bootstrap(home / ".ansible/test/cache")
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     return Step(["ansible-test", command, "--python", version, "--color", "no", *options], tree / "tests/output/junit", tree, env)
 
@@ -145,6 +144,24 @@ def git_files() -> list[str]:
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True, text=True
     ).stdout
     return sorted({name for name in listed.split("\0") if name and (ROOT / name).is_file()})
+
+
+def write_pip_config(path: Path) -> None:
+    """Write down how pip is configured here: ansible-test passes on neither PIP_INDEX_URL nor the user's configuration."""
+    pip = [str(VENV / "python"), "-m", "pip"]
+    options = {"quiet": "1", "cache-dir": subprocess.run([*pip, "cache", "dir"], check=True, capture_output=True, text=True).stdout.strip()}
+    listed = subprocess.run([*pip, "config", "list"], check=True, capture_output=True, text=True).stdout.splitlines()
+    # The environment overrides the files.
+    for line in sorted(listed, key=lambda line: line.startswith(":env:")):
+        name, value = line.split("=", 1)
+        options[name.rpartition(".")[2]] = ast.literal_eval(value)
+    config = configparser.RawConfigParser()
+    config["global"] = options
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # An index URL may hold a password.
+    path.touch(0o600)
+    with path.open("w", encoding="utf-8") as file:
+        config.write(file)
 
 
 def write_pip_bootstrap(cache: Path) -> None:
