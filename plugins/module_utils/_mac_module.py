@@ -8,11 +8,53 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Desired, Row, Scope
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep_module import Outcome, VtepModule
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Add, Desired, Row, Scope, locator, managed
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep_module import Outcome, VtepModule, first_row
 
 
-def run(table: str, entry_options: dict, row: Callable[[dict, dict], Row], more_options: dict | None = None) -> None:
+UNICAST = {
+    "mac": {"type": "str", "required": True},
+    "locator": {"type": "str"},
+    "encapsulation": {"type": "str"},
+    "ipaddr": {"type": "str"},
+}
+MULTICAST = {
+    "mac": {"type": "str", "default": "unknown-dst"},
+    "locators": {"type": "list", "elements": "str"},
+    "encapsulation": {"type": "str"},
+}
+VXLAN = "vxlan_over_ipv4"
+
+
+def unicast(table: str) -> None:
+    """A module on one of the tables Ucast_Macs_*."""
+
+    def row(params: dict, entry: dict) -> Row:
+        key = (params["logical_switch"], entry["mac"])
+        if params["state"] == "absent":
+            return Row(table, key)
+        there = entry["locator"]
+        to = None if there is None else locator(there, entry["encapsulation"] or VXLAN)
+        return Row(table, key, managed(locator=to, ipaddr=entry["ipaddr"]))
+
+    _run(table, UNICAST, row)
+
+
+def multicast(table: str) -> None:
+    """A module on one of the tables Mcast_Macs_*."""
+
+    def row(params: dict, entry: dict) -> Row:
+        key = (params["logical_switch"], entry["mac"] or "unknown-dst")
+        if entry["locators"] is None:
+            return Row(table, key)
+        there = frozenset(locator(one, entry["encapsulation"] or VXLAN) for one in entry["locators"])
+        merged = params["state"] == "present" and not params["exclusive"]
+        return Row(table, key, {"locator_set": Add(there) if merged else there})
+
+    _run(table, MULTICAST, row, {"exclusive": {"type": "bool", "default": False}})
+
+
+def _run(table: str, entry_options: dict, row: Callable[[dict, dict], Row], more_options: dict | None = None) -> None:
     """Run a module on one MAC table. ``row(params, entry)`` makes the row of an entry; the state decides what it means."""
 
     def wishes(params: dict) -> Desired:
@@ -28,7 +70,7 @@ def run(table: str, entry_options: dict, row: Callable[[dict, dict], Row], more_
     def result(outcome: Outcome, desired: Desired) -> dict:
         if desired.label:
             return {"rows": outcome.sample(desired)}
-        return {"row": outcome.row((desired.present or desired.absent)[0].ref)}
+        return first_row(outcome, desired)
 
     single = {name: {k: v for k, v in option.items() if k not in ("required", "default")} for name, option in entry_options.items()}
     module = VtepModule(

@@ -15,7 +15,7 @@ import json
 import os
 import ssl
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
@@ -25,7 +25,7 @@ import ovs.stream
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._look import Look, Read
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._plan import CREATE, DELETE, Change, Plan, references
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Ref, VtepError
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import DATABASE, TABLES, Column, own_parts, owner_key
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import DATABASE, OWNED, TABLES, Column, own_parts, owner_key
 
 _CHUNK = 1 << 20
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
@@ -257,32 +257,50 @@ class _Writer:
         self._names: dict[Ref, str] = {}
         self._uuids: dict[Ref, list] = {}
 
-    def operations(self) -> Iterator[dict] | list[dict]:
+    def operations(self) -> list[dict]:
         changes = self.plan.changes
         for change in changes:
             if change.action == CREATE:
                 self._names[change.ref] = f"row{len(self._names)}"
-        owned: dict[tuple[Ref, str, str], list] = {}
+        owned = self._owned(changes)
         updates, deletes = [], []
         for change in changes:
-            spec = TABLES[change.ref.table]
             if change.action == CREATE:
-                self._insert(change.ref, self._row(change))
+                # In the insert itself, since a column that may not be empty is checked there and then.
+                held = {column: ["set", uuids] for column, unused, uuids in owned.get(change.ref, ())}
+                self._insert(change.ref, {**self._row(change), **held})
                 self.created.append((change, len(self._inserts) - 1))
             elif change.action == DELETE:
-                deletes.append({"op": "delete", "table": change.ref.table, "where": _is(change.uuid)})
+                deletes.append({"op": "delete", "table": change.ref.table, "where": _is(["uuid", change.uuid])})
             else:
-                updates.append({"op": "update", "table": change.ref.table, "where": _is(change.uuid), "row": self._row(change)})
-            if spec.owner and change.action in (CREATE, DELETE):
-                owner = Ref(spec.owner[0], owner_key(*change.ref))
-                mutator = "insert" if change.action == CREATE else "delete"
-                uuid = self._uuid(change.ref) if change.action == CREATE else ["uuid", change.uuid]
-                owned.setdefault((owner, spec.owner[1], mutator), []).append(uuid)
+                where = _is(["uuid", change.uuid])
+                updates.append({"op": "update", "table": change.ref.table, "where": where, "row": self._row(change)})
         mutations = [
-            {"op": "mutate", "table": owner.table, "where": [["_uuid", "==", self._owner(owner)]], "mutations": [[column, mutator, ["set", uuids]]]}
-            for (owner, column, mutator), uuids in owned.items()
+            {"op": "mutate", "table": owner.table, "where": _is(self._owner(owner)), "mutations": [[column, mutator, ["set", uuids]]]}
+            for owner, members in owned.items()
+            if owner not in self._names
+            for column, mutator, uuids in members
         ]  # fmt: skip
         return [*self._inserts, *updates, *mutations, *deletes]
+
+    def _owned(self, changes: list[Change]) -> dict[Ref, list[tuple[str, str, list]]]:
+        """What comes into and goes out of the sets of each owner: column, mutator, UUIDs. Insertions come first, since a set
+        may be one that must not be empty, even for a moment."""
+        members: dict[tuple[str, Ref, str], list] = {}
+        going = {change.ref for change in changes if change.action == DELETE and OWNED[change.ref.table]}
+        for change in changes:
+            spec = TABLES[change.ref.table]
+            if spec.owner and change.action in (CREATE, DELETE):
+                created = change.action == CREATE
+                uuid = ["named-uuid", self._names[change.ref]] if created else ["uuid", change.uuid]
+                owner = Ref(spec.owner[0], owner_key(*change.ref))
+                if owner in going:
+                    continue
+                members.setdefault(("insert" if created else "delete", owner, spec.owner[1]), []).append(uuid)
+        owned: dict[Ref, list[tuple[str, str, list]]] = {}
+        for (mutator, owner, column), uuids in sorted(members.items(), key=lambda item: item[0][0] == "delete"):
+            owned.setdefault(owner, []).append((column, mutator, uuids))
+        return owned
 
     def _insert(self, ref: Ref, row: dict) -> list:
         named = self._names.setdefault(ref, f"row{len(self._names)}")
@@ -290,8 +308,8 @@ class _Writer:
         return ["named-uuid", named]
 
     def _owner(self, ref: Ref) -> list:
-        if ref.table == "Global" and not self.plan.current.get(*ref) and ref not in self._names:
-            return self._insert(ref, {})
+        if ref.table == "Global" and not self.plan.current.get(*ref):
+            self._uuids[ref] = self._uuids.get(ref) or self._insert(ref, {})
         return self._uuid(ref)
 
     def _row(self, change: Change) -> dict:
@@ -343,8 +361,8 @@ class _Writer:
         return {part.column: value for part, value in zip(TABLES[ref.table].key, ref.key) if value is not None}
 
 
-def _is(uuid: str | None) -> list:
-    return [["_uuid", "==", ["uuid", uuid]]]
+def _is(uuid: list) -> list:
+    return [["_uuid", "==", uuid]]
 
 
 # -- remotes --------------------------------------------------------------------------------------------------------

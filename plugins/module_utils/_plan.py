@@ -107,6 +107,8 @@ class _Planner:
         self.coming = {row.ref for row in desired.present}
         self.known: set[Ref] = set()
         self.deleted: set[str] = set()
+        self.going: set[Ref] = set()
+        self.updates: dict[tuple[Ref, str], Change] = {}
 
     def run(self) -> Plan:
         for row in self.desired.absent:
@@ -123,7 +125,17 @@ class _Planner:
                         self._delete(ref, have)
         for row in self.desired.present:
             self._present(row)
+        self._release()
         return self.result
+
+    def _update(self, ref: Ref, have: Have, after: dict) -> None:
+        change = self.updates.get((ref, have.uuid))
+        if change is None:
+            change = self.updates[ref, have.uuid] = Change(UPDATE, ref, have.uuid, {}, {})
+            self.result.changes.append(change)
+        for name, value in after.items():
+            change.before.setdefault(name, have.columns[name])
+            change.after[name] = value
 
     # -- present
 
@@ -145,11 +157,12 @@ class _Planner:
         if after:
             self._check_required(row, after)
             self._check_references(row.table, after)
-            before = {column: kept.columns[column] for column in after}
-            self.result.changes.append(Change(UPDATE, row.ref, kept.uuid, before, after))
+            self._update(row.ref, kept, after)
 
     def _create(self, row: Row) -> None:
         spec = TABLES[row.table]
+        if spec.members and not any(ref.table == spec.members[0] and ref.key[:1] == row.key for ref in self.coming):
+            raise VtepError(f"{spec.members[1]}: {describe(row.ref)} cannot be without; give it, or use state: absent")
         after = dict(spec.defaults)
         for name, value in row.columns.items():
             after[name] = value.members if isinstance(value, Add) else value
@@ -177,7 +190,11 @@ class _Planner:
         if ref in self.known:
             return
         self.known.add(ref)
-        if ref not in self.coming and not TABLES[ref.table].kept_by_references and not self.current.get(*ref):
+        if ref in self.coming or TABLES[ref.table].kept_by_references:
+            return
+        if ref in self.going:
+            raise VtepError(f"{describe(ref)} would be removed and is needed in the same task; keep it, or drop what refers to it")
+        if not self.current.get(*ref):
             self._absent_reference(ref)
 
     def _absent_reference(self, ref: Ref) -> None:
@@ -199,23 +216,13 @@ class _Planner:
             if any(TABLES[row.table].columns[name].required and not value for name, value in after.items()):
                 self._delete(row.ref, have)
             elif after:
-                before = {name: have.columns[name] for name in after}
-                self.result.changes.append(Change(UPDATE, row.ref, have.uuid, before, after))
+                self._update(row.ref, have, after)
 
     def _delete(self, ref: Ref, have: Have) -> None:
         if have.uuid in self.deleted:
             return
         self.deleted.add(have.uuid)
-        users = list(self._users(ref))
-        if users and not self.desired.cascade:
-            names = [words for unused, unused, unused, words in users]
-            raise VtepError(f"{describe(ref)} is in use by {listed(names)}; remove these first, or set cascade: true")
-        for user, user_have, column, unused in users:
-            value = user_have.columns.get(column)
-            if isinstance(value, dict):
-                self._drop_entries(user, user_have, column, ref)
-            else:
-                self._delete(user, user_have)
+        self.going.add(ref)
         # The server checks references before it collects what is owned, so what is owned goes by name.
         for table in OWNED[ref.table]:
             for key, owned in list(self.current.under(Scope(table, ref.key))):
@@ -223,28 +230,47 @@ class _Planner:
                     self._delete(Ref(table, key), one)
         self.result.changes.append(Change(DELETE, ref, have.uuid, have.columns, {}))
 
-    def _drop_entries(self, user: Ref, have: Have, column: str, ref: Ref) -> None:
-        left = {key: value for key, value in have.columns[column].items() if value != ref}
-        self.result.changes.append(Change(UPDATE, user, have.uuid, {column: have.columns[column]}, {column: left}))
-
-    def _users(self, ref: Ref) -> Iterator[tuple[Ref, Have, str, str]]:
-        """The rows that refer to this one and are not going away themselves, each with words for it."""
-        for table, column in REFERRERS[ref.table]:
-            spec = TABLES[table]
-            by_key = next((index for index, part in enumerate(spec.key) if part.column == column), None)
-            for key, haves in self.current.rows.get(table, {}).items():
+    def _release(self) -> None:
+        """Whoever still refers to a row that goes: an error that names them, or they go, or let go, with it."""
+        going = {ref for ref in self.going if REFERRERS[ref.table]}
+        users: dict[Ref, list[str]] = {}
+        for table, column in dict.fromkeys(pair for ref in going for pair in REFERRERS[ref.table]):
+            for key, haves in list(self.current.rows.get(table, {}).items()):
                 for have in haves:
                     if have.uuid in self.deleted:
                         continue
-                    if by_key is not None:
-                        if _as_key(key[by_key]) == ref.key:
-                            yield Ref(table, key), have, column, describe(Ref(table, key))
-                    elif ref in references(have.columns[column]):
-                        words = describe(Ref(table, key))
-                        if isinstance(have.columns[column], dict):
-                            entries = [str(k) for k, v in have.columns[column].items() if v == ref]
-                            words += f" ({'VLAN ' if table == 'Physical_Port' else ''}{', '.join(entries)})"
-                        yield Ref(table, key), have, column, words
+                    for held in self._held(table, key, have, column) & going:
+                        users.setdefault(held, []).append(self._words(Ref(table, key), have, column, held))
+                        if self.desired.cascade:
+                            self._let_go(Ref(table, key), have, column, held)
+        if users and not self.desired.cascade:
+            ref, names = next(iter(users.items()))
+            raise VtepError(f"{describe(ref)} is in use by {listed(names)}; remove these first, or set cascade: true")
+
+    def _held(self, table: str, key: tuple, have: Have, column: str) -> set[Ref]:
+        """What a row refers to by a column when the task is done."""
+        for index, part in enumerate(TABLES[table].key):
+            if part.column == column:
+                return {Ref(part.refers, _as_key(key[index]))}
+        return set(references(self._value(Ref(table, key), have, column)))
+
+    def _value(self, ref: Ref, have: Have, column: str) -> Any:
+        change = self.updates.get((ref, have.uuid))
+        return change.after[column] if change and column in change.after else have.columns[column]
+
+    def _let_go(self, ref: Ref, have: Have, column: str, gone: Ref) -> None:
+        if isinstance(have.columns.get(column), dict):
+            left = {key: value for key, value in self._value(ref, have, column).items() if value != gone}
+            self._update(ref, have, {column: left})
+        else:
+            self._delete(ref, have)
+
+    def _words(self, ref: Ref, have: Have, column: str, gone: Ref) -> str:
+        words = describe(ref)
+        if isinstance(have.columns.get(column), dict):
+            entries = ", ".join(str(key) for key, value in self._value(ref, have, column).items() if value == gone)
+            words += f" ({'VLAN ' if ref.table == 'Physical_Port' else ''}{entries})"
+        return words
 
 
 def references(value: Any) -> Iterable[Ref]:

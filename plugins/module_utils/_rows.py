@@ -88,3 +88,8 @@ def managed(**columns: Any) -> dict:
 def locator(dst_ip: str, encapsulation: str = "vxlan_over_ipv4", tunnel_key: int | None = None) -> Ref:
     """The far end of a tunnel (vtep.5, Physical_Locator)."""
     return Ref("Physical_Locator", (encapsulation, dst_ip, tunnel_key))
+
+
+def refs(table: str, names: dict[Any, str] | None) -> dict[Any, Ref] | None:
+    """A dictionary of names as one of references to rows that have this one name."""
+    return None if names is None else {key: Ref(table, (name,)) for key, name in names.items()}

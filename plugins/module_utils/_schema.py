@@ -116,6 +116,34 @@ def ip(value: Any) -> str:
         raise ValueError("expected an IPv4 or IPv6 address, without a prefix length") from None
 
 
+def prefix(value: Any) -> str:
+    """An address with its prefix length; the host's part is kept, since it may be the address of an interface."""
+    try:
+        if "/" not in str(value):
+            raise ValueError
+        return str(ipaddress.ip_interface(str(value)))
+    except ValueError:
+        raise ValueError("expected an IPv4 or IPv6 prefix such as 192.168.1.0/24") from None
+
+
+def ethertype(value: Any) -> str:
+    """Four hexadecimal digits after 0x (vtep.5, ACL_entry)."""
+    try:
+        number = int(str(value), 0)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= 0xFFFF:
+        raise ValueError("expected an Ethertype in hexadecimal such as 0x0800")
+    return f"0x{number:04x}"
+
+
+def target(value: Any) -> str:
+    """An OVSDB connection method (ovsdb.7)."""
+    if not re.fullmatch(r"(ssl|tcp):\S+:\d+|(pssl|ptcp):\d*(:\S+)?|p?unix:\S+", str(value)):
+        raise ValueError("expected a connection method such as ssl:192.0.2.1:6640 or ptcp:6640")
+    return str(value)
+
+
 def optional_ip(value: Any) -> str:
     return "" if value == "" else ip(value)
 
@@ -183,6 +211,8 @@ class Table:
     owner: tuple[str, str] | None = None
     kept_by_references: bool = False
     remedy: str = ""
+    #: The table of the rows that this one owns and cannot be without, and the option that holds them.
+    members: tuple[str, str] | None = None
 
     @cached_property
     def managed(self) -> dict[str, Column]:
@@ -221,6 +251,7 @@ _MCAST_TABLE = {
     "locator_set": Column("set", refers="Physical_Locator", through="Physical_Locator_Set", option="locators", required=True),
     "ipaddr": Column("atom", optional_ip),
 }
+_ARP_TABLE = {"locator": Column("atom", refers="Physical_Locator", required=True)}
 _SWITCH_KEY = Key("logical_switch", "logical_switch", refers="Logical_Switch")
 
 
@@ -248,6 +279,7 @@ TABLES: dict[str, Table] = {
         (Key("physical_switch", "physical_switch", refers="Physical_Switch"), Key("name", "port")),
         {
             "description": Column("atom"),
+            "acl_bindings": Column("map", key=vlan, refers="ACL", blame=("vlan", "acl")),
             "vlan_bindings": Column("map", key=vlan, refers="Logical_Switch", blame=("vlan", "logical_switch")),
             "other_config": STRINGS,
             "port_fault_status": _FAULTS,
@@ -264,7 +296,7 @@ TABLES: dict[str, Table] = {
         ),
         {
             "bfd_config_local": STRINGS,
-            "bfd_config_remote": Column("map", status=True),
+            "bfd_config_remote": STRINGS,
             "bfd_params": STRINGS,
             "bfd_status": Column("map", status=True),
         },
@@ -273,7 +305,7 @@ TABLES: dict[str, Table] = {
     ),
     "Manager": Table(
         "manager",
-        (Key("target", "target"),),
+        (Key("target", "target", target),),
         {
             "max_backoff": Column("optional", integer(1000, 2**31 - 1)),
             "inactivity_probe": Column("optional", integer(0, 2**31 - 1)),
@@ -300,9 +332,51 @@ TABLES: dict[str, Table] = {
     "Logical_Router": Table(
         "logical router",
         (Key("name", "name"),),
-        {"switch_binding": Column("map", refers="Logical_Switch")},
+        {
+            "description": Column("atom"),
+            "switch_binding": Column("map", key=prefix, refers="Logical_Switch"),
+            "static_routes": Column("map", ip, key=prefix),
+            "acl_binding": Column("map", key=prefix, refers="ACL"),
+            "other_config": STRINGS,
+            "LR_fault_status": _FAULTS,
+        },
         remedy="create it with vtep_logical_router",
     ),
+    "ACL": Table(
+        "ACL",
+        (Key("acl_name", "name"),),
+        {"acl_fault_status": _FAULTS},
+        remedy="create it with vtep_acl",
+        members=("ACL_entry", "entries"),
+    ),
+    "ACL_entry": Table(
+        "entry",
+        (Key("acl", "name", refers="ACL"), Key("sequence", "sequence", integer(0, 2**31 - 1))),
+        {
+            "direction": Column("atom", choice("ingress", "egress"), required=True),
+            "action": Column("atom", choice("permit", "deny"), required=True),
+            "source_mac": Column("optional", mac),
+            "dest_mac": Column("optional", mac),
+            "ethertype": Column("optional", ethertype),
+            "source_ip": Column("optional", ip),
+            "source_mask": Column("optional", ip),
+            "dest_ip": Column("optional", ip),
+            "dest_mask": Column("optional", ip),
+            "protocol": Column("optional", integer(0, 255)),
+            "source_port_min": Column("optional", integer(0, 65535)),
+            "source_port_max": Column("optional", integer(0, 65535)),
+            "dest_port_min": Column("optional", integer(0, 65535)),
+            "dest_port_max": Column("optional", integer(0, 65535)),
+            "tcp_flags": Column("optional", integer(0, 4095)),
+            "tcp_flags_mask": Column("optional", integer(0, 4095)),
+            "icmp_type": Column("optional", integer(0, 255)),
+            "icmp_code": Column("optional", integer(0, 255)),
+            "acle_fault_status": _FAULTS,
+        },
+        owner=("ACL", "acl_entries"),
+    ),
+    "Arp_Sources_Local": Table("local ARP source", (Key("src_mac", "mac", mac, spellings=mac_spellings),), _ARP_TABLE),
+    "Arp_Sources_Remote": Table("remote ARP source", (Key("src_mac", "mac", mac, spellings=mac_spellings),), _ARP_TABLE),
     "Ucast_Macs_Local": _mac_table("unicast local", unicast_mac, _MAC_TABLE),
     "Mcast_Macs_Local": _mac_table("multicast local", multicast_mac, _MCAST_TABLE),
     "Physical_Locator_Set": Table("locator set", (), {}, kept_by_references=True),
@@ -390,7 +464,7 @@ def _normal_rows(rows: Iterable[Row], label: str | None) -> list[Row]:
     for index, row in enumerate(rows):
         spec = TABLES[row.table]
         try:
-            key = tuple([_parsed(part.parse, value, part.option) for part, value in zip(spec.key, row.key)])
+            key = tuple([_normal_part(part, value) for part, value in zip(spec.key, row.key)])
             columns = {name: _normal_value(spec.columns[name], name, value) for name, value in row.columns.items()}
         except _Bad as bad:
             where = f"{label}[{index}]." if label else ""
@@ -403,6 +477,15 @@ def _normal_rows(rows: Iterable[Row], label: str | None) -> list[Row]:
             raise VtepError(f"{both}: {describe(Ref(*identity))} is listed more than once, saying {what}; keep one of them")
         normal.append(Row(row.table, key, columns, row.must_exist))
     return normal
+
+
+def _normal_part(part: Key, value: Any) -> Any:
+    if isinstance(value, tuple):
+        try:
+            return _normal_ref(Ref(part.refers, value)).key
+        except _Bad as bad:
+            raise _Bad(part.option, bad.value, bad.error) from None
+    return _parsed(part.parse, value, part.option)
 
 
 def _normal_value(column: Column, name: str, value: Any) -> Any:

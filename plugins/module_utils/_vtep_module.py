@@ -14,7 +14,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._look import Look
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._plan import CREATE, DELETE, SAMPLE, UPDATE, Plan, listed, plan
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._plan import CREATE, DELETE, SAMPLE, UPDATE, Current, Plan, listed, plan
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._render import diff, row
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Desired, Missing, Ref, Scope, VtepError
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import TABLES, normalise
@@ -43,15 +43,24 @@ STATE = {"state": {"type": "str", "choices": ["present", "absent"], "default": "
 
 
 class Outcome:
-    """What a task did, or would do: the plan, read as plain rows."""
+    """What a task did, or would do: the plan, read as plain rows. ``reported``: what the VTEP says of them, if asked for."""
 
-    def __init__(self, done: Plan):
+    def __init__(self, done: Plan, reported: Current):
         self._plan = done
+        self._reported = reported
 
     def row(self, ref: Ref) -> dict:
         """One row as it is now; empty where it is not there."""
         have = self._plan.after(Scope(*ref)).get(ref.key)
-        return row(ref, have.columns, have.uuid) if have else {}
+        if not have:
+            return {}
+        status = {name for name, column in TABLES[ref.table].columns.items() if column.status}
+        reported = {name: one.columns[name] for one in self._reported.get(*ref) for name in status}
+        return row(ref, {**have.columns, **reported}, have.uuid)
+
+    def rows(self, scope: Scope) -> list[dict]:
+        """The rows of a scope as they are now, in the order of their keys."""
+        return [row(Ref(scope.table, key), have.columns, have.uuid) for key, have in sorted(self._plan.after(scope).items())]
 
     def names(self, scope: Scope) -> list[str]:
         """The last part of the key of every row in a scope."""
@@ -63,6 +72,11 @@ class Outcome:
         after = {table: self._plan.after(Scope(table, ())) for table in {ref.table for ref in wanted}}
         held = [(ref, after[ref.table].get(ref.key)) for ref in wanted]
         return [row(ref, have.columns, have.uuid) for ref, have in held if have]
+
+
+def first_row(outcome: Outcome, desired: Desired) -> dict:
+    """The result of a task that is about one row."""
+    return {"row": outcome.row((desired.present or desired.absent)[0].ref)}
 
 
 class VtepModule:
@@ -80,13 +94,21 @@ class VtepModule:
         if OVS_ERROR:
             self.module.fail_json(msg=missing_required_lib("ovs (it comes with ovsdbapp)"), exception=OVS_ERROR)
 
-    def apply(self, wishes: Callable[[dict], Desired], result: Callable[[Outcome, Desired], dict], wait: bool = False) -> None:
-        """Look, plan, commit. ``wait``: a row that must exist and does not (yet) is waited for until the timeout."""
+    def apply(
+        self,
+        wishes: Callable[[dict], Desired],
+        result: Callable[[Outcome, Desired], dict] = first_row,
+        wait: bool = False,
+        status: bool = False,
+    ) -> None:
+        """Look, plan, commit. ``wait``: a row that must exist and does not (yet) is waited for until the timeout.
+        ``status``: return what the VTEP reports of the rows, too."""
         try:
             wanted = normalise(wishes(self.params))
             with self._database() as db:
                 done = self._commit(db, wanted, wait)
-            answer = result(Outcome(done), wanted)
+                reported = _reported(db, wanted) if status else Current()
+            answer = result(Outcome(done, reported), wanted)
         except VtepError as error:
             self.module.fail_json(msg=str(error))
         for warning in done.warnings:
@@ -150,6 +172,14 @@ class VtepModule:
         except _ovsdb.TimedOut:
             db.extend(SPARE)
             raise VtepError(f"timeout: waited {db.timeout:g} s: {missing}{_siblings(db, missing)}") from None
+
+
+def _reported(db: Any, wanted: Desired) -> Current:
+    """The wanted rows with what the VTEP writes; apart from the plan, which a ticking counter would upset."""
+    look = Look(db, status=True)
+    for one in wanted.present:
+        look.find(one.table, {one.key})
+    return look.current()
 
 
 def _siblings(db: Any, missing: Missing) -> str:

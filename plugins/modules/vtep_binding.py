@@ -81,7 +81,7 @@ counts:
 """
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Add, Desired, Ref, Row
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep_module import Outcome, VtepModule
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep_module import VtepModule
 
 
 def wishes(params: dict) -> Desired:
@@ -91,10 +91,6 @@ def wishes(params: dict) -> Desired:
     if params["state"] == "absent":
         return Desired(absent=[Row("Physical_Port", key, {"vlan_bindings": binding})])
     return Desired(present=[Row("Physical_Port", key, {"vlan_bindings": Add(binding)}, must_exist=True)])
-
-
-def result(outcome: Outcome, desired: Desired) -> dict:
-    return {"row": outcome.row((desired.present or desired.absent)[0].ref)}
 
 
 def main() -> None:
@@ -107,7 +103,7 @@ def main() -> None:
         },
         required_if=[("state", "present", ("logical_switch",))],
     )
-    module.apply(wishes, result, wait=True)
+    module.apply(wishes, wait=True)
 
 
 if __name__ == "__main__":

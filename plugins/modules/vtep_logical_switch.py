@@ -87,7 +87,7 @@ counts:
 """
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Desired, Row, managed
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep_module import Outcome, VtepModule
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep_module import VtepModule
 
 
 def wishes(params: dict) -> Desired:
@@ -97,10 +97,6 @@ def wishes(params: dict) -> Desired:
     columns = ("tunnel_key", "replication_mode", "description", "other_config")
     switch.columns = managed(**{column: params[column] for column in columns})
     return Desired(present=[switch])
-
-
-def result(outcome: Outcome, desired: Desired) -> dict:
-    return {"row": outcome.row((desired.present or desired.absent)[0].ref)}
 
 
 def main() -> None:
@@ -114,7 +110,7 @@ def main() -> None:
             "cascade": {"type": "bool", "default": False},
         }
     )
-    module.apply(wishes, result)
+    module.apply(wishes)
 
 
 if __name__ == "__main__":

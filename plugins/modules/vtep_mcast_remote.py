@@ -16,47 +16,10 @@ description:
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.macs
+  - vxlanlab.vtep.macs.multicast
   - vxlanlab.vtep.vtep.state
   - vxlanlab.vtep.vtep.attributes
   - vxlanlab.vtep.vtep.changes
-options:
-  mac:
-    description:
-      - A multicast MAC address, or C(unknown-dst), which is what is used when it is left out.
-    type: str
-  locators:
-    description:
-      - IPv4 addresses of VTEPs or service nodes. Those that are missing are added, see O(exclusive). Needed to create an entry.
-      - With O(state=absent), these are removed from the entry, and the entry with the last of them. Without it, the whole
-        entry is removed.
-    type: list
-    elements: str
-  encapsulation:
-    description:
-      - How frames are wrapped. The schema knows C(vxlan_over_ipv4) only, and that is what is used when it is left out.
-    type: str
-  exclusive:
-    description:
-      - Whether the entry shall have no other locators than O(locators).
-    type: bool
-    default: false
-  entries:
-    description:
-      - Several entries at once, instead of O(mac), O(locators) and O(encapsulation).
-    type: list
-    elements: dict
-    suboptions:
-      mac:
-        description: See O(mac).
-        type: str
-        default: unknown-dst
-      locators:
-        description: See O(locators).
-        type: list
-        elements: str
-      encapsulation:
-        description: See O(encapsulation).
-        type: str
 seealso:
   - module: vxlanlab.vtep.vtep_ucast_remote
 author:
@@ -106,27 +69,10 @@ counts:
 """
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils import _mac_module
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Add, Row, locator
-
-TABLE = "Mcast_Macs_Remote"
-ENTRY = {
-    "mac": {"type": "str", "default": "unknown-dst"},
-    "locators": {"type": "list", "elements": "str"},
-    "encapsulation": {"type": "str"},
-}
-
-
-def row(params: dict, entry: dict) -> Row:
-    key = (params["logical_switch"], entry["mac"] or "unknown-dst")
-    if entry["locators"] is None:
-        return Row(TABLE, key)
-    there = frozenset(locator(one, entry["encapsulation"] or "vxlan_over_ipv4") for one in entry["locators"])
-    merged = params["state"] == "present" and not params["exclusive"]
-    return Row(TABLE, key, {"locator_set": Add(there) if merged else there})
 
 
 def main() -> None:
-    _mac_module.run(TABLE, ENTRY, row, {"exclusive": {"type": "bool", "default": False}})
+    _mac_module.multicast("Mcast_Macs_Remote")
 
 
 if __name__ == "__main__":

@@ -147,8 +147,8 @@ class TestUnicast:
             assert word in message
 
     def test_check_mode_warns_of_a_switch_that_an_earlier_task_may_create(self, task):
-        done = task.check("vtep_ucast_remote", logical_switch="ls9", mac=MAC, locator="10.1.0.1")
-        assert done["changed"] and "logical switch ls9" in str(done["warnings"])
+        done = task.check("vtep_ucast_remote", logical_switch="ls8", mac=MAC, locator="10.1.0.1")
+        assert done["changed"] and "logical switch ls8" in str(done["warnings"])
 
 
 class TestMulticast:

@@ -127,8 +127,22 @@ def test_a_row_in_use_stays_unless_it_cascades():
     with pytest.raises(VtepError, match=r"in use by .*vm1 of physical switch br0 \(VLAN 0\).*cascade: true"):
         plan(Desired(absent=gone), current(SWITCH, mac, port))
     done = plan(Desired(absent=gone, cascade=True), current(SWITCH, mac, port))
-    assert actions(done) == [(UPDATE, ("br0", "vm1")), (DELETE, MAC), (DELETE, ("ls0",))]
-    assert done.changes[0].after == {"vlan_bindings": {3: Ref("Logical_Switch", ("ls1",))}}
+    assert sorted(actions(done)) == [(DELETE, ("ls0",)), (DELETE, MAC), (UPDATE, ("br0", "vm1"))]
+    (update,) = (change for change in done.changes if change.action == UPDATE)
+    assert update.after == {"vlan_bindings": {3: Ref("Logical_Switch", ("ls1",))}}
+
+
+def test_what_lets_go_in_the_same_task_is_no_user():
+    port = ("Physical_Port", ("br0", "vm1"), have("p", "Physical_Port", vlan_bindings={0: LS0}))
+    rows = [Row("Physical_Port", ("br0", "vm1"), {"vlan_bindings": {}})]
+    done = plan(Desired(present=rows, absent=[Row("Logical_Switch", ("ls0",))]), current(SWITCH, port))
+    assert sorted(actions(done)) == [(DELETE, ("ls0",)), (UPDATE, ("br0", "vm1"))]
+
+
+def test_what_is_needed_cannot_be_removed_in_the_same_task():
+    wanted = Desired(present=[Row("Ucast_Macs_Remote", MAC, {"locator": THERE})], absent=[Row("Logical_Switch", ("ls0",))])
+    with pytest.raises(VtepError, match="logical switch ls0 would be removed and is needed in the same task"):
+        plan(wanted, current(SWITCH))
 
 
 def test_many_users_are_counted_not_listed():

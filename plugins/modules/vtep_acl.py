@@ -1,0 +1,186 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vtep_acl
+short_description: Manage an access control list of a VTEP
+version_added: 0.1.0
+description:
+  - Creates, changes or deletes an access control list with its entries, the tables ACL and ACL_entry of the OVSDB database
+    hardware_vtep. What no entry matches is allowed.
+extends_documentation_fragment:
+  - vxlanlab.vtep.vtep
+  - vxlanlab.vtep.vtep.state
+  - vxlanlab.vtep.vtep.attributes
+  - vxlanlab.vtep.vtep.changes
+options:
+  name:
+    description:
+      - Name of the list.
+    type: str
+    required: true
+  entries:
+    description:
+      - All entries of the list; entries that are there and not given are removed. Needed to create a list, and never empty.
+    type: list
+    elements: dict
+    suboptions:
+      sequence:
+        description: Place in the list, 0 to 2147483647; lower numbers are matched first. Each number once.
+        type: int
+        required: true
+      action:
+        description: What happens to a packet that matches.
+        type: str
+        required: true
+        choices: [permit, deny]
+      direction:
+        description: Towards the logical switch or router (V(ingress)), or leaving it (V(egress)).
+        type: str
+        required: true
+        choices: [ingress, egress]
+      source_mac:
+        description: Source MAC address, in quotes.
+        type: str
+      dest_mac:
+        description: Destination MAC address, in quotes.
+        type: str
+      ethertype:
+        description: Ethertype in hexadecimal, such as V(0x0800), in quotes.
+        type: str
+      source_ip:
+        description: Source IPv4 or IPv6 address.
+        type: str
+      source_mask:
+        description: Mask of the bits of O(entries[].source_ip) that count, written as an address.
+        type: str
+      dest_ip:
+        description: Destination IPv4 or IPv6 address.
+        type: str
+      dest_mask:
+        description: Mask of the bits of O(entries[].dest_ip) that count, written as an address.
+        type: str
+      protocol:
+        description: Protocol number of the IP header, 0 to 255.
+        type: int
+      source_port_min:
+        description: First source port, 0 to 65535.
+        type: int
+      source_port_max:
+        description: Last source port, 0 to 65535.
+        type: int
+      dest_port_min:
+        description: First destination port, 0 to 65535.
+        type: int
+      dest_port_max:
+        description: Last destination port, 0 to 65535.
+        type: int
+      tcp_flags:
+        description: TCP flags that are set, as a number, 0 to 4095.
+        type: int
+      tcp_flags_mask:
+        description: TCP flags that count, as a number, 0 to 4095.
+        type: int
+      icmp_type:
+        description: ICMP type, 0 to 255.
+        type: int
+      icmp_code:
+        description: ICMP code, 0 to 255.
+        type: int
+  cascade:
+    description:
+      - With O(state=absent), also remove the bindings to ports and logical routers that refer to the list, in the same transaction.
+        Without it a list in use is an error that names them.
+    type: bool
+    default: false
+author:
+  - The vxlanlab.vtep maintainers (@vxlanlab)
+"""
+
+EXAMPLES = r"""
+- name: HTTPS and nothing else
+  vxlanlab.vtep.vtep_acl:
+    name: web
+    entries:
+      - {sequence: 10, direction: ingress, action: permit, protocol: 6, dest_port_min: 443, dest_port_max: 443}
+      - {sequence: 99, direction: ingress, action: deny}
+"""
+
+RETURN = r"""
+row:
+  description: The list as it is now, with its entries in order. Empty when it is not there.
+  returned: success
+  type: dict
+  sample:
+    name: web
+    entries:
+      - {sequence: 99, direction: ingress, action: deny}
+    _uuid: 1a9ad7f1-1d6f-4a2c-bb09-c3ab1f1d7d55
+counts:
+  description: How many rows were created, updated and deleted.
+  returned: success
+  type: dict
+  sample: {created: 1, updated: 0, deleted: 0}
+"""
+
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Desired, Row, Scope, VtepError
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep_module import Outcome, VtepModule
+
+NUMBERS = (
+    "protocol", "source_port_min", "source_port_max", "dest_port_min", "dest_port_max", "tcp_flags", "tcp_flags_mask", "icmp_type", "icmp_code",
+)  # fmt: skip
+TEXTS = ("source_mac", "dest_mac", "ethertype", "source_ip", "source_mask", "dest_ip", "dest_mask")
+
+
+def wishes(params: dict) -> Desired:
+    acl = Row("ACL", (params["name"],))
+    if params["state"] == "absent":
+        return Desired(absent=[acl], cascade=params["cascade"])
+    scope = Scope("ACL_entry", acl.key)
+    if params["entries"] is None:
+        return Desired(present=[acl], show=[scope])
+    if not params["entries"]:
+        raise VtepError("entries: a list cannot be empty; give entries, or use state: absent")
+    entries = [
+        Row("ACL_entry", (params["name"], entry["sequence"]), {k: v for k, v in entry.items() if k != "sequence"})
+        for entry in params["entries"]
+    ]
+    return Desired(present=[*entries, acl], purge=[scope], label="entries")
+
+
+def result(outcome: Outcome, desired: Desired) -> dict:
+    acl = (desired.present or desired.absent)[-1]
+    row = outcome.row(acl.ref)
+    if row:
+        held = outcome.rows(Scope("ACL_entry", acl.key))
+        row["entries"] = [{k: v for k, v in entry.items() if v is not None and k not in ("name", "_uuid")} for entry in held]
+    return {"row": row}
+
+
+def main() -> None:
+    module = VtepModule(
+        {
+            "name": {"type": "str", "required": True},
+            "entries": {
+                "type": "list",
+                "elements": "dict",
+                "options": {
+                    "sequence": {"type": "int", "required": True},
+                    "action": {"type": "str", "required": True, "choices": ["permit", "deny"]},
+                    "direction": {"type": "str", "required": True, "choices": ["ingress", "egress"]},
+                    **{text: {"type": "str"} for text in TEXTS},
+                    **{number: {"type": "int"} for number in NUMBERS},
+                },
+            },
+            "cascade": {"type": "bool", "default": False},
+        }
+    )
+    module.apply(wishes, result)
+
+
+if __name__ == "__main__":
+    main()

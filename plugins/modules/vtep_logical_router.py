@@ -1,0 +1,118 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vtep_logical_router
+short_description: Manage a logical router of a VTEP
+version_added: 0.1.0
+description:
+  - Creates, changes or deletes a row of the table Logical_Router of the OVSDB database hardware_vtep. This is what
+    C(vtep-ctl add-lr), C(del-lr) and C(set Logical_Router) do.
+extends_documentation_fragment:
+  - vxlanlab.vtep.vtep
+  - vxlanlab.vtep.vtep.state
+  - vxlanlab.vtep.vtep.attributes
+  - vxlanlab.vtep.vtep.changes
+options:
+  name:
+    description:
+      - Name of the logical router.
+    type: str
+    required: true
+  description:
+    description:
+      - Free text.
+    type: str
+  switch_binding:
+    description:
+      - Interfaces of the router, as a dictionary. A key is an IPv4 or IPv6 address with the prefix length of its network, such as
+        C(192.168.1.1/24); its value is the name of the logical switch. Replaces what is there.
+    type: dict
+  static_routes:
+    description:
+      - Routes, as a dictionary of prefix to address of the next hop. Replaces what is there.
+    type: dict
+  acl_binding:
+    description:
+      - Access control lists, as a dictionary of an interface, written as in O(switch_binding), to the name of an ACL. Replaces what
+        is there.
+    type: dict
+  other_config:
+    description:
+      - Further settings, as a dictionary of text, see vtep(5). Replaces what is there.
+    type: dict
+author:
+  - The vxlanlab.vtep maintainers (@vxlanlab)
+"""
+
+EXAMPLES = r"""
+- name: A router between two logical switches
+  vxlanlab.vtep.vtep_logical_router:
+    name: lr0
+    switch_binding:
+      192.168.1.254/24: ls0
+      192.168.2.254/24: ls1
+    static_routes:
+      0.0.0.0/0: 192.168.2.1
+    acl_binding:
+      192.168.1.254/24: web
+"""
+
+RETURN = r"""
+row:
+  description: The logical router as it is now. Empty when it is not there.
+  returned: success
+  type: dict
+  sample:
+    name: lr0
+    description: ""
+    switch_binding: {192.168.1.254/24: ls0}
+    static_routes: {}
+    acl_binding: {}
+    other_config: {}
+    _uuid: 6e0a6ff4-9aac-4b79-a2a8-3d6d0e3c7a10
+counts:
+  description: How many rows were created, updated and deleted.
+  returned: success
+  type: dict
+  sample: {created: 1, updated: 0, deleted: 0}
+"""
+
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Desired, Row, managed, refs
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep_module import VtepModule
+
+
+def wishes(params: dict) -> Desired:
+    router = Row("Logical_Router", (params["name"],))
+    if params["state"] == "absent":
+        return Desired(absent=[router])
+    router.columns = managed(
+        description=params["description"],
+        switch_binding=refs("Logical_Switch", params["switch_binding"]),
+        static_routes=params["static_routes"],
+        acl_binding=refs("ACL", params["acl_binding"]),
+        other_config=params["other_config"],
+    )
+    return Desired(present=[router])
+
+
+def main() -> None:
+    module = VtepModule(
+        {
+            "name": {"type": "str", "required": True},
+            "description": {"type": "str"},
+            "switch_binding": {"type": "dict"},
+            "static_routes": {"type": "dict"},
+            "acl_binding": {"type": "dict"},
+            "other_config": {"type": "dict"},
+        }
+    )
+    module.apply(wishes)
+
+
+if __name__ == "__main__":
+    main()

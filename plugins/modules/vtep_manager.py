@@ -1,0 +1,101 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vtep_manager
+short_description: Manage the OVSDB connections of a VTEP's database
+version_added: 0.1.0
+description:
+  - Creates, changes or deletes rows of the table Manager of the OVSDB database hardware_vtep. An ovsdb-server that was started
+    with C(--remote=db:hardware_vtep,Global,managers) connects to, or listens at, these targets. This is what
+    C(vtep-ctl set-manager), C(get-manager) and C(del-manager) do.
+extends_documentation_fragment:
+  - vxlanlab.vtep.vtep
+  - vxlanlab.vtep.vtep.state
+  - vxlanlab.vtep.vtep.attributes
+  - vxlanlab.vtep.vtep.changes
+options:
+  target:
+    description:
+      - A connection method, see ovsdb(7). C(ssl:HOST:PORT) and C(tcp:HOST:PORT) connect, C(pssl:[PORT][:HOST]) and
+        C(ptcp:[PORT][:HOST]) listen; C(unix:PATH) and C(punix:PATH) are the same with a local socket.
+    type: str
+    required: true
+  max_backoff:
+    description:
+      - The longest time between two attempts to connect, in milliseconds, at least 1000.
+    type: int
+  inactivity_probe:
+    description:
+      - After so many milliseconds without a message a probe is sent. 0 switches probes off.
+    type: int
+  other_config:
+    description:
+      - Further settings, as a dictionary of text, see vtep(5). Replaces what is there.
+    type: dict
+  exclusive:
+    description:
+      - Whether this shall be the only manager. With O(state=present) only.
+    type: bool
+    default: false
+author:
+  - The vxlanlab.vtep maintainers (@vxlanlab)
+"""
+
+EXAMPLES = r"""
+- name: A controller, and no other
+  vxlanlab.vtep.vtep_manager:
+    target: ssl:192.0.2.1:6640
+    inactivity_probe: 30000
+    exclusive: true
+"""
+
+RETURN = r"""
+row:
+  description: The manager as it is now. Empty when it is not there.
+  returned: success
+  type: dict
+  sample:
+    target: ssl:192.0.2.1:6640
+    max_backoff: null
+    inactivity_probe: 30000
+    other_config: {}
+    _uuid: 5b3e4f0c-7c7e-4b43-8c8e-3f2f6e0c6d11
+counts:
+  description: How many rows were created, updated and deleted.
+  returned: success
+  type: dict
+  sample: {created: 1, updated: 0, deleted: 0}
+"""
+
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Desired, Row, Scope, managed
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep_module import VtepModule
+
+
+def wishes(params: dict) -> Desired:
+    manager = Row("Manager", (params["target"],))
+    if params["state"] == "absent":
+        return Desired(absent=[manager])
+    manager.columns = managed(**{column: params[column] for column in ("max_backoff", "inactivity_probe", "other_config")})
+    return Desired(present=[manager], purge=[Scope("Manager", ())] if params["exclusive"] else [])
+
+
+def main() -> None:
+    module = VtepModule(
+        {
+            "target": {"type": "str", "required": True},
+            "max_backoff": {"type": "int"},
+            "inactivity_probe": {"type": "int"},
+            "other_config": {"type": "dict"},
+            "exclusive": {"type": "bool", "default": False},
+        }
+    )
+    module.apply(wishes)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vtep_mcast_local
+short_description: Manage the locators at which a VTEP wants broadcast, unknown unicast and multicast frames
+version_added: 0.1.0
+description:
+  - Manages rows of the table Mcast_Macs_Local of the OVSDB database hardware_vtep. A VTEP writes them to tell its controller
+    to which locators such frames shall be sent; the module is for those who write a VTEP or test a controller. This is what
+    C(vtep-ctl add-mcast-local) and C(del-mcast-local) do.
+extends_documentation_fragment:
+  - vxlanlab.vtep.vtep
+  - vxlanlab.vtep.macs
+  - vxlanlab.vtep.macs.multicast
+  - vxlanlab.vtep.vtep.state
+  - vxlanlab.vtep.vtep.attributes
+  - vxlanlab.vtep.vtep.changes
+seealso:
+  - module: vxlanlab.vtep.vtep_mcast_remote
+  - module: vxlanlab.vtep.vtep_ucast_local
+author:
+  - The vxlanlab.vtep maintainers (@vxlanlab)
+"""
+
+EXAMPLES = r"""
+- name: Frames for nobody known are wanted at this address
+  vxlanlab.vtep.vtep_mcast_local:
+    logical_switch: ls0
+    locators: [10.0.0.1]
+
+- name: At exactly these two
+  vxlanlab.vtep.vtep_mcast_local:
+    logical_switch: ls0
+    locators: [10.0.0.1, 10.0.0.2]
+    exclusive: true
+
+- name: Not at this address any more
+  vxlanlab.vtep.vtep_mcast_local:
+    logical_switch: ls0
+    locators: [10.0.0.1]
+    state: absent
+"""
+
+RETURN = r"""
+row:
+  description: The entry as it is now. Empty when it is not there.
+  returned: success, without O(entries)
+  type: dict
+  sample:
+    logical_switch: ls0
+    mac: unknown-dst
+    locators: [10.1.0.1]
+    ipaddr: ""
+    _uuid: 51e4574f-b419-4fbf-b14b-74f70e3496be
+rows:
+  description: The first 20 of the given entries as they are now.
+  returned: success, with O(entries)
+  type: list
+  elements: dict
+counts:
+  description: How many rows were created, updated and deleted.
+  returned: success
+  type: dict
+  sample: {created: 1, updated: 0, deleted: 0}
+"""
+
+from ansible_collections.vxlanlab.vtep.plugins.module_utils import _mac_module
+
+
+def main() -> None:
+    _mac_module.multicast("Mcast_Macs_Local")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vtep_tunnel
+short_description: Manage the BFD settings of a VTEP's tunnels
+version_added: 0.1.0
+description:
+  - Manages rows of the table Tunnel of the OVSDB database hardware_vtep, which say how a tunnel between two VTEPs is watched by
+    bidirectional forwarding detection (BFD, RFC 5880), and returns what the VTEP says of its state.
+  - A VTEP creates the rows of its tunnels itself. A row that is missing is created, for those who write a VTEP or test a
+    controller.
+extends_documentation_fragment:
+  - vxlanlab.vtep.vtep
+  - vxlanlab.vtep.vtep.state
+  - vxlanlab.vtep.vtep.attributes
+  - vxlanlab.vtep.vtep.changes
+options:
+  physical_switch:
+    description:
+      - Name of the physical switch.
+    type: str
+    required: true
+  local:
+    description:
+      - IPv4 address of the tunnel's end at the physical switch.
+    type: str
+    required: true
+  remote:
+    description:
+      - IPv4 address of the tunnel's other end.
+    type: str
+    required: true
+  bfd_params:
+    description:
+      - How BFD runs, as a dictionary of text, see vtep(5). C(enable), C(min_rx) and C(min_tx) in milliseconds, C(decay_min_rx),
+        C(forwarding_if_rx), C(cpath_down), C(check_tnl_key). Replaces what is there.
+    type: dict
+  bfd_config_local:
+    description:
+      - C(bfd_dst_mac) and C(bfd_dst_ip) that are expected in BFD packets that come in. Replaces what is there.
+    type: dict
+  bfd_config_remote:
+    description:
+      - C(bfd_dst_mac) and C(bfd_dst_ip) of BFD packets that go out. Replaces what is there.
+    type: dict
+author:
+  - The vxlanlab.vtep maintainers (@vxlanlab)
+"""
+
+EXAMPLES = r"""
+- name: Watch the tunnel to hypervisor 2
+  vxlanlab.vtep.vtep_tunnel:
+    physical_switch: br0
+    local: 10.0.0.1
+    remote: 10.1.0.1
+    bfd_params:
+      enable: "true"
+      min_rx: "300"
+"""
+
+RETURN = r"""
+row:
+  description: The tunnel as it is now, with the state that the VTEP reports. Empty when it is not there.
+  returned: success
+  type: dict
+  sample:
+    physical_switch: br0
+    local: 10.0.0.1
+    remote: 10.1.0.1
+    bfd_params: {enable: "true"}
+    bfd_config_local: {}
+    bfd_config_remote: {}
+    bfd_status: {enabled: "true", state: up}
+    _uuid: 0f7f5b9c-21f5-4a1b-9d0e-2f1de7a3c8aa
+counts:
+  description: How many rows were created, updated and deleted.
+  returned: success
+  type: dict
+  sample: {created: 1, updated: 0, deleted: 0}
+"""
+
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Desired, Row, locator, managed
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep_module import VtepModule
+
+
+def wishes(params: dict) -> Desired:
+    ends = (locator(params["local"]).key, locator(params["remote"]).key)
+    tunnel = Row("Tunnel", (params["physical_switch"], *ends))
+    if params["state"] == "absent":
+        return Desired(absent=[tunnel])
+    tunnel.columns = managed(**{column: params[column] for column in ("bfd_params", "bfd_config_local", "bfd_config_remote")})
+    return Desired(present=[tunnel])
+
+
+def main() -> None:
+    module = VtepModule(
+        {
+            "physical_switch": {"type": "str", "required": True},
+            "local": {"type": "str", "required": True},
+            "remote": {"type": "str", "required": True},
+            "bfd_params": {"type": "dict"},
+            "bfd_config_local": {"type": "dict"},
+            "bfd_config_remote": {"type": "dict"},
+        }
+    )
+    module.apply(wishes, status=True)
+
+
+if __name__ == "__main__":
+    main()
