@@ -1,0 +1,102 @@
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: check_packet_walk
+short_description: Compare captured packets with those that a ping must consist of
+version_added: 0.1.0
+description:
+  - Says which step of a walk a capture lacks, or shows in another way or order, and which packets of this ping belong
+    to no step.
+  - Packets that are not ARP or ICMP between the two VMs or the two ends of their tunnel are ignored. So are ARP requests
+    that come again or confirm by unicast what is known already (RFC 1122, section 2.3.2.1), and one reply for each.
+positional: walk
+options:
+  _input:
+    description: Packets as M(vxlanlab.vtep.vxlan_capture_info) returns them.
+    type: list
+    elements: dict
+    required: true
+  walk:
+    description: The walk, from P(vxlanlab.vtep.packet_walk#filter).
+    type: dict
+    required: true
+seealso:
+  - plugin: vxlanlab.vtep.packet_walk
+    plugin_type: filter
+author:
+  - The vxlanlab.vtep maintainers (@vxlanlab)
+"""
+
+EXAMPLES = r"""
+- name: Read a capture
+  vxlanlab.vtep.vxlan_capture_info:
+    path: artifacts/vm1_underlay.pcap
+  register: read
+
+- name: Fail if it is not the capture of this ping
+  ansible.builtin.assert:
+    that: found.ok
+    fail_msg: "{{ found.problems }}"
+  vars:
+    found: "{{ read.captures[0].packets | vxlanlab.vtep.check_packet_walk(walk) }}"
+    walk: "{{ lab | vxlanlab.vtep.packet_walk('vm1', 'vm2', 'vm1', 'underlay', count=3) }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The comparison.
+  type: dict
+  contains:
+    ok:
+      description: Whether the capture shows the walk.
+      type: bool
+    problems:
+      description: Each deviation as a sentence that names the step, what was expected and what was seen.
+      type: list
+      elements: str
+    steps:
+      description: Each step with its C(number), C(key), C(title), C(reason) and C(row).
+      type: list
+      elements: dict
+      contains:
+        ok:
+          description: Whether its packet is there, as expected.
+          type: bool
+        packet:
+          description: Number of its packet in the capture, V(null) if there is none.
+          type: int
+        expected:
+          description: Field and value.
+          type: dict
+        seen:
+          description: The same fields of the packet; V(null) if there is none.
+          type: dict
+        problem:
+          description: What is wrong, V(null) if nothing.
+          type: str
+    extra:
+      description: Numbers of the packets that belong to this ping and to no step.
+      type: list
+      elements: int
+    ignored:
+      description: How many packets of other origin there are.
+      type: int
+    source:
+      description: As in the walk. So are C(target), C(at), C(network) and C(chapter).
+      type: str
+"""
+
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._walk import check_walk
+
+
+def check_packet_walk(packets, walk):
+    return check_walk(walk, packets)
+
+
+class FilterModule:
+    def filters(self):
+        return {"check_packet_walk": check_packet_walk}

@@ -1,0 +1,373 @@
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A capture file as plain data: its packets, layer by layer, as scapy dissects them. One packet is held at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import logging
+import traceback
+import zlib
+from dataclasses import dataclass, field
+
+try:
+    from scapy.config import conf
+    from scapy.error import Scapy_Exception, log_runtime
+    from scapy.layers.inet import ICMP, IP, TCP, UDP, IPerror
+    from scapy.layers.inet6 import IPerror6, IPv6
+    from scapy.layers.l2 import ARP, Dot1Q, Ether
+    from scapy.layers.vxlan import VXLAN
+    from scapy.packet import Padding, Raw, split_layers
+    from scapy.utils import RawPcapReader
+except ImportError:
+    SCAPY_ERROR = traceback.format_exc()
+else:
+    SCAPY_ERROR = None
+    # The destination port alone says that a datagram is VXLAN; the source port is a hash (RFC 7348, section 5).
+    for condition in [condition for condition, layer in UDP.payload_guess if layer is VXLAN and "sport" in condition]:
+        split_layers(UDP, VXLAN, **condition)
+    # Every warning reaches _complaints(), and nothing else.
+    conf.warning_threshold = 0
+    log_runtime.propagate = False
+    log_runtime.addHandler(logging.NullHandler())
+
+GZIP_MAGIC = b"\x1f\x8b"
+
+
+class CaptureError(Exception):
+    """What is wrong with a capture file and what to do about it, for the user."""
+
+
+@dataclass
+class Capture:
+    """What read() found in a file."""
+
+    count: int = 0  # packets in the file
+    packets: list = field(default_factory=list)
+    complete: bool = True  # packets holds all that were asked for
+
+
+@dataclass
+class Frame:
+    """A packet as it is in the file."""
+
+    number: int
+    nanoseconds: int  # since the epoch
+    raw: bytes
+    length: int  # on the wire, in bytes; the file may hold less
+    link_type: int
+
+
+def read(path, vni=None, limit=None):
+    """Read a pcap or pcapng file, plain or gzip. C(vni): only the packets of that VXLAN network. C(limit): so many at most.
+
+    Beyond the limit packets are counted but not dissected, which is what takes the time.
+    """
+    capture = Capture()
+    start = None
+    for frame in _frames(path):
+        capture.count = frame.number
+        start = frame.nanoseconds if start is None else start
+        # Without these bytes anywhere it cannot be of that network.
+        if not capture.complete or (vni is not None and vni.to_bytes(3, "big") not in frame.raw):
+            continue
+        packet = _packet(frame, start, path)
+        if vni not in (None, packet["vni"]):
+            continue
+        if len(capture.packets) == limit:
+            capture.complete = False
+        else:
+            capture.packets.append(packet)
+    return capture
+
+
+# --- the file --------------------------------------------------------------------------------------------------------
+
+
+class _Source:
+    """A file that remembers whether it ended within what was to be read."""
+
+    def __init__(self, file):
+        self._file = file
+        self.cut = False
+
+    def read(self, size):
+        try:
+            data = self._file.read(size)
+        except (EOFError, OSError, zlib.error):  # what gzip raises
+            data, self.cut = b"", True
+        self.cut |= 0 < len(data) < size
+        return data
+
+    def close(self):
+        self._file.close()
+
+
+class _Complaints(logging.Handler):
+    """scapy ends quietly at a damaged place, with no more than a warning."""
+
+    def __init__(self):
+        super().__init__()
+        self.heard = False
+
+    def emit(self, record):
+        self.heard = True
+
+
+@contextlib.contextmanager
+def _complaints():
+    handler = _Complaints()
+    log_runtime.addHandler(handler)
+    try:
+        yield handler
+    finally:
+        log_runtime.removeHandler(handler)
+
+
+def _open(path):
+    try:
+        file = open(path, "rb")
+        magic = file.read(4)
+    except OSError as error:
+        raise CaptureError(f"path: {path} cannot be read: {error.strerror}. Name a capture file that this user may read.") from None
+    if not magic:
+        file.close()
+        raise CaptureError(f"path: {path} is empty. Was the capture stopped before it began? Capture again.")
+    file.seek(0)
+    return _Source(gzip.open(file) if magic.startswith(GZIP_MAGIC) else file)
+
+
+def _frames(path):
+    number = 0
+    with contextlib.closing(_open(path)) as source, _complaints() as complaints:
+        try:
+            reader = RawPcapReader(source)
+        except Scapy_Exception:
+            raise CaptureError(
+                f"path: {path} is not a capture file. Give a pcap or pcapng file, as tcpdump -w and Wireshark write them."
+            ) from None
+        while True:
+            # Dissecting may have warned as well, of an odd packet in a sound file.
+            complaints.heard = False
+            raw, metadata = next(reader, (None, None))
+            damaged = complaints.heard or source.cut
+            if raw is None or damaged:
+                break
+            number += 1
+            if hasattr(metadata, "tsresol"):  # pcapng
+                nanoseconds = ((metadata.tshigh << 32) + metadata.tslow) * 10**9 // metadata.tsresol
+                yield Frame(number, nanoseconds, raw, metadata.wirelen, metadata.linktype)
+            else:
+                nanoseconds = metadata.sec * 10**9 + metadata.usec * (1 if reader.nano else 1000)
+                yield Frame(number, nanoseconds, raw, metadata.wirelen, reader.linktype)
+        if damaged or source.read(1):
+            raise CaptureError(
+                f"path: {path} is damaged or cut off after packet {number}. Was it copied while the capture ran?"
+                " Stop the capture first; of a file that stays broken, Wireshark's editcap saves what is whole."
+            )
+
+
+# --- the packet ------------------------------------------------------------------------------------------------------
+
+
+def _packet(frame, start, path):
+    layers = _layers(_dissect(frame, path))
+    vxlan = next((layer for layer in layers if layer["name"] == "vxlan"), None)
+    packet = {
+        "number": frame.number,
+        "time": (frame.nanoseconds - start) / 10**9,
+        "timestamp": frame.nanoseconds / 10**9,
+        "length": frame.length,
+        "captured_length": len(frame.raw),
+        "vni": vxlan["fields"]["vni"] if vxlan else None,
+        "layers": layers,
+    }
+    packet.update(_columns(layers))
+    return packet
+
+
+def _dissect(frame, path):
+    layer = conf.l2types.num2layer.get(frame.link_type)
+    if layer is None:
+        raise CaptureError(
+            f"path: {path} holds packets of link type {frame.link_type}, which scapy does not know."
+            " Capture on an Ethernet interface (link types: https://www.tcpdump.org/linktypes.html)."
+        )
+    try:
+        return layer(frame.raw)
+    except Exception:  # scapy raises what it pleases when not even the first header is whole
+        return Raw(frame.raw)
+
+
+def _layers(packet):
+    layers = []
+    offset, inner = 0, False
+    while packet:
+        name, fields_of = next((entry for kind, entry in LAYERS.items() if isinstance(packet, kind)), (packet.name.lower(), _other))
+        length = _header_length(packet)
+        if isinstance(packet, (IPerror, IPerror6)):
+            # What an ICMP error quotes is not on the wire by itself.
+            name, fields_of, length = "quoted", _nothing, len(packet.original)
+        if length:
+            layers.append({"name": name, "inner": inner, "offset": offset, "length": length, "fields": fields_of(packet)})
+        if name == "quoted":
+            break
+        inner = inner or name == "vxlan"
+        offset += length
+        packet = packet.payload
+    return layers
+
+
+def _header_length(packet):
+    if packet.raw_packet_cache is not None:
+        return len(packet.raw_packet_cache)
+    # scapy forgets the bytes of a header that it completed afterwards (ICMP errors).
+    return len(packet.original) - (len(packet.payload.original) if packet.payload else 0)
+
+
+def _ethernet(layer):
+    return {"source": layer.src, "destination": layer.dst, "type": _hex(layer.type, 4)}
+
+
+def _vlan(layer):
+    return {"id": layer.vlan, "priority": layer.prio, "type": _hex(layer.type, 4)}
+
+
+def _arp(layer):
+    return {
+        "operation": {1: "request", 2: "reply"}.get(layer.op, str(layer.op)),
+        "sender_mac": layer.hwsrc,
+        "sender_ip": layer.psrc,
+        "target_mac": layer.hwdst,
+        "target_ip": layer.pdst,
+    }
+
+
+def _ipv4(layer):
+    return {
+        "source": layer.src,
+        "destination": layer.dst,
+        "ttl": layer.ttl,
+        "protocol": layer.proto,
+        "dscp": layer.tos >> 2,
+        "identification": layer.id,
+        "flags": str(layer.flags),
+        "fragment_offset": layer.frag,
+        "total_length": layer.len,
+        "checksum": _hex(layer.chksum, 4),
+    }
+
+
+def _ipv6(layer):
+    return {
+        "source": layer.src,
+        "destination": layer.dst,
+        "hop_limit": layer.hlim,
+        "next_header": layer.nh,
+        "traffic_class": layer.tc,
+        "payload_length": layer.plen,
+    }
+
+
+def _udp(layer):
+    return {"source_port": layer.sport, "destination_port": layer.dport, "length": layer.len, "checksum": _hex(layer.chksum, 4)}
+
+
+def _tcp(layer):
+    return {
+        "source_port": layer.sport,
+        "destination_port": layer.dport,
+        "sequence": layer.seq,
+        "acknowledgment": layer.ack,
+        "flags": str(layer.flags),
+        "window": layer.window,
+        "checksum": _hex(layer.chksum, 4),
+    }
+
+
+def _vxlan(layer):
+    return {"flags": _hex(int(layer.flags), 2), "vni": layer.vni}
+
+
+def _icmp(layer):
+    kind = layer.get_field("type").i2repr(layer, layer.type)
+    fields = {"type": layer.type, "kind": kind, "code": layer.code, "checksum": _hex(layer.chksum, 4)}
+    if kind in ECHO:
+        fields.update(id=layer.id, sequence=layer.seq)
+    return fields
+
+
+def _other(layer):
+    """A protocol without a function of its own: the fields as scapy names them."""
+    return {name: value if isinstance(value, (int, str)) else repr(value) for name, value in layer.fields.items()}
+
+
+def _nothing(layer):
+    return {}
+
+
+def _hex(value, digits):
+    # scapy leaves out the fields that a cut-off packet ends before.
+    return None if value is None else f"0x{value:0{digits}x}"
+
+
+ECHO = {"echo-request": "request", "echo-reply": "reply"}
+LAYERS = {} if SCAPY_ERROR else {
+    Ether: ("ethernet", _ethernet),
+    Dot1Q: ("vlan", _vlan),
+    ARP: ("arp", _arp),
+    IP: ("ipv4", _ipv4),
+    IPv6: ("ipv6", _ipv6),
+    UDP: ("udp", _udp),
+    TCP: ("tcp", _tcp),
+    VXLAN: ("vxlan", _vxlan),
+    ICMP: ("icmp", _icmp),
+    Padding: ("padding", _nothing),
+    Raw: ("data", _nothing),
+}
+
+
+# --- the line that a packet is in a list, in Wireshark's columns -----------------------------------------------------
+
+
+def _columns(layers):
+    source = destination = protocol = info = ""
+    for layer in layers:
+        name, fields = layer["name"], layer["fields"]
+        if name in ("ethernet", "ipv4", "ipv6"):
+            source, destination = fields["source"], fields["destination"]
+        if name not in ("data", "padding", "quoted"):
+            protocol, info = name.upper().replace("IPV", "IPv"), INFO.get(name, _no_info)(fields)
+    return {"source": source, "destination": destination, "protocol": protocol, "info": info}
+
+
+def _arp_info(fields):
+    if fields["operation"] == "request":
+        return f"Who has {fields['target_ip']}? Tell {fields['sender_ip']}"
+    if fields["operation"] == "reply":
+        return f"{fields['sender_ip']} is at {fields['sender_mac']}"
+    return f"Operation {fields['operation']}"
+
+
+def _icmp_info(fields):
+    if fields["kind"] in ECHO:
+        return f"Echo (ping) {ECHO[fields['kind']]} id={fields['id']} seq={fields['sequence']}"
+    return f"{fields['kind']} code={fields['code']}"
+
+
+def _ports_info(fields):
+    return f"{fields['source_port']} > {fields['destination_port']}"
+
+
+def _vni_info(fields):
+    return f"VNI {fields['vni']}"
+
+
+def _no_info(fields):
+    return ""
+
+
+INFO = {"arp": _arp_info, "icmp": _icmp_info, "udp": _ports_info, "tcp": _ports_info, "vxlan": _vni_info}

@@ -1,0 +1,259 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: lab_capture
+short_description: Start and stop packet captures in the background
+version_added: 0.1.0
+description:
+  - Starts C(tcpdump(8)) in the background and returns when it captures, not before; stops it when it has written all
+    that the kernel gave it.
+  - A capture is found again by the file that it writes.
+options:
+  captures:
+    description: The captures that are started, or stopped, together.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      path:
+        description:
+          - The pcap file, an absolute path. Its directory is made when it is missing; a file that is there is replaced.
+          - What tcpdump says goes to the same path with C(.log) added.
+        type: path
+        required: true
+      interface:
+        description: The interface to capture on. Required when O(state=started).
+        type: str
+  state:
+    description:
+      - V(started) begins a new capture, and ends one that still writes the same file.
+      - V(stopped) ends the captures. One that does not run stays as it is; one that ended by itself is an error.
+    type: str
+    choices: [started, stopped]
+    required: true
+  filter:
+    description: What to capture, as C(pcap-filter(7)) describes it. By default everything.
+    type: str
+  timeout:
+    description: Time for each capture to start or to stop, in seconds, at least 1.
+    type: int
+    default: 10
+attributes:
+  check_mode:
+    support: full
+    description: Can run in C(check_mode) and return changed status prediction without starting or stopping anything.
+  diff_mode:
+    support: none
+    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
+requirements:
+  - Linux
+  - root
+  - tcpdump
+seealso:
+  - module: vxlanlab.vtep.vxlan_capture_info
+author:
+  - The vxlanlab.vtep maintainers (@vxlanlab)
+"""
+
+EXAMPLES = r"""
+- name: Capture both sides of a VTEP
+  vxlanlab.vtep.lab_capture:
+    state: started
+    captures:
+      - {interface: vm1, path: /run/captures/vm1_overlay.pcap}
+      - {interface: eth0, path: /run/captures/vm1_underlay.pcap}
+
+- name: Stop capturing
+  vxlanlab.vtep.lab_capture:
+    state: stopped
+    captures:
+      - path: /run/captures/vm1_overlay.pcap
+      - path: /run/captures/vm1_underlay.pcap
+"""
+
+RETURN = r"""
+captures:
+  description: The captures, in the order of O(captures).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: The pcap file.
+      type: str
+    pid:
+      description: PID of its tcpdump; V(null) when it does not run, and in check mode.
+      type: int
+    packets:
+      description: Number of packets in the file of a capture that this task stopped, else V(null).
+      type: int
+    dropped:
+      description: Number of packets that the kernel dropped because the capture was too slow, else V(null).
+      type: int
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+
+READY = "listening on "
+COUNTS = re.compile(r"(\d+) packets? captured\D+(\d+) packets? received by filter\D+(\d+) packets? dropped by kernel")
+POLL_SECONDS = 0.02
+
+
+class LabCaptureError(Exception):
+    """What went wrong and what to do about it, for the user."""
+
+
+class Capture:
+    """One tcpdump and its file."""
+
+    def __init__(self, path, interface, timeout):
+        if not os.path.isabs(path):
+            raise LabCaptureError(f"captures: path {path!r} is not absolute. Start it with a slash.")
+        self.path = path
+        self.log = f"{path}.log"
+        self.interface = interface
+        self.timeout = timeout
+        self.process = None
+        self.packets = self.dropped = None
+
+    def pid(self):
+        """PID of the tcpdump whose standard output is the file, or None."""
+        for entry in os.listdir("/proc"):
+            try:
+                if entry.isdigit() and os.path.samefile(f"/proc/{entry}/fd/1", self.path):
+                    with open(f"/proc/{entry}/comm", encoding="utf-8") as file:
+                        if file.read().strip() == "tcpdump":
+                            return int(entry)
+            except OSError:  # it has ended, or there is no such file
+                continue
+        return None
+
+    def said(self):
+        try:
+            with open(self.log, encoding="utf-8", errors="replace") as file:
+                return file.read()
+        except FileNotFoundError:
+            return ""
+
+    def wait_for(self, condition, what):
+        deadline = time.monotonic() + self.timeout
+        while not condition():
+            if time.monotonic() > deadline:
+                raise LabCaptureError(
+                    f"timeout: waited {self.timeout} s for the capture {self.path} {what}."
+                    f" tcpdump said: {self.said().strip() or 'nothing'}. Is the machine busy? Give it a larger timeout."
+                )
+            time.sleep(POLL_SECONDS)
+
+    def start(self, tcpdump, expression):
+        os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        # To its standard output, because it gives up root before it would open a file. Each packet is written when it comes.
+        command = [tcpdump, "-i", self.interface, "--immediate-mode", "-U", "-n", "-w", "-", *([expression] if expression else [])]
+        with open(self.path, "wb") as output, open(self.log, "wb") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=log, cwd="/", start_new_session=True)
+        self.wait_for(lambda: READY in self.said() or self.process.poll() is not None, "to begin")
+        if self.process.poll() is not None:
+            raise LabCaptureError(
+                f"captures: tcpdump cannot capture on {self.interface}: {self.said().strip()}. Compare interface and filter with 'ip link'."
+            )
+
+    def stop(self, pid):
+        """Let it write what the kernel has for it, then end it."""
+
+        def written():
+            os.kill(pid, signal.SIGUSR1)  # it tells its counts
+            counts = COUNTS.findall(self.said())
+            return counts and counts[-1][0] == counts[-1][1]
+
+        try:
+            self.wait_for(written, "to be written")
+            os.kill(pid, signal.SIGINT)
+        except ProcessLookupError:
+            pass  # it ended by itself, and has said why
+        self.wait_for(lambda: self.pid() != pid, "to end")
+        counts = COUNTS.findall(self.said())
+        if not counts:
+            raise LabCaptureError(f"captures: {self.path} ended early: {self.said().strip()}. Start it again.")
+        self.packets, self.dropped = int(counts[-1][0]), int(counts[-1][2])
+
+
+def start_all(module, captures):
+    tcpdump = shutil.which("tcpdump", path=os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin", "/usr/bin")))
+    if not tcpdump:
+        raise LabCaptureError("the program tcpdump is missing. Install the package tcpdump.")
+    for capture in captures:
+        if not capture.interface:
+            raise LabCaptureError(f"captures: {capture.path} has no interface. Say where to capture.")
+    if module.check_mode:
+        return
+    for capture in captures:
+        pid = capture.pid()
+        if pid:
+            capture.stop(pid)
+            capture.packets = capture.dropped = None
+    try:
+        for capture in captures:
+            capture.start(tcpdump, module.params["filter"])
+    except BaseException:
+        for capture in captures:
+            if capture.process:
+                capture.process.kill()
+                capture.process.wait()
+        raise
+
+
+def run(module):
+    options = module.params
+    if options["timeout"] < 1:
+        raise LabCaptureError(f"timeout: {options['timeout']} is out of range. Use at least 1 second.")
+    captures = [Capture(entry["path"], entry["interface"], options["timeout"]) for entry in options["captures"]]
+    if options["state"] == "started":
+        start_all(module, captures)
+        changed = True
+    else:
+        running = [(capture, capture.pid()) for capture in captures]
+        changed = any(pid for capture, pid in running)
+        for capture, pid in running:
+            if pid and not module.check_mode:
+                capture.stop(pid)
+            elif not pid and capture.said() and not COUNTS.search(capture.said()):
+                raise LabCaptureError(f"captures: {capture.path} ended by itself: {capture.said().strip()}. Start it again.")
+    shown = [{"path": capture.path, "pid": capture.pid(), "packets": capture.packets, "dropped": capture.dropped} for capture in captures]
+    module.exit_json(changed=changed, captures=shown)
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "captures": {
+                "type": "list",
+                "elements": "dict",
+                "required": True,
+                "options": {"path": {"type": "path", "required": True}, "interface": {"type": "str"}},
+            },
+            "state": {"type": "str", "choices": ["started", "stopped"], "required": True},
+            "filter": {"type": "str"},
+            "timeout": {"type": "int", "default": 10},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        run(module)
+    except LabCaptureError as error:
+        module.fail_json(msg=str(error))
+
+
+if __name__ == "__main__":
+    main()

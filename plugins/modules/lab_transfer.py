@@ -1,0 +1,238 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: lab_transfer
+short_description: Send bytes over TCP and compare what arrives
+version_added: 0.1.0
+description:
+  - Proves that a network carries more than pings. One task receives, a second one on another host sends random bytes to
+    it, and gets back the SHA-256 checksum of what arrived.
+  - The receiver listens before its task ends, serves one sender, and ends by itself, after O(timeout) at the latest.
+  - The sender's task fails when the transfer ends early or the checksums differ.
+options:
+  mode:
+    description: The end of the connection that the task is.
+    type: str
+    choices: [receive, send]
+    required: true
+  address:
+    description: IPv4 address of the receiver.
+    type: str
+    required: true
+  port:
+    description:
+      - TCP port of the receiver, 1 to 65535.
+      - With O(mode=receive) V(0) takes a free port, see RV(port).
+    type: int
+    default: 0
+  interface:
+    description: Send and receive on this interface only, whatever the routes say.
+    type: str
+  source:
+    description: IPv4 address to send from. By default the system chooses one.
+    type: str
+  size:
+    description: Number of bytes to send, at least 1.
+    type: int
+    default: 10485760
+  timeout:
+    description:
+      - Seconds, at least 1. The sender's whole transfer may take so long.
+      - A receiver waits so long for its sender, and so long for each further part of the data.
+    type: int
+    default: 60
+attributes:
+  check_mode:
+    support: none
+    description: Can run in C(check_mode) and return changed status prediction. The module is skipped in C(check_mode).
+  diff_mode:
+    support: none
+    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
+requirements:
+  - root, with O(interface)
+author:
+  - The vxlanlab.vtep maintainers (@vxlanlab)
+"""
+
+EXAMPLES = r"""
+- name: Listen in vm2
+  vxlanlab.vtep.lab_transfer:
+    mode: receive
+    address: 192.168.1.2
+    interface: vm2
+  delegate_to: hv2
+  register: receiver
+
+- name: Send 10 MiB from vm1
+  vxlanlab.vtep.lab_transfer:
+    mode: send
+    address: 192.168.1.2
+    port: "{{ receiver.port }}"
+    source: 192.168.1.1
+    interface: vm1
+  delegate_to: hv1
+"""
+
+RETURN = r"""
+port:
+  description: TCP port of the receiver.
+  returned: success
+  type: int
+pid:
+  description: PID of the receiver.
+  returned: success and O(mode=receive)
+  type: int
+size:
+  description: Number of bytes sent.
+  returned: O(mode=send)
+  type: int
+sha256_sent:
+  description: Checksum of what was sent.
+  returned: O(mode=send)
+  type: str
+sha256_received:
+  description: Checksum of what arrived; empty when the transfer ended early.
+  returned: O(mode=send)
+  type: str
+seconds:
+  description: Time from connecting until the checksum was back.
+  returned: O(mode=send)
+  type: float
+"""
+
+import hashlib
+import os
+import socket
+import subprocess
+import sys
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+
+# Gets the listening socket and the timeout; outlives the task.
+RECEIVER = """
+import hashlib, socket, sys
+listener = socket.socket(fileno=int(sys.argv[1]))
+listener.settimeout(float(sys.argv[2]))
+connection = listener.accept()[0]
+connection.settimeout(float(sys.argv[2]))
+digest = hashlib.sha256()
+while part := connection.recv(65536):
+    digest.update(part)
+connection.sendall(digest.hexdigest().encode())
+connection.close()
+"""
+
+
+class LabTransferError(Exception):
+    """What went wrong and what to do about it, for the user."""
+
+
+def check(options):
+    for name in ("size", "timeout"):
+        if options[name] < 1:
+            raise LabTransferError(f"{name}: {options[name]} is out of range. Use 1 or more.")
+    lowest = 0 if options["mode"] == "receive" else 1
+    if not lowest <= options["port"] <= 65535:
+        raise LabTransferError(f"port: {options['port']} is out of range. Use the port that the receiver returned, {lowest} to 65535.")
+
+
+def tcp_socket(interface, address, port):
+    """A socket bound to an address of an interface."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        if interface:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
+        sock.bind((address, port))
+    except OSError as error:
+        sock.close()
+        place = f"{address}:{port}" + (f" on {interface}" if interface else "")
+        raise LabTransferError(f"cannot use {place}: {error.strerror}. Is it an address of this host ('ip address')?") from None
+    return sock
+
+
+def receive(options):
+    with tcp_socket(options["interface"], options["address"], options["port"]) as listener:
+        listener.listen(1)
+        process = subprocess.Popen(
+            [sys.executable, "-c", RECEIVER, str(listener.fileno()), str(options["timeout"])],
+            pass_fds=[listener.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            start_new_session=True,
+        )
+        return {"port": listener.getsockname()[1], "pid": process.pid}, None
+
+
+def send(options):
+    """The result, and what went wrong or None."""
+    data = os.urandom(options["size"])
+    started = time.monotonic()
+    receiver = f"{options['address']}:{options['port']}"
+    received, error = b"", None
+    with tcp_socket(options["interface"], options["source"] or "0.0.0.0", 0) as sock:
+
+        def use_the_time_left():
+            sock.settimeout(max(started + options["timeout"] - time.monotonic(), 0.001))
+
+        try:
+            use_the_time_left()
+            sock.connect((options["address"], options["port"]))
+            use_the_time_left()
+            sock.sendall(data)
+            sock.shutdown(socket.SHUT_WR)
+            while True:
+                use_the_time_left()
+                part = sock.recv(64)
+                if not part:
+                    break
+                received += part
+        except TimeoutError:
+            error = f"timeout: {receiver} did not take and confirm {len(data)} bytes within {options['timeout']} s. Does a ping work, also a large one (MTU)?"
+        except OSError as problem:
+            error = f"{receiver}: {problem.strerror}. Does the receiver still run, and does a ping work?"
+    result = {
+        "port": options["port"],
+        "size": len(data),
+        "sha256_sent": hashlib.sha256(data).hexdigest(),
+        "sha256_received": received.decode(),
+        "seconds": round(time.monotonic() - started, 3),
+    }
+    if not error and result["sha256_sent"] != result["sha256_received"]:
+        error = f"{receiver} did not get the {len(data)} bytes as they were sent. Compare the captures of both ends."
+    return result, error
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "mode": {"type": "str", "choices": ["receive", "send"], "required": True},
+            "address": {"type": "str", "required": True},
+            "port": {"type": "int", "default": 0},
+            "interface": {"type": "str"},
+            "source": {"type": "str"},
+            "size": {"type": "int", "default": 10 * 1024 * 1024},
+            "timeout": {"type": "int", "default": 60},
+        },
+        supports_check_mode=False,
+    )
+    options = module.params
+    try:
+        check(options)
+        result, error = receive(options) if options["mode"] == "receive" else send(options)
+    except LabTransferError as problem:
+        module.fail_json(msg=str(problem))
+    if error:
+        module.fail_json(msg=error, **result)
+    module.exit_json(changed=True, **result)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,197 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vxlan_capture_info
+short_description: Read VXLAN packets from capture files
+version_added: 0.1.0
+description:
+  - Returns the packets of capture files as data, layer by layer, outside and inside of the VXLAN header (RFC 7348),
+    as scapy dissects them.
+  - Works on any capture, also on one without VXLAN. A datagram is VXLAN when its destination port is 4789 (RFC 7348),
+    8472 (Linux), 4790 (VXLAN-GPE), 6633 or 48879.
+  - Reads packet by packet. Memory depends on the number of packets that are returned, not on the size of a file.
+options:
+  path:
+    description:
+      - The capture files, on the host that the task runs on. They are pcap or pcapng, plain or compressed with gzip.
+    type: list
+    elements: path
+    required: true
+    aliases: [paths]
+  vni:
+    description:
+      - Return only VXLAN packets with this VXLAN network identifier, 0 to 16777215.
+      - By default all packets are returned.
+    type: int
+  limit:
+    description:
+      - Return at most this many packets of each file. The others are counted only, which is about a hundred times faster.
+      - V(0) counts all, returns none.
+    type: int
+    default: 1000
+attributes:
+  check_mode:
+    support: full
+    description: Can run in C(check_mode). The module only reads.
+  diff_mode:
+    support: none
+    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
+requirements:
+  - scapy 2.5 or later
+seealso:
+  - plugin: vxlanlab.vtep.packet_walk
+    plugin_type: filter
+    description: The packets that a ping through a VXLAN tunnel must consist of.
+author:
+  - The vxlanlab.vtep maintainers (@vxlanlab)
+"""
+
+EXAMPLES = r"""
+- name: Read the first 20 packets of VXLAN network 5000
+  vxlanlab.vtep.vxlan_capture_info:
+    path: artifacts/vm1_underlay.pcap
+    vni: 5000
+    limit: 20
+  register: capture
+  delegate_to: localhost
+
+- name: Show them
+  ansible.builtin.debug:
+    msg: "{{ capture.captures[0].packets | map(attribute='info') }}"
+"""
+
+RETURN = r"""
+captures:
+  description: One entry for each file, in the order of O(path).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: The file.
+      type: str
+    count:
+      description: Number of packets in the file.
+      type: int
+    complete:
+      description: V(false) when RV(captures[].packets) lacks packets because of O(limit).
+      type: bool
+    packets:
+      description: The packets, in the order of the file.
+      type: list
+      elements: dict
+      contains:
+        number:
+          description: Position in the file, from 1.
+          type: int
+        time:
+          description: Seconds since the first packet of the file.
+          type: float
+        timestamp:
+          description: Seconds since 1970-01-01 00:00 UTC.
+          type: float
+        length:
+          description: Bytes on the wire.
+          type: int
+        captured_length:
+          description: Bytes in the file; fewer than RV(captures[].packets[].length) where the capture cut packets.
+          type: int
+        vni:
+          description: VXLAN network identifier; V(null) when it is not a VXLAN packet.
+          type: int
+        source:
+          description: Innermost source address, IP before MAC.
+          type: str
+        destination:
+          description: Innermost destination address, IP before MAC.
+          type: str
+        protocol:
+          description: Innermost protocol.
+          type: str
+        info:
+          description: What the packet says, in one line.
+          type: str
+        layers:
+          description: The layers from the outside in.
+          type: list
+          elements: dict
+          contains:
+            name:
+              description:
+                - V(ethernet), V(vlan), V(arp), V(ipv4), V(ipv6), V(udp), V(tcp), V(vxlan) or V(icmp).
+                - V(data) are bytes that no protocol claims, V(padding) fills an Ethernet frame up, V(quoted) is the
+                  packet that an ICMP error is about.
+                - Any other protocol has the name that scapy gives it, in small letters.
+              type: str
+            inner:
+              description: Whether the layer is inside of a VXLAN header.
+              type: bool
+            offset:
+              description: Where it begins, in bytes from the beginning of the packet.
+              type: int
+            length:
+              description: Its own bytes, without the layers that it carries.
+              type: int
+            fields:
+              description: Its fields. Addresses are strings, MACs in small letters with colons; lengths are in bytes.
+              type: dict
+      sample:
+        - number: 3
+          time: 1.015758
+          timestamp: 1763811742.215597
+          length: 92
+          captured_length: 92
+          vni: 5000
+          source: "00:00:00:00:00:01"
+          destination: ff:ff:ff:ff:ff:ff
+          protocol: ARP
+          info: Who has 192.168.1.2? Tell 192.168.1.1
+          layers:
+            - name: ethernet
+              inner: false
+              offset: 0
+              length: 14
+              fields: {source: "02:42:0a:00:00:01", destination: "02:42:0a:01:00:01", type: "0x0800"}
+"""
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.vxlanlab.vtep.plugins.module_utils import _capture
+
+
+def run(module):
+    vni, limit = module.params["vni"], module.params["limit"]
+    if vni is not None and not 0 <= vni < 2**24:
+        raise _capture.CaptureError(f"vni: {vni} is out of range. Use 0 to 16777215.")
+    if limit < 0:
+        raise _capture.CaptureError(f"limit: {limit} is out of range. Use 0 or more packets.")
+    captures = []
+    for path in module.params["path"]:
+        capture = _capture.read(path, vni, limit)
+        captures.append({"path": path, "count": capture.count, "complete": capture.complete, "packets": capture.packets})
+    return captures
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "list", "elements": "path", "required": True, "aliases": ["paths"]},
+            "vni": {"type": "int"},
+            "limit": {"type": "int", "default": 1000},
+        },
+        supports_check_mode=True,
+    )
+    if _capture.SCAPY_ERROR:
+        module.fail_json(msg=missing_required_lib("scapy", url="https://scapy.net"), exception=_capture.SCAPY_ERROR)
+    try:
+        module.exit_json(changed=False, captures=run(module))
+    except _capture.CaptureError as error:
+        module.fail_json(msg=str(error))
+
+
+if __name__ == "__main__":
+    main()
