@@ -47,13 +47,13 @@ PRIVATE_DIRECTORIES = ("/run", "/etc/openvswitch", "/var/lib/openvswitch", "/var
 
 # `wait` also collects the orphans that PID 1 adopts: a zombie would look like a living daemon.
 HOLD = "exec </dev/null >/dev/null 2>&1; while :; do sleep infinity & wait $!; done"
-# Arguments: $0 NEW_NODE, $1 lab, $2 node, ... Without IPv6 no router solicitation or MLD report disturbs a capture.
+# -n: mount(8) would note its mounts in /run/mount. Arguments: $0 NEW_NODE, $1 lab, $2 node, ... Without IPv6 no router solicitation or MLD report disturbs a capture.
 SETUP = f"""set -eu
 echo "$2" >/proc/sys/kernel/hostname
-mount -t sysfs sysfs /sys
 for directory in {" ".join(PRIVATE_DIRECTORIES)}; do
-  [ ! -d "$directory" ] || mount -t tmpfs -o mode=755 vtep-lab "$directory"
+  [ ! -d "$directory" ] || mount -n -t tmpfs -o mode=755 vtep-lab "$directory"
 done
+mount -n -t sysfs sysfs /sys
 mkdir -m 1777 /run/lock
 for scope in all default; do
   [ ! -d /proc/sys/net/ipv6 ] || echo 1 >/proc/sys/net/ipv6/conf/$scope/disable_ipv6
@@ -64,8 +64,8 @@ exec sh -c '{HOLD}' {NODE} "$@"
 """
 # What a node and its wiring need of the kernel, tried in namespaces that end with the trial.
 TRIAL = """set -e
-mount -t sysfs sysfs /sys
-mount -t tmpfs vtep-lab /run
+mount -n -t tmpfs vtep-lab /run
+mount -n -t sysfs sysfs /sys
 ip link add name trial0 type bridge
 ip link add name trial1 type veth peer name trial2
 """
@@ -537,7 +537,7 @@ class Birth:
             stderr=subprocess.STDOUT,
             start_new_session=True,  # no Ctrl-C of the terminal, no hangup at its end
             cwd="/",
-            env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"},
+            env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
         )
 
     def _read(self, waiting_for, deadline):

@@ -172,6 +172,8 @@ underlay:
     mtu: 1500
 """
 
+import os
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._netns import (
     UNDERLAY,
@@ -194,6 +196,8 @@ def result(nodes):
 
 def run(module):
     options = module.params
+    # The path of a user who became root may lack ip(8).
+    os.environ["PATH"] = ":".join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
     if options["timeout"] < 1:
         raise LabError(f"timeout: {options['timeout']} is out of range. Use at least 1 second.")
     lab = Lab(options["name"], options["timeout"])

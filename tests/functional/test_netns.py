@@ -1,0 +1,632 @@
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The netns driver with real namespaces: module lab_netns, connection netns, inventory lab. Needs root."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from ansible.errors import AnsibleConnectionFailure, AnsibleError, AnsibleFileNotFound
+from ansible.playbook.play_context import PlayContext
+from ansible.plugins.loader import connection_loader
+
+from ansible_collections.vxlanlab.vtep.plugins.module_utils import _netns
+
+MODULE = "ansible_collections.vxlanlab.vtep.plugins.modules.lab_netns"
+PLAYBOOKS = Path(__file__).resolve().parents[1] / "integration/netns"
+BIN = Path(sys.executable).parent
+HV1 = {"name": "hv1", "address": "10.0.0.1/8"}
+HV2 = {"name": "hv2", "address": "10.1.0.1/8"}
+HV3 = {"name": "hv3", "address": "10.2.0.1/8"}
+NOBODY = 65534
+
+
+@pytest.fixture(scope="session", autouse=True)
+def namespaces_can_be_made():
+    _netns.preflight()
+
+
+@pytest.fixture
+def lab():
+    """The name of a lab that does not run, and does not after the test."""
+    with removed_afterwards(f"test-{os.getpid()}") as name:
+        yield name
+
+
+@pytest.fixture
+def other_lab():
+    with removed_afterwards(f"test-{os.getpid()}-other") as name:
+        yield name
+
+
+@contextlib.contextmanager
+def removed_afterwards(name):
+    assert not _netns.processes(name)
+    try:
+        yield name
+    finally:
+        _netns.kill(_netns.processes(name), _netns.Deadline(10))
+
+
+# Helpers
+
+
+def module(lab, *nodes, prefix=(), env=None, **options):
+    """Run the module in a process of its own and return its result."""
+    if nodes:
+        options["nodes"] = nodes
+    process = subprocess.run([*prefix, *module_command()], input=module_input(lab, **options), env=env, capture_output=True, text=True, check=False)
+    assert process.stdout, process.stderr
+    return json.loads(process.stdout)
+
+
+def module_command():
+    return [sys.executable, "-m", MODULE]
+
+
+def module_input(lab, check=False, **options):
+    return json.dumps({"ANSIBLE_MODULE_ARGS": {"name": lab, "_ansible_check_mode": check, **options}})
+
+
+def made(lab, *nodes, **options):
+    result = module(lab, *nodes, **options)
+    assert not result.get("failed"), result["msg"]
+    return result
+
+
+def pids(result):
+    return {node["name"]: node["pid"] for node in result["nodes"]} | {"underlay": result["underlay"]["pid"]}
+
+
+def inside(pid, *command, **options):
+    """Run a command in the node whose PID 1 is pid, and return what it says."""
+    return subprocess.run(["nsenter", "-t", str(pid), "-a", "--", *command], check=True, capture_output=True, text=True, **options).stdout
+
+
+def pings(pid, ip):
+    return subprocess.run(["nsenter", "-t", str(pid), "-a", "--", "ping", "-c1", "-W2", ip], stdout=subprocess.DEVNULL, check=False).returncode == 0
+
+
+def links(pid):
+    return _netns.links(pid, _netns.Deadline(10))
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def wait_until(condition, what, seconds=10):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not {what} after {seconds} s"
+
+
+def namespaces_of(pid):
+    return {kind: os.readlink(f"/proc/{pid}/ns/{kind}") for kind in ("net", "mnt", "uts", "ipc", "pid")}
+
+
+@contextlib.contextmanager
+def held(namespaces):
+    """Keep namespaces (pid -> kinds) in being, so that their numbers are not used again, and yield a look at their processes."""
+
+    def users():
+        used = set()
+        for entry in Path("/proc").glob("[0-9]*/ns/*"):
+            with contextlib.suppress(OSError):
+                if os.readlink(entry) in numbers and alive(entry.parts[2]):
+                    used.add(entry.parts[2])
+        return used
+
+    numbers = {number for of_pid in namespaces.values() for number in of_pid.values()}
+    with contextlib.ExitStack() as files:
+        for pid, kinds in namespaces.items():
+            for kind in kinds:
+                files.enter_context(open(f"/proc/{pid}/ns/{kind}", "rb"))
+        yield users
+
+
+class Host:
+    """A stand-in for the host: net and mount namespaces in which nothing but the test changes anything, and a witness."""
+
+    def __init__(self):
+        # Without an IPv6 address: it would change by itself, from tentative to valid.
+        device = "sysctl -q net.ipv6.conf.default.disable_ipv6=1; ip link add name host0 up type bridge"
+        script = f"mount -n -t sysfs sysfs /sys; ip link set lo up; {device}; exec ip -oneline monitor all"
+        self.monitor = subprocess.Popen(["unshare", "--net", "--mount", "sh", "-ec", script], stdout=subprocess.PIPE, text=True)
+        self.prefix = ["nsenter", "-t", str(self.monitor.pid), "-n", "-m", "--"]
+        self.marks = iter(range(1, 65536))
+
+    def wait_until_listening(self):
+        wait_until(lambda: alive(self.monitor.pid) and Path(f"/proc/{self.monitor.pid}/comm").read_text() == "ip\n", "started")
+        wait_until(lambda: self.mark() and select.select([self.monitor.stdout], [], [], 0.1)[0], "heard by ip monitor")
+        self.heard()
+
+    def run(self, *command):
+        return subprocess.run([*self.prefix, *command], check=True, capture_output=True, text=True).stdout
+
+    def mark(self):
+        number = next(self.marks)
+        address = f"172.30.{number // 256}.{number % 256}/32"
+        self.run("ip", "address", "add", address, "dev", "host0")
+        self.run("ip", "address", "delete", address, "dev", "host0")
+        return address
+
+    def heard(self):
+        """What the monitor reports up to now, without the marks."""
+        mark = self.mark()
+        lines = []
+        while True:
+            line = self.monitor.stdout.readline()
+            assert line, "ip monitor ended"
+            if line.startswith("[ADDR]Deleted") and mark in line:
+                return [line for line in lines if "host0" not in line]
+            lines.append(line)
+
+    def state(self):
+        commands = ("ip link", "ip address", "ip route show table all", "ip rule", "ip netns", "cat /proc/self/mountinfo")
+        directories = [directory for directory in _netns.PRIVATE_DIRECTORIES if os.path.isdir(directory)]
+        return [self.run(*command.split()) for command in (*commands, f"ls -lAR {' '.join(directories)}")]
+
+
+@pytest.fixture
+def host():
+    host = Host()
+    try:
+        host.wait_until_listening()
+        yield host
+    finally:
+        host.monitor.kill()
+        host.monitor.communicate()
+
+
+# Life of a lab
+
+
+def test_a_lab_is_made_once_and_removed_once(lab):
+    first = made(lab, HV1, HV2)
+    assert first["changed"] and [node["name"] for node in first["nodes"]] == ["hv1", "hv2"]
+    assert first["nodes"][0] == dict(HV1, interface="eth0", mac="02:42:0a:00:00:01", mtu=1500, pid=pids(first)["hv1"])
+    assert first["underlay"] == {"bridge": "underlay", "mtu": 1500, "pid": pids(first)["underlay"]}
+    assert first["diff"]["before"] == {}
+    assert first["diff"]["after"]["hv2"] == {"address": "10.1.0.1/8", "interface": "eth0", "mtu": 1500}
+    namespaces = {pid: namespaces_of(pid) for pid in [*pids(first).values(), "self"]}
+    assert len({number for numbers in namespaces.values() for number in numbers.values()}) == 4 * 5
+    del namespaces["self"]
+
+    again = made(lab, HV1, HV2)
+    assert not again["changed"] and pids(again) == pids(first)
+    assert again["diff"]["before"] == again["diff"]["after"] == first["diff"]["after"]
+
+    with held(namespaces) as users:
+        assert users() >= {str(pid) for pid in pids(first).values()}
+        gone = made(lab, state="absent")
+        assert not users()
+    assert gone["changed"] and gone["nodes"] == [] and gone["underlay"] is None
+    assert gone["diff"] == {"before": first["diff"]["after"], "after": {}}
+    assert not any(alive(pid) for pid in pids(first).values())
+    assert not made(lab, state="absent")["changed"]
+
+
+def test_nothing_of_a_lab_shows_on_the_host_not_even_for_a_moment(lab, host):
+    before = host.state()
+    result = made(lab, HV1, HV2, prefix=host.prefix)
+    made(lab, HV1, HV3, prefix=host.prefix)
+    assert host.state() == before
+    assert pings(pids(result)["hv1"], "10.2.0.1")
+    made(lab, state="absent", prefix=host.prefix)
+    assert host.state() == before
+    assert host.heard() == []
+
+
+def test_a_node_is_what_it_should_be(lab):
+    result = made(lab, HV1, HV2, mtu=1400)
+    pid = pids(result)["hv1"]
+    assert inside(pid, "hostname") == "hv1\n"
+    assert inside(pid, "pwd") == "/\n"
+    assert Path(inside(pid, "readlink", "/proc/1/cwd").strip()) == Path("/")
+    assert {name.split("@")[0] for name in inside(pid, "ls", "/sys/class/net").split()} == {"lo", "eth0"}
+    eth0 = links(pid)["eth0"]
+    assert (eth0["mtu"], eth0["address"], eth0["operstate"]) == (1400, "02:42:0a:00:00:01", "UP")
+    assert [(a["local"], a["prefixlen"]) for a in eth0["addr_info"]] == [("10.0.0.1", 8)], "no IPv6 address either"
+    assert pings(pid, "10.1.0.1") and pings(pid, "127.0.0.1")
+    bridge = links(pids(result)["underlay"])
+    assert bridge["underlay"]["mtu"] == 1400 and {bridge[name]["master"] for name in ("hv1", "hv2")} == {"underlay"}
+    assert inside(pids(result)["underlay"], "sysctl", "-n", "net.ipv6.conf.underlay.disable_ipv6") == "1\n"
+
+
+def test_the_directories_of_a_node_are_its_own(lab):
+    result = pids(made(lab, HV1, HV2))
+    for directory in filter(os.path.isdir, _netns.PRIVATE_DIRECTORIES):
+        assert inside(result["hv1"], "ls", "-A", directory).split() == (["lock"] if directory == "/run" else [])
+        inside(result["hv1"], "touch", f"{directory}/from-hv1")
+        assert "from-hv1" not in os.listdir(directory)
+        assert "from-hv1" not in inside(result["hv2"], "ls", directory)
+
+
+def test_a_lab_does_not_depend_on_what_made_it(lab):
+    for pid in pids(made(lab, HV1)).values():
+        assert os.getsid(pid) != os.getsid(0)
+        assert {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")} == {"/dev/null"}
+    assert len(_netns.processes(lab)) == 2, "the helpers that made the nodes have ended"
+
+
+def test_orphans_are_reaped(lab):
+    pid = pids(made(lab, HV1))["hv1"]
+    # Each `( ... & )` leaves a child to PID 1: ten end at once, ten later.
+    inside(pid, "sh", "-c", "exec >/dev/null 2>&1; for i in 0 1 2 3 4 5 6 7 8 9; do ( true & ); ( sleep 0.2 & ); done")
+    wait_until(lambda: len(inside(pid, "ps", "-eo", "stat=").split()) == 3, "only PID 1, its child and ps left")
+
+
+def test_check_mode_foretells_and_changes_nothing(lab):
+    foretold = made(lab, HV1, HV2, check=True)
+    assert foretold["changed"] and not _netns.processes(lab)
+    assert pids(foretold) == {"hv1": None, "hv2": None, "underlay": None}
+    real = made(lab, HV1, HV2)
+    assert real["diff"] == foretold["diff"]
+
+    foretold = made(lab, HV1, HV3, check=True)
+    assert pids(foretold) == {"hv1": pids(real)["hv1"], "hv3": None, "underlay": pids(real)["underlay"]}
+    assert set(_netns.running(lab)) == {"hv1", "hv2"}
+    assert made(lab, HV1, HV3)["diff"] == foretold["diff"]
+
+    foretold = made(lab, state="absent", check=True)
+    assert foretold["changed"] and foretold["nodes"] == [] and set(_netns.running(lab)) == {"hv1", "hv3"}
+    assert made(lab, state="absent")["diff"] == foretold["diff"]
+
+
+def test_two_labs_run_side_by_side(lab, other_lab):
+    first, second = pids(made(lab, HV1, HV2)), pids(made(other_lab, HV1, HV2))
+    assert not set(first.values()) & set(second.values())
+    assert not made(lab, HV1, HV2)["changed"]
+    made(lab, state="absent")
+    assert not made(other_lab, HV1, HV2)["changed"] and pings(second["hv1"], "10.1.0.1")
+
+
+def test_nodes_come_and_go_while_others_stay(lab):
+    first = pids(made(lab, HV1, HV2))
+    second = pids(made(lab, HV1, HV3))
+    assert set(second) == {"hv1", "hv3", "underlay"}
+    assert second["hv1"] == first["hv1"] and second["underlay"] == first["underlay"] and not alive(first["hv2"])
+    assert set(links(second["underlay"])) == {"lo", "underlay", "hv1", "hv3"}
+    assert pings(second["hv1"], "10.2.0.1")
+
+
+@pytest.mark.parametrize(
+    ("changed", "options", "stay"),
+    [
+        (dict(HV1, address="10.0.0.9/8"), {}, {"hv2", "underlay"}),
+        (dict(HV1, interface="uplink"), {}, {"hv2", "underlay"}),
+        (HV1, {"mtu": 9000}, set()),
+    ],
+)
+def test_a_node_that_should_be_another_is_made_again(lab, changed, options, stay):
+    first = made(lab, HV1, HV2)
+    second = made(lab, changed, HV2, **options)
+    assert second["changed"] and second["diff"]["before"] == first["diff"]["after"] != second["diff"]["after"]
+    assert {name for name, pid in pids(second).items() if pid == pids(first)[name]} == stay
+    assert pings(pids(second)["hv2"], changed["address"].split("/")[0])
+    assert not made(lab, changed, HV2, **options)["changed"]
+
+
+# Repair
+
+
+@pytest.mark.parametrize(
+    ("where", "damage", "told"),
+    [
+        ("hv1", "ip link set eth0 down", ["link set dev eth0 up"]),
+        ("hv1", "ip link set eth0 mtu 1000", ["link set dev eth0 mtu 1500"]),
+        ("hv1", "ip address flush dev eth0", ["address replace 10.0.0.1/8 broadcast + dev eth0"]),
+        ("hv1", "ip link delete eth0", None),
+        ("underlay", "ip link set hv1 nomaster", ["link set dev hv1 master underlay up"]),
+        ("underlay", "ip link set underlay down", ["link set dev underlay up"]),
+    ],
+)
+def test_damage_is_repaired_in_place(lab, where, damage, told):
+    first = pids(made(lab, HV1, HV2))
+    inside(first[where], *damage.split())
+    assert not pings(first["hv2"], "10.0.0.1") or "mtu" in damage or "down" in damage
+    foretold = made(lab, HV1, HV2, check=True)
+    second = made(lab, HV1, HV2)
+    assert second["changed"] and second["diff"] == foretold["diff"]
+    [repaired] = [node["to_repair"] for node in second["diff"]["before"].values() if "to_repair" in node]
+    assert told is None or repaired == told
+    assert pids(second) == first and pings(first["hv2"], "10.0.0.1") and pings(first["hv1"], "10.1.0.1")
+    assert not made(lab, HV1, HV2)["changed"]
+
+
+def test_an_address_moved_to_a_bridge_of_the_node_is_left_there(lab):
+    pid = pids(made(lab, HV1, HV2))["hv1"]
+    script = "ip link add name breth0 type bridge; ip link set eth0 master breth0; ip address flush dev eth0; ip address add 10.0.0.1/8 dev breth0; ip link set breth0 up"
+    inside(pid, "sh", "-ec", script)
+    assert not made(lab, HV1, HV2)["changed"]
+    assert links(pid)["eth0"]["addr_info"] == []
+
+
+@pytest.mark.parametrize("victim", ["hv1", "underlay"])
+def test_a_killed_node_is_made_again(lab, victim):
+    first = pids(made(lab, HV1, HV2))
+    os.kill(first[victim], signal.SIGKILL)
+    wait_until(lambda: not alive(first[victim]), "dead")
+    second = pids(made(lab, HV1, HV2))
+    # The veth pairs end with the underlay, and so does what was bound to them.
+    assert {name for name in first if first[name] != second[name]} == ({"hv1"} if victim == "hv1" else {"hv1", "hv2", "underlay"})
+    assert pings(second["hv1"], "10.1.0.1") and not made(lab, HV1, HV2)["changed"]
+
+
+def test_a_node_older_than_the_open_vswitch_packages_is_made_again(lab):
+    assert os.path.isdir("/var/log/openvswitch"), "the tests need Open vSwitch"
+    # In this mount namespace /var/log, and so /var/log/openvswitch, is empty: as before the packages came.
+    hidden = ["unshare", "--mount", "sh", "-ec", 'mount -t tmpfs none /var/log; exec "$@"', "sh"]
+    first = pids(made(lab, HV1, HV2, prefix=hidden))
+    second = made(lab, HV1, HV2)
+    assert second["diff"]["before"]["hv1"]["to_repair"] == ["/var/log/openvswitch is shared with the host"]
+    assert not set(pids(second).values()) & set(first.values())
+    assert not made(lab, HV1, HV2)["changed"]
+
+
+# Interruption
+
+# Runs the module in this process and kills it when the given line event of _netns is reached.
+KILLED = f"""
+import os, signal, sys
+import {MODULE} as module
+from ansible_collections.vxlanlab.vtep.plugins.module_utils import _netns
+
+left = int(os.environ["AFTER"])
+
+def trace(frame, event, argument):
+    global left
+    if frame.f_code.co_filename != _netns.__file__ or frame.f_code.co_name not in os.environ["STEPS"].split():
+        return trace if frame.f_code.co_filename == _netns.__file__ else None
+    left -= event == "line"
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return trace
+
+sys.settrace(trace)
+module.main()
+"""
+STEPS = "apply _remove _wire _batch _ip __init__ wait_until_ready keep wait_until_kept kill links"
+
+
+def killed(lab, after, *nodes):
+    """Run the module, SIGKILLed after that many lines. Returns whether it was killed before its end."""
+    env = os.environ | {"AFTER": str(after), "STEPS": STEPS}
+    status = subprocess.run([sys.executable, "-c", KILLED], env=env, input=module_input(lab, nodes=nodes), capture_output=True, text=True, check=False)
+    assert status.returncode in (0, -signal.SIGKILL), status.stderr
+    return status.returncode != 0
+
+
+def test_a_module_killed_anywhere_leaves_nothing_that_absent_or_present_cannot_handle(lab):
+    first = pids(made(lab, HV1))
+    after, half_made = 1, 0
+    while killed(lab, after, HV1, HV2, HV3):
+        half_made += len(_netns.processes(lab)) != 2
+        if after % 2:
+            result = made(lab, HV1, HV2, HV3)
+            assert pids(result)["hv1"] == first["hv1"], "was complete all the time"
+            assert pings(first["hv1"], "10.1.0.1") and pings(first["hv1"], "10.2.0.1")
+            assert len(_netns.processes(lab)) == 4
+        made(lab, state="absent")
+        assert not _netns.processes(lab)
+        first = pids(made(lab, HV1))
+        after += 19
+    assert after > 300 and half_made > 3, (after, half_made)
+
+
+def test_new_nodes_end_with_a_module_that_is_killed(lab, tmp_path):
+    with stopped_in_the_middle(lab, tmp_path, HV1, HV2) as process:
+        left = _netns.processes(lab)
+        assert len(left) == 3 and not any(found.kept for found in left) and not _netns.running(lab)
+        process.kill()
+        wait_until(lambda: not _netns.processes(lab), "ended by themselves")
+
+
+def test_absent_finds_the_nodes_of_a_module_that_was_killed(lab, tmp_path):
+    with stopped_in_the_middle(lab, tmp_path, HV1, HV2) as process, contextlib.ExitStack() as files:
+        # Their pipes are held open here too, so that the nodes do not notice the end of their maker.
+        for entry in Path(f"/proc/{process.pid}/fd").iterdir():
+            if int(entry.name) > 2 and os.readlink(entry).startswith("pipe:") and os.stat(entry, follow_symlinks=False).st_mode & 0o200:
+                files.enter_context(open(entry, "wb", buffering=0))
+        process.kill()
+        process.wait()
+        left = _netns.processes(lab)
+        assert len(left) == 3
+        result = made(lab, state="absent")
+        assert result["changed"] and result["diff"]["before"]["hv1"] == {"half_made": True}
+        assert not _netns.processes(lab) and not any(alive(found.pid) for found in left)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_module_that_is_interrupted_takes_its_nodes_along(lab, tmp_path, number):
+    with stopped_in_the_middle(lab, tmp_path, HV1, HV2) as process:
+        process.send_signal(number)
+        wait_until(lambda: not _netns.processes(lab), "ended")
+
+
+@contextlib.contextmanager
+def stopped_in_the_middle(lab, tmp_path, *nodes):
+    """Run the module with an ip(8) that stops where the nodes are there but not wired; yield the module's process."""
+    os.mkfifo(tmp_path / "reached")
+    os.mkfifo(tmp_path / "go")
+    ip = tmp_path / "ip"
+    stop = f"echo >{tmp_path}/reached; read go <{tmp_path}/go; exit 9"
+    ip.write_text(f'#!/bin/sh\ncase "$*" in\n  -batch*) {stop};;\nesac\nexec {shutil.which("ip")} "$@"\n')
+    ip.chmod(0o755)
+    env = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    process = subprocess.Popen(module_command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
+    try:
+        process.stdin.write(module_input(lab, nodes=nodes))
+        process.stdin.close()
+        (tmp_path / "reached").read_text()
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        with contextlib.suppress(OSError):  # nobody waits any more
+            os.close(os.open(tmp_path / "go", os.O_WRONLY | os.O_NONBLOCK))
+
+
+# Failure
+
+
+def test_a_lab_that_cannot_be_made_completely_is_not_made(lab, tmp_path):
+    first = made(lab, HV1)
+    failing = failing_program(tmp_path, "ip", "*batch*", "echo no such luck >&2; exit 2")
+    result = module(lab, HV1, HV2, HV3, env=failing)
+    assert result["failed"] and "no such luck" in result["msg"] and "state=absent" in result["msg"]
+    assert set(_netns.running(lab)) == {"hv1"} and len(_netns.processes(lab)) == 2
+    assert set(links(pids(first)["underlay"])) == {"lo", "underlay", "hv1"}
+    assert not made(lab, HV1)["changed"]
+
+
+def test_a_node_that_fails_says_why_and_takes_the_others_along(lab, tmp_path):
+    result = module(lab, HV1, HV2, env=failing_program(tmp_path, "unshare", "*new-node*hv2*", "echo out of luck; exit 3"))
+    assert result["failed"] and result["msg"] == "node hv2 could not be made: out of luck"
+    assert not _netns.processes(lab)
+
+
+def test_the_timeout_holds_and_leaves_nothing(lab, tmp_path):
+    slow = failing_program(tmp_path, "ip", "*batch*", "exec tail -f /dev/null")
+    started = time.monotonic()
+    result = module(lab, HV1, HV2, env=slow, timeout=2)
+    assert result["failed"] and "timeout: gave up waiting for" in result["msg"] and "after 2 s" in result["msg"]
+    assert time.monotonic() - started < 10
+    assert not _netns.processes(lab)
+
+
+def failing_program(tmp_path, name, pattern, failure):
+    """An environment in which a program fails when its arguments match, and is itself otherwise."""
+    program = tmp_path / name
+    program.write_text(f'#!/bin/sh\ncase "$*" in\n  {pattern}) {failure};;\nesac\nexec {shutil.which(name)} "$@"\n')
+    program.chmod(0o755)
+    return os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+
+
+def test_one_task_at_a_time_changes_a_lab(lab, other_lab):
+    with socket.socket(socket.AF_UNIX) as lock:
+        lock.bind(f"\0vxlanlab.vtep/{lab}")
+        for result in (module(lab, HV1), module(lab, state="absent")):
+            assert result["failed"] and f"another task changes lab {lab!r}" in result["msg"]
+        assert made(other_lab, HV1)["changed"]
+    assert not _netns.processes(lab)
+
+
+@pytest.mark.parametrize("options", [{}, {"nodes": []}, {"nodes": [{"name": "hv1", "address": "10.0.0.1"}]}, {"nodes": [HV1], "timeout": 0}])
+def test_bad_options_fail_before_anything_changes(lab, options):
+    result = module(lab, **options)
+    assert result["failed"] and ("nodes" in result["msg"] or "timeout" in result["msg"])
+    assert not _netns.processes(lab)
+
+
+# Preflight
+
+
+@pytest.mark.parametrize("program", ["unshare", "nsenter", "mount", "ip"])
+def test_a_missing_program_is_named_with_its_package(lab, program):
+    result = module(lab, HV1, prefix=without(program))
+    assert result["failed"] and f"the program {program} is missing. Install the package" in result["msg"]
+    assert "lab_driver=docker" in result["msg"]
+
+
+def test_a_missing_tun_device_is_told(lab):
+    hidden = ["unshare", "--mount", "sh", "-ec", 'mount -n -t tmpfs none /dev/net; exec "$@"', "sh"]
+    result = module(lab, HV1, prefix=hidden)
+    assert result["failed"] and "/dev/net/tun is missing" in result["msg"] and "modprobe tun" in result["msg"]
+    assert not _netns.processes(lab)
+
+
+@pytest.mark.parametrize("capability", ["sys_admin", "net_admin"])
+def test_a_container_without_the_capabilities_is_told(lab, capability):
+    lacking = ["setpriv", "--bounding-set", f"-{capability}", "--inh-caps", f"-{capability}", "--"]
+    result = module(lab, HV1, prefix=lacking)
+    assert result["failed"] and "cannot be made here" in result["msg"] and "CAP_SYS_ADMIN" in result["msg"]
+    assert "lab_driver=docker" in result["msg"] and not _netns.processes(lab)
+
+
+def test_another_user_than_root_is_told(lab, nobody):
+    with pytest.raises(_netns.LabError, match="needs root. Use become.*lab_driver=docker"):
+        _netns.preflight()
+
+
+def test_another_system_than_linux_is_told(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with pytest.raises(_netns.LabError, match="needs Linux.*darwin.*lab_driver=docker"):
+        _netns.preflight()
+
+
+def test_an_old_kernel_is_told(monkeypatch):
+    monkeypatch.delattr(os, "pidfd_open")
+    with pytest.raises(_netns.LabError, match="Linux 5.3"):
+        _netns.preflight()
+
+
+def test_absent_needs_less(lab):
+    made(lab, HV1)
+    assert made(lab, state="absent", prefix=without("unshare"))["changed"]
+
+
+def without(program):
+    """A prefix for a command that is not to find a program: in its mount namespace no copy of it can be executed."""
+    copies = [path for directory in os.environ["PATH"].split(":") if os.path.exists(path := f"{directory}/{program}")]
+    hide = "; ".join(f"mount -n --bind /dev/null {path}" for path in sorted({os.path.realpath(path) for path in copies}))
+    return ["unshare", "--mount", "sh", "-ec", f'{hide}; exec "$@"', "sh"]
+
+
+# Finding
+
+
+@pytest.fixture
+def nobody():
+    """The test runs as another user than root, who can become root again."""
+    os.seteuid(NOBODY)
+    yield
+    os.seteuid(0)
+
+
+def test_any_user_sees_the_nodes(lab):
+    result = pids(made(lab, HV1, HV2))
+    os.seteuid(NOBODY)
+    try:
+        found = _netns.running(lab)
+    finally:
+        os.seteuid(0)
+    assert {name: process.pid for name, process in found.items()} == {"hv1": result["hv1"], "hv2": result["hv2"]}
+    assert found["hv1"].node.address == "10.0.0.1/8"
+
+
+def test_a_process_of_another_user_is_not_taken_for_a_node(lab):
+    node = _netns.Node(lab, "hv1", "10.0.0.1/8", "eth0", 1500)
+    command = ["unshare", "--pid", "--fork", "--kill-child", "setpriv", "--reuid", str(NOBODY), "sh", "-c", "echo; read line; :", _netns.NODE, *node.arguments()]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as impostor:
+        impostor.stdout.readline()
+        assert not _netns.running(lab)
+        impostor.stdin.close()
+
+
+def test_a_lab_inside_a_container_is_not_taken_for_one_of_this_machine(lab, tmp_path):
+    (tmp_path / "input").write_text(module_input(lab, nodes=[HV1]))
+    script = f'"$@" <{tmp_path}/input >{tmp_path}/result; echo; read line; :'
+    command = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script, "sh", *module_command()]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as container:
+        container.stdout.readline()
+        found = _netns.processes(lab)
+        container.stdin.close()
+    assert json.loads((tmp_path / "result").read_text())["changed"] and not found
