@@ -30,6 +30,8 @@ RESULTS = ROOT / ".cache/test"
 ANSIBLE_TEST = ROOT / ".cache/ansible-test"
 # What an interrupted step gets to remove what it made.
 CLEAN_UP_SECONDS = 60
+# The exit status of timeout(1).
+TIMED_OUT = 124
 
 
 @dataclass
@@ -206,7 +208,7 @@ def run(step: Step, log: Path) -> int:
         show(written)
     if interrupted:
         raise KeyboardInterrupt
-    return process.returncode
+    return TIMED_OUT if hanging else process.returncode
 
 
 def show(written: BinaryIO) -> None:
@@ -279,8 +281,9 @@ def main() -> int:
     if unknown:
         parser.error(f"no suite is called {', '.join(unknown)}; choose from {', '.join(SUITES)}")
 
-    # A stopped CI run cleans up like an interrupted one.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A stopped CI run cleans up like an interrupted one; a shell starts background jobs with SIGINT ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     RESULTS.mkdir(parents=True, exist_ok=True)
     total = Count()
     table = []
