@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._plan import Current, Have
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Add, Desired, Ref, Row
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Add, Desired, Ref, Row, Scope
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import (
     OWNED,
     REFERRERS,
@@ -68,7 +68,6 @@ class Look:
         self._whole: set[str] = set()
         self._refs: dict[str, Ref] = {}
         self._owners: dict[str, tuple] = {}
-        self._strings: dict[str, str] = {}
 
     # -- what a plan needs
 
@@ -80,18 +79,16 @@ class Look:
         for row in (*desired.present, *desired.absent):
             for ref in _row_references(row):
                 wanted.setdefault(ref.table, set()).add(ref.key)
-        for scope in (*desired.purge, *desired.show):
-            self.under(scope.table, scope.prefix)
+        scopes = (*desired.purge, *desired.show, *(reset.scope for reset in desired.reset))
+        self._under_all(scopes)
         for table, keys in wanted.items():
             self.find(table, keys)
         for table, keys in wanted.items():
             if TABLES[table].owner:
                 self.find(TABLES[table].owner[0], {owner_key(table, key) for key in keys})
-        for row in desired.absent:
-            if not row.columns:
-                self.referrers(row.ref)
-                for table in OWNED[row.table]:
-                    self.under(table, row.key)
+        going = {row.ref for row in desired.absent if not row.columns} | self._left_over(desired)
+        self._under_all(Scope(table, ref.key) for ref in going for table in OWNED[ref.table])
+        self._referrers(going)
         return self.current()
 
     def find(self, table: str, keys: set[tuple]) -> None:
@@ -148,16 +145,36 @@ class Look:
                 pending += [one for column in spec.columns.values() for one in (column.refers, column.through) if one]
         self._read([Read(table, [], self.columns(table)) for table in closure if self.db.has(table)])
 
-    def referrers(self, ref: Ref) -> None:
-        """Read the rows that refer to this one. A map cannot be searched by value, so its table is read whole."""
-        uuids = self._uuids(ref.table, ref.key)
-        for table, column in REFERRERS[ref.table]:
-            if not uuids or not self.db.has(table, column):
-                continue
-            if TABLES[table].columns.get(column, Column("atom")).kind in ("map", "set"):
-                self.under(table, ())
-            else:
-                self._select(table, [[[column, "==", ["uuid", uuid]]] for uuid in uuids])
+    def _under_all(self, scopes: Iterable[Scope]) -> None:
+        prefixes: dict[str, set[tuple]] = {}
+        for scope in scopes:
+            prefixes.setdefault(scope.table, set()).add(scope.prefix)
+        for table, some in prefixes.items():
+            for prefix in [()] if len(some) > BY_UUID else some:
+                self.under(table, prefix)
+
+    def _left_over(self, desired: Desired) -> set[Ref]:
+        """The rows in the scopes to purge that are not wanted."""
+        wanted = {row.ref for row in desired.present}
+        found = (
+            Ref(scope.table, self._key(scope.table, uuid))
+            for scope in desired.purge
+            if REFERRERS[scope.table] or OWNED[scope.table]
+            for uuid in self._raw.get(scope.table, {})
+        )
+        return {ref for ref in found if ref not in wanted}
+
+    def _referrers(self, refs: set[Ref]) -> None:
+        """Read the rows that refer to these. A map cannot be searched by value, so its table is read whole."""
+        for target in {ref.table for ref in refs}:
+            uuids = [uuid for ref in refs if ref.table == target for uuid in self._uuids(target, ref.key)]
+            for table, column in REFERRERS[target]:
+                if not uuids or not self.db.has(table, column):
+                    continue
+                if len(uuids) > BY_UUID or TABLES[table].columns.get(column, Column("atom")).kind in ("map", "set"):
+                    self.under(table, ())
+                else:
+                    self._select(table, [[[column, "==", ["uuid", uuid]]] for uuid in uuids])
 
     # -- the wire
 
@@ -241,7 +258,6 @@ class Look:
             for table, uuids in missing.items():
                 done |= uuids
                 self._by_uuid(table, uuids)
-            self._refs.clear()
         for table, spec in TABLES.items():
             if spec.owner and self._raw.get(table):
                 self._own(spec.owner)
@@ -275,9 +291,10 @@ class Look:
     def _ref(self, table: str, uuid: str) -> Ref:
         ref = self._refs.get(uuid)
         if ref is None:
-            # A row that is not there (any more) keeps its UUID as its name; the guard will tell.
-            key = self._key(table, uuid) if uuid in self._raw.get(table, {}) else (uuid,)
-            ref = self._refs[uuid] = Ref(table, key)
+            if uuid not in self._raw.get(table, {}):
+                # A row that is not read yet, or not there any more, has its UUID for a name; the guard will tell.
+                return Ref(table, (uuid,))
+            ref = self._refs[uuid] = Ref(table, self._key(table, uuid))
         return ref
 
     # -- the result

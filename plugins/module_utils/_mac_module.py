@@ -61,14 +61,14 @@ def _run(table: str, entry_options: dict, row: Callable[[dict, dict], Row], more
         bulk = params["entries"] is not None
         entries = params["entries"] if bulk else [params]
         rows = [row(params, entry) for entry in entries]
-        label = "entries" if bulk else None
+        place = (lambda index, unused: f"entries[{index}]") if bulk else None
         if params["state"] == "absent":
-            return Desired(absent=rows, label=label)
+            return Desired(absent=rows, place=place)
         purge = [Scope(table, (params["logical_switch"],))] if params["purge"] else []
-        return Desired(present=rows, purge=purge, label=label)
+        return Desired(present=rows, purge=purge, place=place)
 
     def result(outcome: Outcome, desired: Desired) -> dict:
-        if desired.label:
+        if desired.place:
             return {"rows": outcome.sample(desired)}
         return first_row(outcome, desired)
 

@@ -247,6 +247,11 @@ def commit(db: Database, plan: Plan, look: Look) -> None:
         change.uuid = results[len(guards) + index]["uuid"][1]
 
 
+def rendered(plan: Plan) -> list[dict]:
+    """The operations of a plan (RFC 7047, section 5.2), to look at or to send by other means."""
+    return _Writer(plan).operations()
+
+
 class _Writer:
     """Encodes a plan. References become UUIDs: known, or named ones of rows that the same transaction inserts."""
 

@@ -123,10 +123,21 @@ class _Planner:
                 if ref not in self.coming:
                     for have in haves:
                         self._delete(ref, have)
+        for scope, columns in self.desired.reset:
+            for key, haves in self.current.under(scope):
+                if Ref(scope.table, key) not in self.coming:
+                    self._reset(Ref(scope.table, key), haves, columns)
         for row in self.desired.present:
             self._present(row)
         self._release()
         return self.result
+
+    def _reset(self, ref: Ref, haves: list[Have], columns: tuple[str, ...]) -> None:
+        defaults = TABLES[ref.table].defaults
+        for have in haves:
+            after = {name: defaults[name] for name in columns if have.columns[name] != defaults[name]}
+            if after:
+                self._update(ref, have, after)
 
     def _update(self, ref: Ref, have: Have, after: dict) -> None:
         change = self.updates.get((ref, have.uuid))

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -60,6 +61,13 @@ class Scope(NamedTuple):
     prefix: tuple
 
 
+class Reset(NamedTuple):
+    """The rows of a scope that are not named get the default in these columns, and stay."""
+
+    scope: Scope
+    columns: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class Desired:
     """What one task wants.
@@ -69,7 +77,8 @@ class Desired:
     ``purge``: scopes in which no row but those of ``present`` shall be left.
     ``show``: scopes that are read only to be returned.
     ``cascade``: rows that refer to a deleted row go with it, instead of being an error.
-    ``label``: the option that the rows came from, where it is a list; errors say ``label[index]``.
+    ``reset``: rows that are not ours to remove, and lose their configuration where ``present`` does not name them.
+    ``place``: where a row came from, such as ``entries[3]``, from its index and itself; for errors.
     """
 
     present: list[Row] = field(default_factory=list)
@@ -77,7 +86,8 @@ class Desired:
     purge: list[Scope] = field(default_factory=list)
     show: list[Scope] = field(default_factory=list)
     cascade: bool = False
-    label: str | None = None
+    reset: list[Reset] = field(default_factory=list)
+    place: Callable[[int, Row], str] | None = None
 
 
 def managed(**columns: Any) -> dict:

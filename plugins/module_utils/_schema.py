@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any
@@ -211,6 +211,8 @@ class Table:
     owner: tuple[str, str] | None = None
     kept_by_references: bool = False
     remedy: str = ""
+    #: Where the VTEP makes the rows itself: the columns that are configured on them.
+    registered: tuple[str, ...] | None = None
     #: The table of the rows that this one owns and cannot be without, and the option that holds them.
     members: tuple[str, str] | None = None
 
@@ -251,12 +253,16 @@ _MCAST_TABLE = {
     "locator_set": Column("set", refers="Physical_Locator", through="Physical_Locator_Set", option="locators", required=True),
     "ipaddr": Column("atom", optional_ip),
 }
-_ARP_TABLE = {"locator": Column("atom", refers="Physical_Locator", required=True)}
 _SWITCH_KEY = Key("logical_switch", "logical_switch", refers="Logical_Switch")
 
 
-def _mac_table(title: str, parse: Callable[[Any], str], columns: dict[str, Column]) -> Table:
-    return Table(title, (_SWITCH_KEY, Key("MAC", "mac", parse, spellings=mac_spellings)), columns)
+def _mac_table(title: str, parse: Callable[[Any], str], columns: dict[str, Column], registered: tuple | None = None) -> Table:
+    return Table(title, (_SWITCH_KEY, Key("MAC", "mac", parse, spellings=mac_spellings)), columns, registered=registered)
+
+
+def _arp_table(title: str, registered: tuple | None = None) -> Table:
+    columns = {"locator": Column("atom", refers="Physical_Locator", required=True)}
+    return Table(title, (Key("src_mac", "mac", mac, spellings=mac_spellings),), columns, registered=registered)
 
 
 TABLES: dict[str, Table] = {
@@ -272,6 +278,7 @@ TABLES: dict[str, Table] = {
             "switch_fault_status": _FAULTS,
         },
         owner=("Global", "switches"),
+        registered=(),
         remedy="create it with vtep_physical_switch",
     ),
     "Physical_Port": Table(
@@ -285,6 +292,7 @@ TABLES: dict[str, Table] = {
             "port_fault_status": _FAULTS,
         },
         owner=("Physical_Switch", "ports"),
+        registered=("vlan_bindings", "acl_bindings"),
         remedy="the VTEP registers its ports itself; with ovs-vtep, check that it runs and that the bridge has the port",
     ),
     "Tunnel": Table(
@@ -301,6 +309,7 @@ TABLES: dict[str, Table] = {
             "bfd_status": Column("map", status=True),
         },
         owner=("Physical_Switch", "tunnels"),
+        registered=("bfd_params", "bfd_config_remote"),
         remedy="the VTEP registers its tunnels itself",
     ),
     "Manager": Table(
@@ -375,10 +384,10 @@ TABLES: dict[str, Table] = {
         },
         owner=("ACL", "acl_entries"),
     ),
-    "Arp_Sources_Local": Table("local ARP source", (Key("src_mac", "mac", mac, spellings=mac_spellings),), _ARP_TABLE),
-    "Arp_Sources_Remote": Table("remote ARP source", (Key("src_mac", "mac", mac, spellings=mac_spellings),), _ARP_TABLE),
-    "Ucast_Macs_Local": _mac_table("unicast local", unicast_mac, _MAC_TABLE),
-    "Mcast_Macs_Local": _mac_table("multicast local", multicast_mac, _MCAST_TABLE),
+    "Arp_Sources_Local": _arp_table("local ARP source", registered=()),
+    "Arp_Sources_Remote": _arp_table("remote ARP source"),
+    "Ucast_Macs_Local": _mac_table("unicast local", unicast_mac, _MAC_TABLE, registered=()),
+    "Mcast_Macs_Local": _mac_table("multicast local", multicast_mac, _MCAST_TABLE, registered=()),
     "Physical_Locator_Set": Table("locator set", (), {}, kept_by_references=True),
     "Physical_Locator": Table(
         "locator",
@@ -443,8 +452,8 @@ def describe(ref: Ref) -> str:
 
 def normalise(desired: Desired) -> Desired:
     """The same wishes with every key and value checked and in normal form; twice the same row is an error."""
-    present = _normal_rows(desired.present, desired.label)
-    absent = _normal_rows(desired.absent, desired.label)
+    present = _normal_rows(desired.present, desired.place)
+    absent = _normal_rows(desired.absent, desired.place)
     return replace(desired, present=present, absent=absent)
 
 
@@ -458,7 +467,7 @@ class _Bad(ValueError):
         self.error = error
 
 
-def _normal_rows(rows: Iterable[Row], label: str | None) -> list[Row]:
+def _normal_rows(rows: Sequence[Row], place: Callable[[int, Row], str] | None) -> list[Row]:
     normal: list[Row] = []
     seen: dict[tuple, int] = {}
     for index, row in enumerate(rows):
@@ -467,13 +476,13 @@ def _normal_rows(rows: Iterable[Row], label: str | None) -> list[Row]:
             key = tuple([_normal_part(part, value) for part, value in zip(spec.key, row.key)])
             columns = {name: _normal_value(spec.columns[name], name, value) for name, value in row.columns.items()}
         except _Bad as bad:
-            where = f"{label}[{index}]." if label else ""
+            where = f"{place(index, row)}." if place else ""
             raise VtepError(f"{where}{bad.option}: {bad}") from None
         identity = (row.table, key)
         earlier = seen.setdefault(identity, index)
         if earlier != index:
             what = "the same twice" if normal[earlier].columns == columns else "two different things"
-            both = f"{label}[{earlier}] and {label}[{index}]" if label else "two options"
+            both = f"{place(earlier, rows[earlier])} and {place(index, row)}" if place else "two options"
             raise VtepError(f"{both}: {describe(Ref(*identity))} is listed more than once, saying {what}; keep one of them")
         normal.append(Row(row.table, key, columns, row.must_exist))
     return normal

@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
+from ansible_collections.vxlanlab.vtep.plugins.module_utils import _tree
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._look import Look
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._plan import CREATE, DELETE, SAMPLE, UPDATE, Current, Plan, listed, plan
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._render import diff, row
@@ -119,6 +120,19 @@ class VtepModule:
         self.module.params = {k: v[:SAMPLE] if isinstance(v, list) else v for k, v in self.params.items()}
         self.module.exit_json(changed=bool(done.changes), counts=counts, **shown, **answer)
 
+    def configure(self) -> None:
+        """Bring the database in line with a structure such as vtep_info returns, or show what that takes."""
+        state, config = self.params["state"], self.params["config"]
+        if state == "gathered":
+            self.read(lambda db: {"gathered": gathered(db, self.params["gather"])})
+        if state == "rendered":
+            try:
+                operations = _ovsdb.rendered(plan(normalise(_tree.desired(config, _tree.MERGED)), Current()))
+            except VtepError as error:
+                self.module.fail_json(msg=str(error))
+            self.module.exit_json(changed=False, rendered=operations)
+        self.apply(lambda params: _tree.desired(params["config"], state), lambda outcome, wanted: {})
+
     def read(self, answer: Callable[[Any], dict]) -> None:
         """For modules that only look: ``answer`` gets the connected database."""
         try:
@@ -197,6 +211,13 @@ def _require_columns(db: Any, wanted: Desired) -> None:
         if not db.has(table, column):
             spec = TABLES[table].columns[column]
             raise VtepError(f"{spec.option or column}: the server's hardware_vtep schema is older and has no {table}.{column}; leave it out")
+
+
+def gathered(db: Any, parts: list[str]) -> dict:
+    """These parts of the database as nested data, what the VTEP reports included, from one consistent picture."""
+    look = Look(db, status=True)
+    look.whole(_tree.tables(parts))
+    return _tree.gather(look.current(), parts)
 
 
 def compiled_query(module: VtepModule, text: str | None) -> Callable[[Any], Any]:

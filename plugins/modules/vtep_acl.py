@@ -149,7 +149,7 @@ def wishes(params: dict) -> Desired:
         Row("ACL_entry", (params["name"], entry["sequence"]), {k: v for k, v in entry.items() if k != "sequence"})
         for entry in params["entries"]
     ]
-    return Desired(present=[*entries, acl], purge=[scope], label="entries")
+    return Desired(present=[*entries, acl], purge=[scope], place=lambda index, unused: f"entries[{index}]")
 
 
 def result(outcome: Outcome, desired: Desired) -> dict:

@@ -24,8 +24,16 @@ options:
       - The parts to read. All of them when it is left out. MAC addresses are read with V(logical_switches) only.
     type: list
     elements: str
-    choices: [physical_switches, logical_switches, managers, tunnels]
-    default: [physical_switches, logical_switches, managers, tunnels]
+    choices: &parts
+      - physical_switches
+      - logical_switches
+      - logical_routers
+      - acls
+      - managers
+      - tunnels
+      - arp_sources_remote
+      - arp_sources_local
+    default: *parts
   query:
     description:
       - A JMESPath expression (U(https://jmespath.org)) that picks from, or reshapes, the structure in RV(vtep).
@@ -62,6 +70,7 @@ vtep:
           vm1:
             description: ""
             vlan_bindings: {"0": ls0}
+            acl_bindings: {}
             other_config: {}
             port_fault_status: []
             _uuid: 04af20e7-3b38-4cc5-903d-0452265b9cbd
@@ -86,12 +95,16 @@ vtep:
         ucast_local: {}
         mcast_local: {}
         _uuid: c9ce8e64-8871-44f5-8982-e544926c7134
+    logical_routers: {}
+    acls: {}
     managers: {}
     tunnels: []
+    arp_sources_remote: {}
+    arp_sources_local: {}
 """
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._info import PARTS, gather
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep_module import VtepModule, compiled_query
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._tree import PARTS
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep_module import VtepModule, compiled_query, gathered
 
 
 def main() -> None:
@@ -103,7 +116,7 @@ def main() -> None:
         state=False,
     )
     pick = compiled_query(module, module.params["query"])
-    module.read(lambda db: {"vtep": pick(gather(db, module.params["gather"]))})
+    module.read(lambda db: {"vtep": pick(gathered(db, module.params["gather"]))})
 
 
 if __name__ == "__main__":

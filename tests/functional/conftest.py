@@ -65,7 +65,7 @@ class Server:
     def empty(self) -> None:
         roots = [table for table, spec in json.loads(SCHEMA.read_text())["tables"].items() if spec.get("isRoot")]
         # References are checked before what nobody refers to is collected, so bindings go first.
-        unbind = {"op": "update", "table": "Physical_Port", "where": [], "row": {"vlan_bindings": ["map", []]}}
+        unbind = {"op": "update", "table": "Physical_Port", "where": [], "row": {"vlan_bindings": ["map", []], "acl_bindings": ["map", []]}}
         self.transact(unbind, *({"op": "delete", "table": table, "where": []} for table in roots))
 
     def ctl(self, *command: str) -> str:

@@ -12,6 +12,7 @@ import socket
 import threading
 
 import pytest
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._tree import PARTS
 from conftest import SCHEMA, Server, Task
 
 
@@ -90,7 +91,7 @@ class TestInfo:
 
     def test_everything_by_name(self, task):
         vtep = task("vtep_info")["vtep"]
-        assert set(vtep) == {"physical_switches", "logical_switches", "managers", "tunnels"}
+        assert set(vtep) == set(PARTS)
         switch = vtep["physical_switches"]["br0"]
         assert switch["tunnel_ips"] == ["10.0.0.1"] and switch["ports"]["vm1"]["vlan_bindings"] == {"0": "ls0"}
         ls0 = vtep["logical_switches"]["ls0"]
@@ -121,4 +122,4 @@ class TestInfo:
 
     def test_an_empty_database(self, server, task):
         server.empty()
-        assert task("vtep_info")["vtep"] == {"physical_switches": {}, "logical_switches": {}, "managers": {}, "tunnels": []}
+        assert task("vtep_info")["vtep"] == {**dict.fromkeys(PARTS, {}), "tunnels": []}

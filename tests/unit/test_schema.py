@@ -50,7 +50,8 @@ def test_addresses():
 
 
 def normal(*rows: Row, label: str | None = None) -> list[Row]:
-    return _schema.normalise(Desired(present=list(rows), label=label)).present
+    place = (lambda index, unused: f"{label}[{index}]") if label else None
+    return _schema.normalise(Desired(present=list(rows), place=place)).present
 
 
 def test_errors_name_the_option_the_value_and_the_remedy():

@@ -1,0 +1,223 @@
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A database as plain nested data keyed by name, and back: what vtep_info returns is what vtep_config takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._plan import Current
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._render import row as plain_row
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Add, Desired, Ref, Reset, Row, Scope, VtepError, locator, refs
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import TABLES, Column
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One place in the structure: the rows of a table, and below each row those that belong to it.
+
+    Rows are a dictionary keyed by the last part of their key, or, where ``listed``, a list of dictionaries that hold
+    the parts of the key that the place does not say.
+    """
+
+    name: str
+    table: str
+    inner: tuple[Branch, ...] = ()
+    listed: bool = False
+
+    def key_options(self, depth: int) -> tuple[str, ...]:
+        """The parts of a row's key that its place, ``depth`` names deep, does not say."""
+        parts = TABLES[self.table].key[depth:]
+        return tuple(part.option for part in (parts if self.listed else parts[:-1]))
+
+
+_MACS = tuple(
+    Branch(f"{kind}_{side}", f"{kind.capitalize()}_Macs_{side.capitalize()}") for side in ("remote", "local") for kind in ("ucast", "mcast")
+)
+TREE: dict[str, Branch] = {
+    branch.name: branch
+    for branch in (
+        Branch("physical_switches", "Physical_Switch", (Branch("ports", "Physical_Port"),)),
+        Branch("logical_switches", "Logical_Switch", _MACS),
+        Branch("logical_routers", "Logical_Router"),
+        Branch("acls", "ACL", (Branch("entries", "ACL_entry", listed=True),)),
+        Branch("managers", "Manager"),
+        Branch("tunnels", "Tunnel", listed=True),
+        Branch("arp_sources_remote", "Arp_Sources_Remote"),
+        Branch("arp_sources_local", "Arp_Sources_Local"),
+    )
+}
+PARTS = tuple(TREE)
+
+
+# -- rows to data ---------------------------------------------------------------------------------------------------
+
+
+def tables(parts: list[str]) -> list[str]:
+    """The tables that these parts of the structure are made of."""
+    return [branch.table for part in parts for branch in (TREE[part], *TREE[part].inner)]
+
+
+def gather(current: Current, parts: list[str]) -> dict:
+    """These parts of the structure, from all rows of their tables."""
+    return {part: _gathered(TREE[part], current, _by_parent(TREE[part], current)) for part in parts}
+
+
+def _by_parent(branch: Branch, current: Current) -> dict[str, dict[tuple, dict[tuple, dict]]]:
+    """The inner tables' rows by the row above them, in one walk: a thousand switches would else each walk all MACs."""
+    found: dict[str, dict[tuple, dict[tuple, dict]]] = {}
+    for inner in branch.inner:
+        grouped = found.setdefault(inner.name, {})
+        for key, plain in _plain_rows(inner.table, current):
+            grouped.setdefault(key[:1], {})[key] = plain
+    return found
+
+
+def _gathered(branch: Branch, current: Current, below: dict) -> Any:
+    items = {}
+    for key, plain in _plain_rows(branch.table, current):
+        for inner in branch.inner:
+            plain[inner.name] = _items(inner, below[inner.name].get(key, {}), 1)
+        items[key] = plain
+    return _items(branch, items, 0)
+
+
+def _items(branch: Branch, rows: dict[tuple, dict], depth: int) -> Any:
+    """Rows in the form of their branch, without the names that their place says."""
+    said = {part.option for part in TABLES[branch.table].key} - set(branch.key_options(depth))
+    items = {key: {name: value for name, value in plain.items() if name not in said} for key, plain in rows.items()}
+    return list(items.values()) if branch.listed else {str(key[-1]): item for key, item in items.items()}
+
+
+def _plain_rows(table: str, current: Current) -> Iterator[tuple[tuple, dict]]:
+    for key, haves in sorted(current.rows.get(table, {}).items(), key=lambda item: _sortable(item[0])):
+        yield key, plain_row(Ref(table, key), haves[0].columns, haves[0].uuid)
+
+
+def _sortable(key: tuple) -> tuple:
+    return tuple(part if isinstance(part, int) else -1 for part in key), str(key)
+
+
+# -- data to rows ---------------------------------------------------------------------------------------------------
+
+MERGED, REPLACED, OVERRIDDEN, DELETED = "merged", "replaced", "overridden", "deleted"
+
+
+def desired(config: dict, state: str) -> Desired:
+    """What a structure means in a state. Raises ``VtepError`` naming the place of what is not understood."""
+    reader = _Reader(state)
+    _check_mapping(config, "config")
+    _check_names(config, set(PARTS), "config")
+    for part, items in config.items():
+        if items is not None:
+            reader.branch(TREE[part], items, (), f"config.{part}")
+    return reader.wanted
+
+
+class _Reader:
+    def __init__(self, state: str):
+        self.state = state
+        self.wanted = Desired(cascade=state != MERGED, place=self.place)
+        self._places: dict[str, str] = {}
+
+    def place(self, unused: int, row: Row) -> str:
+        """Where in the structure a row came from, for errors."""
+        return self._places[row.table].format(*row.key)
+
+    def branch(self, branch: Branch, items: Any, parent: tuple, path: str) -> None:
+        for key, item, where in self._entries(branch, items, parent, path):
+            row = Row(branch.table, key)
+            self._remember(branch, parent)
+            if self.state == DELETED:
+                self.wanted.absent.append(row)
+                continue
+            row.columns = self._columns(branch, item, where, len(parent))
+            self.wanted.present.append(row)
+            for inner in branch.inner:
+                below = item.get(inner.name)
+                if below is not None or self.state != MERGED:
+                    self.branch(inner, [] if below is None and inner.listed else below or {}, key, f"{where}.{inner.name}")
+        # A named row is complete when it is replaced; that nothing is beside the named ones takes overriding.
+        if self.state == OVERRIDDEN or (self.state == REPLACED and parent):
+            spec = TABLES[branch.table]
+            if spec.registered is None:
+                self.wanted.purge.append(Scope(branch.table, parent))
+            elif spec.registered:
+                self.wanted.reset.append(Reset(Scope(branch.table, parent), spec.registered))
+
+    def _remember(self, branch: Branch, parent: tuple) -> None:
+        if branch.table not in self._places:
+            outer = next((b.name for b in TREE.values() if branch in b.inner), None)
+            self._places[branch.table] = f"config.{outer}.{{0}}.{branch.name}.{{1}}" if outer else f"config.{branch.name}.{{0}}"
+
+    def _entries(self, branch: Branch, items: Any, parent: tuple, path: str) -> Iterator[tuple[tuple, dict, str]]:
+        if not branch.listed:
+            _check_mapping(items, path)
+            for name, item in items.items():
+                item = {} if item is None else item
+                _check_mapping(item, f"{path}.{name}")
+                yield (*parent, str(name)), item, f"{path}.{name}"
+            return
+        if not isinstance(items, list):
+            raise VtepError(f"{path}: expected a list")
+        for index, item in enumerate(items):
+            where = f"{path}[{index}]"
+            _check_mapping(item, where)
+            missing = [option for option in branch.key_options(len(parent)) if item.get(option) is None]
+            if missing:
+                raise VtepError(f"{where}.{missing[0]}: needed")
+            parts = TABLES[branch.table].key[len(parent) :]
+            own = (locator(item[p.option]).key if p.refers == "Physical_Locator" else item[p.option] for p in parts)
+            yield (*parent, *own), item, where
+
+    def _columns(self, branch: Branch, item: dict, where: str, depth: int) -> dict:
+        spec = TABLES[branch.table]
+        options = {column.option or name: name for name, column in spec.columns.items()}
+        extra = {"_uuid", *branch.key_options(depth), *(inner.name for inner in branch.inner)}
+        if any(column.refers == "Physical_Locator" for column in spec.columns.values()):
+            extra |= {"encapsulation", "locator_tunnel_key"}
+        _check_names(item, options.keys() | extra, where)
+        columns: dict[str, Any] = {}
+        if self.state != MERGED:
+            kept = spec.managed if spec.registered is None else spec.registered
+            columns = {name: spec.defaults[name] for name in kept if name not in spec.required}
+        for option, value in item.items():
+            name = options.get(option)
+            # What the VTEP reports is shown by vtep_info and is no wish.
+            if name is None or spec.columns[name].status or (value is None and self.state == MERGED):
+                continue
+            columns[name] = self._value(spec.columns[name], value, item, f"{where}.{option}")
+        return columns
+
+    def _value(self, column: Column, value: Any, item: dict, where: str) -> Any:
+        if column.kind == "map":
+            _check_mapping(value, where)
+            value = refs(column.refers, value) if column.refers else {key: str(text) for key, text in value.items()}
+        elif column.kind == "set":
+            if not isinstance(value, list):
+                raise VtepError(f"{where}: expected a list")
+            value = frozenset(_locator(one, item) for one in value) if column.refers else frozenset(value)
+        elif column.refers:
+            value = _locator(value, item, item.get("locator_tunnel_key"))
+        if self.state == MERGED and column.kind in ("map", "set"):
+            return Add(value)
+        return value
+
+
+def _locator(address: Any, item: dict, tunnel_key: int | None = None) -> Ref:
+    return locator(address, item.get("encapsulation") or "vxlan_over_ipv4", tunnel_key)
+
+
+def _check_mapping(value: Any, where: str) -> None:
+    if not isinstance(value, dict):
+        raise VtepError(f"{where}: expected a dictionary, and this is {value!r}")
+
+
+def _check_names(given: dict, known: set[str], where: str) -> None:
+    unknown = sorted(set(given) - known)
+    if unknown:
+        raise VtepError(f"{where}: {unknown[0]!r} is not known there; known: {', '.join(sorted(known - {'_uuid'}))}")

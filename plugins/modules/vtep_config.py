@@ -1,0 +1,147 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vtep_config
+short_description: Manage a whole VTEP database, or parts of it, in one transaction
+version_added: 0.1.0
+description:
+  - Takes one structure, the same that M(vxlanlab.vtep.vtep_info) returns, and brings the OVSDB database hardware_vtep in line
+    with it. Rows may refer to rows that the same structure creates.
+  - What RV(gathered), or M(vxlanlab.vtep.vtep_info), returns can be fed back and changes nothing. C(_uuid) and what the VTEP
+    reports, such as C(bfd_status), are skipped.
+extends_documentation_fragment:
+  - vxlanlab.vtep.vtep
+  - vxlanlab.vtep.vtep.attributes
+  - vxlanlab.vtep.vtep.changes
+options:
+  config:
+    description:
+      - The structure. Parts that are left out are not managed; an empty part counts as named.
+      - C(physical_switches), a dictionary by name of C(description), C(management_ips), C(tunnel_ips), C(other_config) and
+        C(ports), a dictionary by name of C(description), C(vlan_bindings) (VLAN to logical switch), C(acl_bindings) (VLAN to
+        ACL) and C(other_config).
+      - C(logical_switches), a dictionary by name of C(description), C(tunnel_key), C(replication_mode), C(other_config), and
+        the dictionaries by MAC address C(ucast_remote) and C(ucast_local) (of C(locator), C(encapsulation), C(ipaddr)) and
+        C(mcast_remote) and C(mcast_local) (of C(locators), C(encapsulation), C(ipaddr)).
+      - C(logical_routers), a dictionary by name of the options of M(vxlanlab.vtep.vtep_logical_router).
+      - C(acls), a dictionary by name of C(entries), a list with the options of M(vxlanlab.vtep.vtep_acl).
+      - C(managers), a dictionary by target of C(max_backoff), C(inactivity_probe) and C(other_config).
+      - C(tunnels), a list with the options of M(vxlanlab.vtep.vtep_tunnel).
+      - C(arp_sources_remote) and C(arp_sources_local), dictionaries by MAC address of C(locator).
+      - Needed unless O(state=gathered).
+    type: dict
+  state:
+    description:
+      - V(merged) adds what is missing and changes what differs. Lists and dictionaries are merged.
+      - V(replaced) makes the named switches, routers, lists, managers and addresses exactly what the structure says; what it
+        leaves out of them is cleared.
+      - V(overridden) is V(replaced), and what a named part has beside the named rows is removed.
+      - V(deleted) removes the rows that the structure names, with what belongs to them and what refers to them.
+      - V(gathered) returns the database as a structure in RV(gathered).
+      - V(rendered) returns the operations that would create the structure in an empty database in RV(rendered), without
+        connecting to one.
+      - Neither V(replaced) nor V(overridden) touches what the VTEP itself writes. Physical switches, ports, tunnels, local MAC
+        addresses and local ARP sources that are not named stay; ports lose their bindings and tunnels their BFD parameters.
+        A logical switch that is removed takes its local MAC addresses along, since they cannot be without it.
+    type: str
+    choices: [merged, replaced, overridden, deleted, gathered, rendered]
+    default: merged
+  gather:
+    description:
+      - With O(state=gathered), the parts to read. All of them when it is left out.
+    type: list
+    elements: str
+    choices: &parts
+      - physical_switches
+      - logical_switches
+      - logical_routers
+      - acls
+      - managers
+      - tunnels
+      - arp_sources_remote
+      - arp_sources_local
+    default: *parts
+seealso:
+  - module: vxlanlab.vtep.vtep_info
+author:
+  - The vxlanlab.vtep maintainers (@vxlanlab)
+"""
+
+EXAMPLES = r"""
+- name: A leaf with one network, in one transaction
+  vxlanlab.vtep.vtep_config:
+    config:
+      physical_switches:
+        leaf1:
+          ports:
+            eth1:
+              vlan_bindings: {0: ls0}
+      logical_switches:
+        ls0:
+          tunnel_key: 5000
+          ucast_remote:
+            "00:00:00:00:00:02": {locator: 10.1.0.1}
+          mcast_remote:
+            unknown-dst: {locators: [10.1.0.1]}
+
+- name: Save it
+  vxlanlab.vtep.vtep_config:
+    state: gathered
+  register: saved
+
+- name: And bring it back, whatever has happened to the logical switches since
+  vxlanlab.vtep.vtep_config:
+    config: "{{ saved.gathered }}"
+    state: overridden
+"""
+
+RETURN = r"""
+counts:
+  description: How many rows were created, updated and deleted.
+  returned: success, unless O(state) is gathered or rendered
+  type: dict
+  sample: {created: 4, updated: 1, deleted: 0}
+gathered:
+  description: The database as a structure, in the form of O(config).
+  returned: O(state=gathered)
+  type: dict
+  sample:
+    logical_switches:
+      ls0:
+        tunnel_key: 5000
+        ucast_remote: {}
+rendered:
+  description: Operations for the method C(transact) (RFC 7047, section 5.2).
+  returned: O(state=rendered)
+  type: list
+  elements: dict
+  sample:
+    - {op: insert, table: Logical_Switch, uuid-name: row0, row: {name: ls0, tunnel_key: 5000}}
+"""
+
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._tree import PARTS
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep_module import VtepModule
+
+STATES = ("merged", "replaced", "overridden", "deleted", "gathered", "rendered")
+
+
+def main() -> None:
+    module = VtepModule(
+        {
+            "config": {"type": "dict"},
+            "state": {"type": "str", "choices": list(STATES), "default": "merged"},
+            "gather": {"type": "list", "elements": "str", "choices": list(PARTS), "default": list(PARTS)},
+        },
+        state=False,
+        required_if=[("state", state, ("config",)) for state in STATES if state != "gathered"],
+    )
+    module.configure()
+
+
+if __name__ == "__main__":
+    main()
