@@ -133,9 +133,9 @@ class Connection(ConnectionBase):
         arguments = [to_bytes(argument, errors="surrogate_or_strict") for argument in [*sudo, *command]]
         try:
             return subprocess.run(arguments, stderr=subprocess.PIPE, check=False, **streams)
-        except FileNotFoundError as error:
+        except OSError as error:
             raise AnsibleConnectionFailure(
-                f"the program {to_native(arguments[0])} is missing on the controller. Install it"
+                f"{to_native(arguments[0])} cannot be run on the controller: {error}. Install it"
                 " (nsenter: package util-linux), or run Ansible as root (needs no sudo)."
             ) from error
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import select
@@ -14,15 +15,18 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
 
 import pytest
+import yaml
+from ansible import constants
 from ansible.errors import AnsibleConnectionFailure, AnsibleError, AnsibleFileNotFound
 from ansible.playbook.play_context import PlayContext
-from ansible.plugins.loader import connection_loader
 
+from ansible_collections.vxlanlab.vtep.plugins.connection import netns
 from ansible_collections.vxlanlab.vtep.plugins.module_utils import _netns
 
 MODULE = "ansible_collections.vxlanlab.vtep.plugins.modules.lab_netns"
@@ -630,3 +634,201 @@ def test_a_lab_inside_a_container_is_not_taken_for_one_of_this_machine(lab, tmp_
         found = _netns.processes(lab)
         container.stdin.close()
     assert json.loads((tmp_path / "result").read_text())["changed"] and not found
+
+
+# Connection
+
+
+@pytest.fixture
+def ansible(lab, tmp_path):
+    """Run an Ansible program on the lab as an inventory."""
+    inventory = tmp_path / "test.vtep_lab.yml"
+    inventory.write_text(f"---\nplugin: vxlanlab.vtep.lab\nlab: {lab}\n")
+
+    def run(program, *arguments, **env):
+        env = os.environ | {"ANSIBLE_HOME": str(tmp_path / "home"), "ANSIBLE_REMOTE_TMP": "/run/ansible", "ANSIBLE_NOCOLOR": "1"} | env
+        command = [BIN / program, "-i", inventory, *arguments]
+        return subprocess.run(command, env=env, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+
+    return run
+
+
+@pytest.mark.parametrize("pipelining", ["0", "1"])
+def test_ansible_uses_a_node_like_any_host(lab, ansible, tmp_path, pipelining):
+    made(lab, HV1, HV2)
+    payload = tmp_path / "payload"
+    payload.write_bytes(os.urandom(5_000_000))
+    (tmp_path / "payload.sha1").write_text(hashlib.sha1(payload.read_bytes()).hexdigest())
+    variables = json.dumps({"payload": str(payload), "fetched": str(tmp_path / "fetched")})
+    ran = ansible("ansible-playbook", PLAYBOOKS / "connection.yml", "-e", variables, ANSIBLE_PIPELINING=pipelining)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    for name in ("hv1", "hv2"):
+        assert (tmp_path / "fetched" / name / "run/payload").read_bytes() == payload.read_bytes()
+
+
+@pytest.mark.parametrize(("pipelining", "copies"), [({}, 0), ({"ANSIBLE_PIPELINING": "0"}, 1)])
+def test_pipelining_is_on_by_default_and_copies_nothing(lab, ansible, pipelining, copies):
+    made(lab, HV1)
+    ran = ansible("ansible", "hv1", "-vvv", "-m", "ansible.builtin.ping", **pipelining)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert ran.stdout.count("<hv1> PUT ") == copies
+
+
+def test_a_node_that_does_not_run_is_unreachable(lab, tmp_path):
+    (tmp_path / "hosts").write_text(f"hv1 ansible_connection=vxlanlab.vtep.netns ansible_netns_lab={lab}\n")
+    command = [BIN / "ansible", "-i", tmp_path / "hosts", "hv1", "-m", "ansible.builtin.ping"]
+    ran = subprocess.run(command, env=os.environ | {"ANSIBLE_HOME": str(tmp_path)}, capture_output=True, text=True, check=False)
+    assert ran.returncode == 4 and "UNREACHABLE" in ran.stdout
+    assert f"node 'hv1' of lab '{lab}' does not run" in ran.stdout and "make lab" in ran.stdout
+
+
+def connection(lab, node):
+    # What Ansible's loader does. The loader itself refuses a collection that Python has imported before it.
+    netns.Connection._load_name = "vxlanlab.vtep.netns"
+    constants.config.initialize_plugin_configuration_definitions("connection", "vxlanlab.vtep.netns", yaml.safe_load(netns.DOCUMENTATION)["options"])
+    plugin = netns.Connection(PlayContext())
+    plugin.set_options(var_options={"ansible_netns_lab": lab, "inventory_hostname": "somebody", "ansible_netns_node": node})
+    return plugin._connect()
+
+
+def test_a_command_has_status_output_and_input(lab):
+    made(lab, HV1)
+    hv1 = connection(lab, "hv1")
+    assert hv1.exec_command("hostname; echo aside >&2; exit 7") == (7, b"hv1\n", b"aside\n")
+    assert hv1.exec_command("cat", in_data=b"\0\xff") == (0, b"\0\xff", b"")
+    assert hv1.exec_command("cat") == (0, b"", b""), "no input is an end of file, not a wait"
+
+
+def test_a_working_directory_that_is_gone_does_no_harm(lab, tmp_path, monkeypatch):
+    made(lab, HV1)
+    hv1 = connection(lab, "hv1")
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert hv1.exec_command("pwd && ls -d lock") == (2, b"/\n", b"ls: cannot access 'lock': No such file or directory\n")
+    assert hv1.exec_command("cd run && ls -d lock") == (0, b"lock\n", b""), "the node's own file system"
+
+
+def test_a_node_that_was_made_again_is_found_again(lab):
+    made(lab, HV1)
+    hv1 = connection(lab, "hv1")
+    made(lab, HV1, mtu=1400)
+    assert hv1.exec_command("cat /sys/class/net/eth0/mtu") == (0, b"1400\n", b"")
+
+
+def test_a_node_that_goes_away_is_a_lost_connection(lab, tmp_path):
+    made(lab, HV1)
+    hv1 = connection(lab, "hv1")
+    os.mkfifo(tmp_path / "started")
+    failures = []
+
+    def run():
+        try:
+            hv1.exec_command(f"echo >{tmp_path}/started; exec tail -f /dev/null")
+        except AnsibleConnectionFailure as error:
+            failures.append(error)
+
+    command = threading.Thread(target=run)
+    command.start()
+    (tmp_path / "started").read_text()
+    made(lab, state="absent")
+    command.join(10)
+    assert not command.is_alive() and len(failures) == 1
+    with pytest.raises(AnsibleConnectionFailure, match="does not run .* make lab"):
+        hv1.exec_command("true")
+
+
+def test_file_errors_name_the_file_and_leave_no_part_of_it(lab, tmp_path):
+    made(lab, HV1)
+    hv1 = connection(lab, "hv1")
+    with pytest.raises(AnsibleFileNotFound, match="/no/such/source"):
+        hv1.put_file("/no/such/source", "/run/target")
+    with pytest.raises(AnsibleError, match="/no/such/folder/target in the node: .*(No such|nonexistent)"):
+        hv1.put_file(__file__, "/no/such/folder/target")
+    with pytest.raises(AnsibleError, match="/run/no-such-file from the node: .*No such"):
+        hv1.fetch_file("/run/no-such-file", str(tmp_path / "target"))
+    assert not (tmp_path / "target").exists()
+
+
+@pytest.fixture
+def sudo(monkeypatch):
+    """Put a shell script in place of sudo, in a folder that any user may enter. None: there is none."""
+    with tempfile.TemporaryDirectory() as folder:
+
+        def replace(script):
+            os.chmod(folder, 0o755)
+            if script:
+                Path(folder, "sudo").write_text(f"#!/bin/sh\n{script}\n")
+                Path(folder, "sudo").chmod(0o755)
+            monkeypatch.setenv("PATH", folder)
+
+        yield replace
+
+
+def test_another_user_enters_a_node_with_sudo(lab, sudo, tmp_path):
+    made(lab, HV1)
+    # A shell gives up an effective user that is not the real one, here root: what sudo does when its rules allow it.
+    sudo(f'echo "$1 $2" >>{tmp_path}/asked; shift; PATH={os.environ["PATH"]} exec "$@"')
+    os.seteuid(NOBODY)
+    try:
+        ran = connection(lab, "hv1").exec_command("id -u; hostname")
+    finally:
+        os.seteuid(0)
+    assert ran == (0, b"0\nhv1\n", b"")
+    assert (tmp_path / "asked").read_text() == "-n nsenter\n" * 2
+
+
+@pytest.mark.parametrize(
+    ("script", "told"), [("echo 'sudo: a password is required' >&2; exit 1", "sudo refused: sudo: a password is required"), (None, "sudo cannot be run")]
+)
+def test_another_user_without_sudo_is_told(lab, sudo, script, told):
+    made(lab, HV1)
+    sudo(script)
+    os.seteuid(NOBODY)
+    try:
+        with pytest.raises(AnsibleConnectionFailure) as error:
+            connection(lab, "hv1")
+    finally:
+        os.seteuid(0)
+    assert told in str(error.value) and "as root" in str(error.value)
+
+
+# Inventory
+
+
+def test_the_inventory_lists_the_running_nodes(lab, ansible):
+    made(lab, HV1, HV2, mtu=1400)
+    listed = json.loads(ansible("ansible-inventory", "--list", "--export").stdout)
+    assert listed["vtep_hypervisors"]["hosts"] == ["hv1", "hv2"]
+    variables = listed["_meta"]["hostvars"]["hv2"]
+    assert {name: value.get("__ansible_unsafe", value) if isinstance(value, dict) else value for name, value in variables.items()} == {
+        "ansible_connection": "vxlanlab.vtep.netns",
+        "ansible_netns_lab": lab,
+        "ansible_netns_node": "hv2",
+        "ansible_python_interpreter": sys.executable,
+        "lab_node_address": "10.1.0.1/8",
+        "lab_node_ip": "10.1.0.1",
+        "lab_node_interface": "eth0",
+        "lab_node_mtu": 1400,
+    }
+    ran = ansible("ansible", "hv2", "-m", "ansible.builtin.command", "-a", "hostname")
+    assert ran.returncode == 0 and ran.stdout.splitlines()[-1] == "hv2"
+
+
+def test_the_inventory_of_a_lab_that_does_not_run_is_empty_and_says_why(lab, ansible):
+    ran = ansible("ansible-inventory", "--list")
+    assert ran.returncode == 0 and json.loads(ran.stdout)["_meta"]["hostvars"] == {}
+    assert f"lab '{lab}' does not run on this machine" in " ".join(ran.stderr.split()) and "make lab" in ran.stderr
+
+
+def test_the_inventory_refuses_a_bad_lab_name(ansible, tmp_path):
+    (tmp_path / "bad.vtep_lab.yml").write_text("---\nplugin: vxlanlab.vtep.lab\nlab: a b\n")
+    ran = ansible("ansible-inventory", "-i", tmp_path / "bad.vtep_lab.yml", "--list", ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED="1")
+    assert ran.returncode and "name 'a b' is not a lab name" in " ".join(ran.stderr.split())
+
+
+def test_the_sample_inventory_is_for_the_default_lab():
+    listed = subprocess.run([BIN / "ansible-inventory", "-i", PLAYBOOKS.parents[2] / "lab.vtep_lab.yml", "--graph"], capture_output=True, text=True, check=True)
+    assert "@vtep_hypervisors:" in listed.stdout
+    assert listed.stdout.count("--hv") == len(_netns.running("vxlanlab"))
