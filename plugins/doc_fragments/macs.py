@@ -17,7 +17,20 @@ options:
     required: true
   purge:
     description:
-      - Remove all other entries of the logical switch from this table. Needs O(entries), which may be empty.
+      - Remove all other entries of the logical switch from this table. Needs O(entries) or O(src), which may be empty.
+    type: bool
+    default: false
+  src:
+    description:
+      - A file with the entries, instead of O(entries), told by the end of its name. C(.json) and C(.yml) hold a list of what
+        O(entries) takes; C(.csv) has a line with the names of the options, and then a line for each entry, with several
+        locators in one cell separated by spaces.
+      - Many thousand entries are quicker as a file, since Ansible itself does not have to handle them. JSON is quickest.
+    type: path
+  remote_src:
+    description:
+      - Whether O(src) is a file of the host that runs the module. Else it is one of the controller, searched for in the
+        directory C(files), too.
     type: bool
     default: false
 """

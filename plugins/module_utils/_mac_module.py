@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Add, Desired, Row, Scope, locator, managed
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._source import OPTIONS, load_entries, place_in
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep_module import Outcome, VtepModule, first_row
 
 
@@ -33,9 +34,9 @@ def unicast(table: str) -> None:
         key = (params["logical_switch"], entry["mac"])
         if params["state"] == "absent":
             return Row(table, key)
-        there = entry["locator"]
-        to = None if there is None else locator(there, entry["encapsulation"] or VXLAN)
-        return Row(table, key, managed(locator=to, ipaddr=entry["ipaddr"]))
+        there = entry.get("locator")
+        to = None if there is None else locator(there, entry.get("encapsulation") or VXLAN)
+        return Row(table, key, managed(locator=to, ipaddr=entry.get("ipaddr")))
 
     _run(table, UNICAST, row)
 
@@ -44,10 +45,10 @@ def multicast(table: str) -> None:
     """A module on one of the tables Mcast_Macs_*."""
 
     def row(params: dict, entry: dict) -> Row:
-        key = (params["logical_switch"], entry["mac"] or "unknown-dst")
-        if entry["locators"] is None:
+        key = (params["logical_switch"], entry.get("mac") or "unknown-dst")
+        if entry.get("locators") is None:
             return Row(table, key)
-        there = frozenset(locator(one, entry["encapsulation"] or VXLAN) for one in entry["locators"])
+        there = frozenset(locator(one, entry.get("encapsulation") or VXLAN) for one in entry["locators"])
         merged = params["state"] == "present" and not params["exclusive"]
         return Row(table, key, {"locator_set": Add(there) if merged else there})
 
@@ -58,10 +59,14 @@ def _run(table: str, entry_options: dict, row: Callable[[dict, dict], Row], more
     """Run a module on one MAC table. ``row(params, entry)`` makes the row of an entry; the state decides what it means."""
 
     def wishes(params: dict) -> Desired:
-        bulk = params["entries"] is not None
-        entries = params["entries"] if bulk else [params]
+        place = None
+        if params["src"] is not None:
+            entries, place = load_entries(params["src"], set(entry_options), _needed(entry_options)), place_in(params["src"])
+        elif params["entries"] is not None:
+            entries, place = params["entries"], lambda index, unused: f"entries[{index}]"
+        else:
+            entries = [params]
         rows = [row(params, entry) for entry in entries]
-        place = (lambda index, unused: f"entries[{index}]") if bulk else None
         if params["state"] == "absent":
             return Desired(absent=rows, place=place)
         purge = [Scope(table, (params["logical_switch"],))] if params["purge"] else []
@@ -80,10 +85,15 @@ def _run(table: str, entry_options: dict, row: Callable[[dict, dict], Row], more
             **(more_options or {}),
             "entries": {"type": "list", "elements": "dict", "options": entry_options},
             "purge": {"type": "bool", "default": False},
+            **OPTIONS,
         },
-        mutually_exclusive=[(name, "entries") for name in single],
-        required_if=[("purge", True, ("entries",))],
+        mutually_exclusive=[(name, bulk) for name in single for bulk in ("entries", "src")] + [("entries", "src")],
+        required_if=[("purge", True, ("entries", "src"), True)],
     )
     if module.params["purge"] and module.params["state"] == "absent":
         module.module.fail_json(msg="purge: true goes with state: present; use entries: [] with purge: true to remove all")
     module.apply(wishes, result)
+
+
+def _needed(entry_options: dict) -> str | None:
+    return next((name for name, option in entry_options.items() if option.get("required")), None)

@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils import _tree
+from ansible_collections.vxlanlab.vtep.plugins.module_utils import _source, _tree
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._look import Look
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._plan import CREATE, DELETE, SAMPLE, UPDATE, Current, Plan, listed, plan
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._render import diff, row
@@ -117,21 +117,24 @@ class VtepModule:
         counts = {"created": done.count(CREATE), "updated": done.count(UPDATE), "deleted": done.count(DELETE)}
         shown = {"diff": diff(done)} if self.module._diff else {}
         # The result repeats the arguments; of a long list the beginning does.
-        self.module.params = {k: v[:SAMPLE] if isinstance(v, list) else v for k, v in self.params.items()}
+        self.module.params = {k: v[:SAMPLE] if isinstance(v, list) else v for k, v in self.params.items() if k != "config"}
         self.module.exit_json(changed=bool(done.changes), counts=counts, **shown, **answer)
 
     def configure(self) -> None:
         """Bring the database in line with a structure such as vtep_info returns, or show what that takes."""
-        state, config = self.params["state"], self.params["config"]
+        state = self.params["state"]
         if state == "gathered":
             self.read(lambda db: {"gathered": gathered(db, self.params["gather"])})
         if state == "rendered":
             try:
-                operations = _ovsdb.rendered(plan(normalise(_tree.desired(config, _tree.MERGED)), Current()))
+                operations = _ovsdb.rendered(plan(normalise(_tree.desired(self._config(), _tree.MERGED)), Current()))
             except VtepError as error:
                 self.module.fail_json(msg=str(error))
             self.module.exit_json(changed=False, rendered=operations)
-        self.apply(lambda params: _tree.desired(params["config"], state), lambda outcome, wanted: {})
+        self.apply(lambda unused: _tree.desired(self._config(), state), lambda outcome, wanted: {})
+
+    def _config(self) -> dict:
+        return self.params["config"] if self.params["src"] is None else _source.load(self.params["src"])
 
     def read(self, answer: Callable[[Any], dict]) -> None:
         """For modules that only look: ``answer`` gets the connected database."""

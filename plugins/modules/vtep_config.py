@@ -33,8 +33,18 @@ options:
       - C(managers), a dictionary by target of C(max_backoff), C(inactivity_probe) and C(other_config).
       - C(tunnels), a list with the options of M(vxlanlab.vtep.vtep_tunnel).
       - C(arp_sources_remote) and C(arp_sources_local), dictionaries by MAC address of C(locator).
-      - Needed unless O(state=gathered).
+      - This or O(src) is needed unless O(state=gathered).
     type: dict
+  src:
+    description:
+      - A file with the structure, instead of O(config); C(.json) or C(.yml).
+    type: path
+  remote_src:
+    description:
+      - Whether O(src) is a file of the host that runs the module. Else it is one of the controller, searched for in the
+        directory C(files), too.
+    type: bool
+    default: false
   state:
     description:
       - V(merged) adds what is missing and changes what differs. Lists and dictionaries are merged.
@@ -124,6 +134,7 @@ rendered:
     - {op: insert, table: Logical_Switch, uuid-name: row0, row: {name: ls0, tunnel_key: 5000}}
 """
 
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._source import OPTIONS
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._tree import PARTS
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep_module import VtepModule
 
@@ -136,9 +147,11 @@ def main() -> None:
             "config": {"type": "dict"},
             "state": {"type": "str", "choices": list(STATES), "default": "merged"},
             "gather": {"type": "list", "elements": "str", "choices": list(PARTS), "default": list(PARTS)},
+            **OPTIONS,
         },
         state=False,
-        required_if=[("state", state, ("config",)) for state in STATES if state != "gathered"],
+        mutually_exclusive=[("config", "src")],
+        required_if=[("state", state, ("config", "src"), True) for state in STATES if state != "gathered"],
     )
     module.configure()
 

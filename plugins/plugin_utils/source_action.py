@@ -1,0 +1,43 @@
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The controller's half of ``src``: a file of the controller is brought to the host that runs the module."""
+
+from __future__ import annotations
+
+import os
+
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.action import ActionBase
+
+
+class SourceAction(ActionBase):
+    """Runs the module of the same name, with O(src) replaced by the path of the copy."""
+
+    TRANSFERS_FILES = True
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        arguments = dict(self._task.args)
+        try:
+            if arguments.get("src") and not boolean(arguments.get("remote_src", False)):
+                arguments["src"] = self._copied(arguments["src"])
+            result.update(self._execute_module(module_args=arguments, task_vars=task_vars))
+        finally:
+            self._remove_tmp_path(self._connection._shell.tmpdir)
+        return result
+
+    def _copied(self, name: str) -> str:
+        try:
+            found = self._find_needle("files", name)
+        except AnsibleError as error:
+            raise AnsibleActionFail(f"src: {error}") from error
+        if self._connection._shell.tmpdir is None:
+            self._make_tmp_path()
+        # The name is kept, since its end tells the format and messages show it.
+        copy = self._connection._shell.join_path(self._connection._shell.tmpdir, os.path.basename(found))
+        self._transfer_file(found, copy)
+        self._fixup_perms2((self._connection._shell.tmpdir, copy))
+        return copy
