@@ -28,6 +28,8 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Ref, Vt
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import DATABASE, OWNED, TABLES, Column, own_parts, owner_key
 
 _CHUNK = 1 << 20
+QUIET_MILLISECONDS = 50
+RETRY_MILLISECONDS = 100
 _encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 _decode = json.JSONDecoder().raw_decode
 
@@ -62,6 +64,7 @@ class Database:
         self._stream: Any = None
         self._remote = ""
         self._buffer: list[bytes] = []
+        self._depth = 0
         self._serial = 0
         self._tables: dict[str, set[str]] = {}
 
@@ -88,44 +91,89 @@ class Database:
     # -- connecting
 
     def connect(self) -> None:
+        """Connect to the first remote that will do: of a cluster (ovsdb.7) the leader, or, where none is to be found, a
+        member that knows one and passes on what it is sent."""
         self.close()
-        failures = []
         if any(remote.startswith("ssl:") for remote in self.remotes):
             _prepare_tls(self._tls)
+        failures: list[str] = []
+        followers: list[str] = []
         for index, remote in enumerate(self.remotes):
-            # A silent server must leave time for the ones after it.
-            share = (self.deadline - time.monotonic()) / (len(self.remotes) - index)
             try:
-                self._open(remote, time.monotonic() + share)
-                return
+                # A silent server must leave time for the ones after it.
+                self._open(remote, time.monotonic() + (self.deadline - time.monotonic()) / (len(self.remotes) - index))
+                if self._leads():
+                    return
+                followers.append(remote)
             except VtepError as error:
-                self.close()
                 failures.append(str(error))
+            self.close()
+        for remote in followers:
+            self._open(remote, self.deadline)
+            return
         raise VtepError("database: " + "; ".join(failures))
+
+    def reconnect(self) -> None:
+        """Connect again after the connection broke, for as long as the task may take: a cluster may be choosing a leader."""
+        while True:
+            try:
+                return self.connect()
+            except VtepError:
+                left = self.deadline - time.monotonic()
+                if left <= 0:
+                    raise
+                poller = ovs.poller.Poller()
+                poller.timer_wait(int(min(left * 1000, RETRY_MILLISECONDS)))
+                poller.block()
 
     def _open(self, remote: str, until: float) -> None:
         self._buffer = []
+        self._depth = 0
         self._remote = remote
         try:
             error, stream = ovs.stream.Stream.open(remote)
-        except (OSError, ssl.SSLError) as trouble:
+            while not error:
+                # Of the base class, which leaves out the TLS handshake, since that of ovs hides why it fails.
+                error = ovs.stream.Stream.connect(stream)
+                if error != errno.EAGAIN:
+                    break
+                error = 0
+                self._poll(stream.connect_wait, until, f"a connection to {remote}")
+        except ssl.SSLError as trouble:
+            raise VtepError(f"private_key, certificate, ca_cert: these files do not work together: {trouble}") from None
+        except OSError as trouble:
             raise VtepError(f"cannot connect to {remote}: {trouble}") from None
-        while not error:
-            try:
-                error = stream.connect()
-            except (OSError, ssl.SSLError) as trouble:
-                raise VtepError(f"cannot connect to {remote}: {trouble}") from None
-            if error != errno.EAGAIN:
-                break
-            error = 0
-            self._poll(stream.connect_wait, until, f"a connection to {remote}")
         if error:
             raise VtepError(f"cannot connect to {remote}: {os.strerror(abs(error))}; {_advice(remote, abs(error))}")
         self._stream = stream
+        if remote.startswith("ssl:"):
+            self._shake_hands(until)
         self._read_schema(until)
 
+    def _shake_hands(self, until: float) -> None:
+        while True:
+            try:
+                return self._stream.socket.do_handshake()
+            except ssl.SSLWantReadError:
+                self._poll(self._stream.recv_wait, until, f"the TLS handshake with {self._remote}")
+            except ssl.SSLWantWriteError:
+                self._poll(self._stream.send_wait, until, f"the TLS handshake with {self._remote}")
+            except ssl.SSLCertVerificationError as error:
+                raise VtepError(
+                    f"ca_cert: the certificate of {self._remote} is not accepted: {error.verify_message}; check that it was "
+                    "issued by this CA and is valid today"
+                ) from None
+            except OSError as error:
+                raise VtepError(f"cannot connect to {self._remote}: the TLS handshake failed: {error}; does it speak TLS?") from None
+
     def _read_schema(self, until: float) -> None:
-        answer = self._call("get_schema", [DATABASE], until)
+        try:
+            answer = self._call("get_schema", [DATABASE], until)
+        except Lost as lost:
+            if self._remote.startswith("ssl:"):
+                # With TLS 1.3 a server refuses a client's certificate after the handshake.
+                raise VtepError(f"certificate: {lost}; the server may not accept it: check that its CA issued it and that it is valid today") from None
+            raise
         if answer.get("error"):
             served = ", ".join(self._call("list_dbs", [], until).get("result") or ())
             raise VtepError(
@@ -134,6 +182,17 @@ class Database:
             )
         tables = answer["result"]["tables"]
         self._tables = {table: set(schema["columns"]) for table, schema in tables.items()}
+
+    def _leads(self) -> bool:
+        """Whether changes go straight into the database here; a server that stands alone always leads."""
+        query = {"op": "select", "table": "Database", "where": [["name", "==", DATABASE]], "columns": ["model", "connected", "leader"]}
+        answer = self._call("transact", ["_Server", query])
+        rows = (answer.get("result") or [{}])[0].get("rows") or [{}]
+        if rows[0].get("model") != "clustered":
+            return True
+        if not rows[0]["connected"]:
+            raise VtepError(f"{self._remote} is a member of a cluster that has no leader, or has lost it")
+        return rows[0]["leader"]
 
     # -- transactions
 
@@ -191,30 +250,46 @@ class Database:
                 raise Lost(f"{self._remote} closed the connection: {os.strerror(-sent)}")
 
     def _receive(self, until: float) -> dict:
-        """The next message. Messages have no length and no end mark, so a decode is tried where one may end."""
+        """The next message. Messages have no length and no end mark, so a decode is tried where one may end: where the
+        braces are in balance, or, since a brace may be part of a text, where nothing more comes for a moment."""
+        quiet = False
         while True:
-            if self._buffer and self._buffer[-1].endswith(b"}"):
-                text = b"".join(self._buffer)
+            if self._buffer and (self._depth == 0 or quiet) and self._buffer[-1].endswith(b"}"):
+                text = b"".join(self._buffer).decode()
                 try:
-                    message, end = _decode(text.decode())
+                    message, end = _decode(text)
                 except json.JSONDecodeError:
-                    self._buffer = [text]
+                    self._buffer = [text.encode()]
                 else:
-                    rest = text[len(text.decode()[:end].encode()) :] if end < len(text) else b""
-                    self._buffer = [rest] if rest else []
+                    self._keep(text[end:].encode())
                     return message
-            self._fill(until)
+            quiet = self._fill(until)
 
-    def _fill(self, until: float) -> None:
+    def _keep(self, rest: bytes) -> None:
+        self._buffer = [rest] if rest else []
+        self._depth = rest.count(b"{") - rest.count(b"}")
+
+    def _fill(self, until: float) -> bool:
+        """Receive some more; True where nothing came in a moment although a message may be complete."""
         while True:
             error, data = self._stream.recv(_CHUNK)
             if error == errno.EAGAIN:
-                self._poll(self._stream.recv_wait, until, f"an answer from {self._remote}")
-            elif error or not data:
+                if self._buffer and self._buffer[-1].endswith(b"}") and time.monotonic() < until:
+                    poller = ovs.poller.Poller()
+                    self._stream.recv_wait(poller)
+                    poller.timer_wait(QUIET_MILLISECONDS)
+                    poller.block()
+                    error, data = self._stream.recv(_CHUNK)
+                    if error == errno.EAGAIN:
+                        return True
+                else:
+                    self._poll(self._stream.recv_wait, until, f"an answer from {self._remote}")
+                    continue
+            if error or not data:
                 raise Lost(f"{self._remote} closed the connection" + (f": {os.strerror(error)}" if error else ""))
-            else:
-                self._buffer.append(data)
-                return
+            self._buffer.append(data)
+            self._depth += data.count(b"{") - data.count(b"}")
+            return False
 
     def _poll(self, arm: Any, until: float, what: str) -> None:
         left = until - time.monotonic()

@@ -153,24 +153,31 @@ class VtepModule:
 
     def _commit(self, db: Any, wanted: Desired, wait: bool) -> Plan:
         previous = None
+        unanswered: Plan | None = None
         tries = 0
         while True:
-            look = Look(db)
-            current = look.for_plan(wanted)
-            _require_columns(db, wanted)
             try:
-                done = plan(wanted, current, lenient=self.module.check_mode)
-            except Missing as missing:
-                if not wait or missing.table not in {one.table for one in wanted.present}:
-                    raise VtepError(f"{missing}{_siblings(db, missing)}") from None
-                self._await(db, look, missing)
-                continue
-            if self.module.check_mode or not done.changes:
-                return done
-            try:
+                look = Look(db)
+                current = look.for_plan(wanted)
+                _require_columns(db, wanted)
+                try:
+                    done = plan(wanted, current, lenient=self.module.check_mode)
+                except Missing as missing:
+                    if not wait or missing.table not in {one.table for one in wanted.present}:
+                        raise VtepError(f"{missing}{_siblings(db, missing)}") from None
+                    self._await(db, look, missing)
+                    continue
+                if unanswered and not done.changes:
+                    return _arrived(unanswered, current)
+                if self.module.check_mode or not done.changes:
+                    return done
+                unanswered = done
                 _ovsdb.commit(db, done, look)
                 return done
+            except _ovsdb.Lost:
+                db.reconnect()
             except _ovsdb.Conflict as conflict:
+                unanswered = None
                 tries += 1
                 # A refusal that is repeated on an unchanged database is no race: the server does not want the change.
                 if not conflict.guard and current == previous:
@@ -189,6 +196,14 @@ class VtepModule:
         except _ovsdb.TimedOut:
             db.extend(SPARE)
             raise VtepError(f"timeout: waited {db.timeout:g} s: {missing}{_siblings(db, missing)}") from None
+
+
+def _arrived(sent: Plan, current: Current) -> Plan:
+    """A plan whose commit was never answered, and yet took place: the database is as it wanted it."""
+    for change in sent.changes:
+        for have in current.get(*change.ref) if change.action == CREATE else ():
+            change.uuid = have.uuid
+    return sent
 
 
 def _reported(db: Any, wanted: Desired) -> Current:

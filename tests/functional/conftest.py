@@ -24,17 +24,20 @@ MODULES = "ansible_collections.vxlanlab.vtep.plugins.modules"
 class Server:
     """An ovsdb-server in a directory of its own."""
 
-    def __init__(self, directory: Path, schema: Path = SCHEMA, remotes: tuple[str, ...] = ()):
+    def __init__(self, directory: Path, schema: Path = SCHEMA, remotes: tuple[str, ...] = (), options: list[str] = []):
         self.directory = directory
         self.socket = directory / "db.sock"
         self.remote = f"unix:{self.socket}"
         database = directory / "vtep.db"
         subprocess.run(["ovsdb-tool", "create", database, schema], check=True)
+        self.start(database, *(f"--remote={remote}" for remote in remotes), *options)
+
+    def start(self, database: Path, *options: str) -> None:
+        directory = self.directory
         # --detach returns when the server listens, so there is nothing to wait for.
         subprocess.run(
-            ["ovsdb-server", "--detach", "--no-chdir", f"--pidfile={directory}/pid", f"--log-file={directory}/log"]
-            + [f"--remote=punix:{self.socket}", *(f"--remote={remote}" for remote in remotes), f"--unixctl={directory}/ctl"]
-            + ["-vconsole:off", database],
+            ["ovsdb-server", "--detach", "--no-chdir", f"--pidfile={directory}/pid", f"--log-file={directory}/log", "-vconsole:off"]
+            + [f"--remote=punix:{self.socket}", f"--unixctl={directory}/ctl", *options, database],
             check=True,
             # The pid file needs a directory that exists, whatever the host has.
             env={**os.environ, "OVS_RUNDIR": str(directory)},

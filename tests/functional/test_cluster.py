@@ -1,0 +1,167 @@
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A real cluster of three members on loopback: its leader is found, lost, and followed, and nothing is lost or doubled."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+from ansible_collections.vxlanlab.vtep.plugins.module_utils import _ovsdb
+from conftest import SCHEMA, Server, Task
+
+
+def free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for unused in range(count)]
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+class Member(Server):
+    """One server of the cluster."""
+
+    def __init__(self, directory: Path, address: str, others: list[str]):
+        directory.mkdir()
+        self.directory = directory
+        self.socket = directory / "db.sock"
+        self.remote = f"unix:{self.socket}"
+        database = directory / "vtep.db"
+        if others:
+            subprocess.run(["ovsdb-tool", "join-cluster", database, "hardware_vtep", address, *others], check=True)
+        else:
+            subprocess.run(["ovsdb-tool", "create-cluster", database, SCHEMA, address], check=True)
+        self.start(database)
+        # --wait-until: the member has joined and has caught up.
+        subprocess.run(["ovsdb-client", "wait", "--timeout=30", self.remote, "hardware_vtep", "connected"], check=True)
+
+    def status(self) -> str:
+        command = ["ovs-appctl", "-t", self.directory / "ctl", "cluster/status", "hardware_vtep"]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+
+
+class Cluster:
+    def __init__(self, directory: Path):
+        addresses = [f"tcp:127.0.0.1:{port}" for port in free_ports(3)]
+        self.members = [Member(directory / str(index), address, addresses[:index]) for index, address in enumerate(addresses)]
+        self.remote = ",".join(member.remote for member in self.members)
+        self.killed: list[Member] = []
+
+    def leader(self) -> Member:
+        (found,) = (member for member in self.members if member not in self.killed and "Role: leader" in member.status())
+        return found
+
+    def kill_leader(self) -> None:
+        self.kill(self.leader())
+
+    def kill(self, member: Member) -> None:
+        self.killed.append(member)
+        member.kill()
+
+    def stop(self) -> None:
+        for member in self.members:
+            if member not in self.killed:
+                member.stop()
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    running = Cluster(tmp_path)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def task(cluster, capsys):
+    return Task(cluster, capsys)
+
+
+def macs(cluster: Cluster) -> list[str]:
+    """The MACs that the leader has, once the survivors have chosen one."""
+    survivor = next(member for member in cluster.members if member not in cluster.killed)
+    subprocess.run(["ovsdb-client", "wait", "--timeout=30", survivor.remote, "hardware_vtep", "connected"], check=True)
+    return sorted(row["MAC"] for row in survivor.rows("Ucast_Macs_Remote", "_uuid", "MAC"))
+
+
+class TestCluster:
+    def test_the_leader_is_found_wherever_it_stands(self, cluster, task):
+        assert task("vtep_logical_switch", name="ls0", timeout=30)["changed"]
+        leader = cluster.leader()
+        followers = [member.remote for member in cluster.members if member is not leader]
+        # A follower passes changes on, so one alone will do.
+        assert task("vtep_logical_switch", name="ls1", database=followers[0], timeout=30)["changed"]
+        with _ovsdb.Database(f"{','.join(followers)},{leader.remote}", 30) as db:
+            assert db._remote == leader.remote
+
+    def test_the_leader_dies_between_look_and_commit(self, cluster, task, monkeypatch):
+        task("vtep_logical_switch", name="ls0", timeout=30)
+        commit, kills = _ovsdb.commit, [cluster.kill_leader]
+
+        def commit_after_the_kill(*arguments):
+            if kills:
+                kills.pop()()
+            return commit(*arguments)
+
+        monkeypatch.setattr(_ovsdb, "commit", commit_after_the_kill)
+        done = task("vtep_ucast_remote", logical_switch="ls0", mac="00:00:00:00:00:02", locator="10.1.0.1", timeout=30)
+        assert done["changed"] and macs(cluster) == ["00:00:00:00:00:02"]
+
+    def test_the_answer_to_a_commit_is_lost(self, cluster, task, monkeypatch):
+        """The change is there, and is reported as the task's own."""
+        task("vtep_logical_switch", name="ls0", timeout=30)
+        commit, losses = _ovsdb.commit, [True]
+
+        def commit_and_lose_the_answer(db, plan, look):
+            commit(db, plan, look)
+            if losses:
+                losses.pop()
+                for change in plan.changes:
+                    change.uuid = None
+                raise _ovsdb.Lost("the connection broke")
+
+        monkeypatch.setattr(_ovsdb, "commit", commit_and_lose_the_answer)
+        done = task("vtep_ucast_remote", logical_switch="ls0", mac="00:00:00:00:00:02", locator="10.1.0.1", timeout=30)
+        assert done["changed"] and done["counts"]["created"] == 1 and done["row"]["_uuid"]
+        assert macs(cluster) == ["00:00:00:00:00:02"]
+
+    def test_the_leader_dies_while_tasks_run(self, cluster, task):
+        task("vtep_logical_switch", name="ls0", timeout=30)
+        wanted = [f"02:00:00:00:00:{number:02x}" for number in range(40)]
+        killer = threading.Thread(target=cluster.kill_leader)
+        for index, mac in enumerate(wanted):
+            if index == 10:
+                killer.start()
+            assert task("vtep_ucast_remote", logical_switch="ls0", mac=mac, locator="10.1.0.1", timeout=60)["changed"]
+        killer.join()
+        assert macs(cluster) == wanted
+
+    def test_without_a_majority_nothing_is_written(self, cluster, task):
+        task("vtep_logical_switch", name="ls0", timeout=30)
+        for member in cluster.members[:2]:
+            cluster.kill(member)
+        message = pytest.raises(Exception, task, "vtep_logical_switch", name="ls1", timeout=3).value.msg
+        assert "database" in message or "timeout" in message
+
+
+class TestStandby:
+    def test_a_server_that_only_reads(self, tmp_path, capsys):
+        active = Server(tmp_path)
+        (tmp_path / "standby").mkdir()
+        standby = Server(tmp_path / "standby", options=[f"--sync-from={active.remote}"])
+        try:
+            message = pytest.raises(Exception, Task(standby, capsys), "vtep_logical_switch", name="ls0").value.msg
+            assert "does not accept changes" in message and "standby" in message
+        finally:
+            standby.stop()
+            active.stop()
