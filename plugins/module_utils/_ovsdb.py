@@ -66,6 +66,7 @@ class Database:
         self._buffer: list[bytes] = []
         self._depth = 0
         self._serial = 0
+        self.schema: dict = {}
         self._tables: dict[str, set[str]] = {}
 
     def __enter__(self) -> Database:
@@ -180,8 +181,8 @@ class Database:
                 f"the server at {self._remote} has no {DATABASE} database (it has: {served}); name the server of the VTEP's "
                 "database, or add one made from vtep.ovsschema with 'ovs-appctl -t ovsdb-server ovsdb-server/add-db'"
             )
-        tables = answer["result"]["tables"]
-        self._tables = {table: set(schema["columns"]) for table, schema in tables.items()}
+        self.schema = answer["result"]
+        self._tables = {table: set(schema["columns"]) for table, schema in self.schema["tables"].items()}
 
     def _leads(self) -> bool:
         """Whether changes go straight into the database here; a server that stands alone always leads."""

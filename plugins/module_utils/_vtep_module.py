@@ -136,6 +136,28 @@ class VtepModule:
     def _config(self) -> dict:
         return self.params["config"] if self.params["src"] is None else _source.load(self.params["src"])
 
+    def wait(self, table: str, match: dict, what: str) -> None:
+        """Wait for a row; ``what`` says in words what is waited for, and what to check when it does not come."""
+        try:
+            from ansible_collections.vxlanlab.vtep.plugins.module_utils import _wait
+        except ImportError:
+            self.module.fail_json(msg=missing_required_lib("ovsdbapp"), exception=traceback.format_exc())
+        absent = self.params["state"] == "absent"
+        try:
+            watch = _wait.Watch(table, match)
+            # Says at once what a wait for a server that cannot be reached would say at its end, and less clearly.
+            with self._database() as db:
+                schema, deadline = db.schema, db.deadline
+            remotes = ",".join(db.remotes)
+            words = ("no more " if absent else "") + what
+            # In check mode an earlier task may be the one that makes it, so one look is all.
+            found = _wait.wait(schema, remotes, watch, absent, deadline, words, once=self.module.check_mode)
+        except VtepError as error:
+            self.module.fail_json(msg=str(error))
+        if not found and not absent:
+            self.module.warn(f"not there now: {what}. The real run waits for it.")
+        self.module.exit_json(changed=False, row=found or {})
+
     def read(self, answer: Callable[[Any], dict]) -> None:
         """For modules that only look: ``answer`` gets the connected database."""
         try:

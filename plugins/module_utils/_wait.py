@@ -1,0 +1,142 @@
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Waiting for a row: a replica of the rows and columns that matter, and nothing else, kept by the server's own updates."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from ovs.db import idl
+from ovsdbapp.backend.ovs_idl import idlutils
+from ovsdbapp.exceptions import TimeoutException
+
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import VtepError
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import DATABASE, TABLES, Column, own_parts, tolerant
+
+
+class Watch:
+    """Rows of one table that match. ``match`` is option -> value, in the words of the modules; lists and dictionaries match
+    when the row has at least these members."""
+
+    def __init__(self, table: str, match: dict[str, Any]):
+        self.table = table
+        spec = TABLES[table]
+        start, parts = own_parts(table)
+        self.owner = spec.key[0].option if start else None
+        self.keys = {part.option: part for part in parts}
+        self.columns = {column.option or name: (name, column) for name, column in spec.columns.items()}
+        known = {*self.keys, *self.columns, *([self.owner] if self.owner else [])}
+        unknown = sorted(set(match) - known)
+        if unknown:
+            raise VtepError(f"match: {unknown[0]!r} is not known in {table}; known: {', '.join(sorted(known))}")
+        self.match = {option: self._normal(option, value) for option, value in match.items()}
+
+    def _normal(self, option: str, value: Any) -> Any:
+        part = self.keys.get(option)
+        if part is None or part.refers:
+            return value
+        try:
+            return part.parse(value)
+        except ValueError as error:
+            raise VtepError(f"{option}: {value!r} is not accepted: {error}") from None
+
+    def needs(self) -> Iterator[tuple[str, list[str]]]:
+        """The tables and columns that tell whether a row matches."""
+        yield self.table, [self._column(option) for option in self.match if option != self.owner]
+        if self.owner:
+            owner, column = TABLES[self.table].owner
+            yield owner, ["name", column]
+        for option in self.match:
+            if option in self.keys:
+                target, through = self.keys[option].refers, None
+            elif option != self.owner:
+                target, through = self.columns[option][1].refers, self.columns[option][1].through
+            else:
+                continue
+            if through:
+                yield through, ["locators"]
+            if target:
+                yield target, [_name_column(target)]
+
+    def conditions(self) -> list | str:
+        """What the server is asked for; of a MAC table, which may be large, just the address."""
+        for option, part in self.keys.items():
+            if option in self.match and not part.refers and part.where:
+                return [[part.column, "==", spelled] for spelled in part.spellings(self.match[option])]
+        return [True]
+
+    def found(self, replica: idl.Idl) -> dict | None:
+        """A row that matches, as plain data of the options that were asked for."""
+        owners = self._owners(replica)
+        for row in replica.tables[self.table].rows.values():
+            plain = {option: owners.get(row.uuid) if option == self.owner else self._plain(row, option) for option in self.match}
+            if all(_fits(plain[option], value) for option, value in self.match.items()):
+                return {**plain, "_uuid": str(row.uuid)}
+        return None
+
+    def _owners(self, replica: idl.Idl) -> dict:
+        if not self.owner:
+            return {}
+        table, column = TABLES[self.table].owner
+        return {child.uuid: row.name for row in replica.tables[table].rows.values() for child in getattr(row, column)}
+
+    def _column(self, option: str) -> str:
+        return self.keys[option].column if option in self.keys else self.columns[option][0]
+
+    def _plain(self, row: Any, option: str) -> Any:
+        value = getattr(row, self._column(option))
+        part = self.keys.get(option)
+        column = Column("atom", part.parse, refers=part.refers) if part else self.columns[option][1]
+        if column.through:
+            value = [member for one in ([value] if not isinstance(value, list) else value) for member in one.locators]
+        if isinstance(value, dict):
+            return {str(key): _named(member, column) for key, member in value.items()}
+        if isinstance(value, list):
+            members = [_named(member, column) for member in value]
+            return (members or [None])[0] if column.kind in ("atom", "optional") else sorted(members)
+        return _named(value, column)
+
+
+def wait(schema: dict, remotes: str, watch: Watch, absent: bool, deadline: float, what: str, once: bool) -> dict | None:
+    """Wait until a row matches, or none does; the row. ``VtepError`` when the time is up. ``once``: just look."""
+    helper = idl.SchemaHelper(schema_json=schema)
+    for table, columns in watch.needs():
+        if not set(columns) <= schema["tables"].get(table, {"columns": {}})["columns"].keys():
+            raise VtepError(f"the server's {DATABASE} schema is older and has no {table} with {', '.join(columns)}")
+        helper.register_columns(table, columns)
+    replica = idl.Idl(remotes, helper)
+    replica.cond_change(watch.table, watch.conditions())
+    started = time.monotonic()
+    try:
+        while True:
+            # The first change is the replica's arrival.
+            idlutils.wait_for_change(replica, max(deadline - time.monotonic(), 0))
+            found = watch.found(replica)
+            if bool(found) != absent or once:
+                return found
+    except TimeoutException:
+        raise VtepError(f"timeout: waited {time.monotonic() - started:.1f} s for {what}") from None
+    finally:
+        replica.close()
+
+
+def _name_column(table: str) -> str:
+    return "dst_ip" if table == "Physical_Locator" else TABLES[table].key[-1].column
+
+
+def _named(value: Any, column: Column) -> Any:
+    if isinstance(value, idl.Row):
+        return getattr(value, _name_column(column.refers))
+    return tolerant(column.parse, value)
+
+
+def _fits(held: Any, wanted: Any) -> bool:
+    if isinstance(held, dict):
+        return isinstance(wanted, dict) and all(held.get(str(key)) == str(value) for key, value in wanted.items())
+    if isinstance(held, list):
+        return isinstance(wanted, list) and set(wanted) <= set(held)
+    return held == wanted or (held is not None and str(held) == str(wanted))
