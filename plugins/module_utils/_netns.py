@@ -47,7 +47,8 @@ PRIVATE_DIRECTORIES = ("/run", "/etc/openvswitch", "/var/lib/openvswitch", "/var
 
 # `wait` also collects the orphans that PID 1 adopts: a zombie would look like a living daemon.
 HOLD = "exec </dev/null >/dev/null 2>&1; while :; do sleep infinity & wait $!; done"
-# -n: mount(8) would note its mounts in /run/mount. Arguments: $0 NEW_NODE, $1 lab, $2 node, ... Without IPv6 no router solicitation or MLD report disturbs a capture.
+# Arguments: $0 NEW_NODE, $1 lab, $2 node, ... mount -n, because mount(8) would note its mounts in /run/mount.
+# Without IPv6 no router solicitation and no MLD report disturbs a capture.
 SETUP = f"""set -eu
 echo "$2" >/proc/sys/kernel/hostname
 for directory in {" ".join(PRIVATE_DIRECTORIES)}; do
@@ -202,7 +203,7 @@ class Wiring:
 
 
 def wiring(node, pid, inside, outside):
-    """Plan the wiring of a node. C(inside), C(outside): interfaces of the node and of the underlay, see links()."""
+    """Plan the wiring of a node. inside, outside: interfaces of the node and of the underlay, see links()."""
     stale, in_underlay, in_node = [], [], []
     interface, port = inside.get(node.interface), outside.get(node.name)
     if interface is None or port is None:
@@ -261,7 +262,7 @@ class Process:
 
 
 def read_process(pid):
-    """The Process that runs as C(pid) if it belongs to a lab, else None. Works for any user."""
+    """The Process that has this PID if it belongs to a lab, else None. Works for any user."""
     try:
         with open(f"/proc/{pid}/cmdline", "rb") as file:
             arguments = file.read().decode(errors="replace").split("\0")[:-1]
@@ -301,9 +302,12 @@ def running(lab):
 
 def _shared_directories(pid):
     """Not empty if Open vSwitch came to the host after the node: the nodes would share a database."""
-    with open(f"/proc/{pid}/mountinfo", encoding="utf-8") as file:
-        mounted = {line.split()[4] for line in file}
-    return [directory for directory in PRIVATE_DIRECTORIES if os.path.isdir(directory) and directory not in mounted]
+    try:
+        with open(f"/proc/{pid}/mountinfo", encoding="utf-8") as file:
+            mounted = {line.split()[4] for line in file}
+    except OSError as error:
+        raise LabError(f"a process of the lab ended at this moment ({error}). Run this again.") from error
+    return [directory for directory in PRIVATE_DIRECTORIES if os.path.isdir(directory) and os.path.realpath(directory) not in mounted]
 
 
 # --- making and removing (root) -------------------------------------------------------------------------------------
@@ -323,7 +327,7 @@ def preflight_absent():
         _require(program, package)
 
 
-def preflight():
+def preflight(deadline):
     """Raise LabError unless a lab can be made here; changes nothing."""
     preflight_absent()
     for program, package in (("unshare", "util-linux"), ("mount", "mount or util-linux")):
@@ -333,7 +337,7 @@ def preflight():
             "/dev/net/tun is missing; Open vSwitch's internal ports need it."
             f" Run: modprobe tun (in a container: start it with --device /dev/net/tun), {OTHER_DRIVER}"
         )
-    trial = subprocess.run([*UNSHARE, "sh", "-c", TRIAL], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    trial = _run([*UNSHARE, "--kill-child", "sh", "-c", TRIAL], "a trial of namespaces", deadline)
     if trial.returncode:
         raise LabError(
             f"namespaces, or a bridge and veth pair in them, cannot be made here ({trial.stderr.strip()})."
@@ -347,15 +351,18 @@ def _require(program, package):
         raise LabError(f"the program {program} is missing. Install the package {package}, {OTHER_DRIVER}")
 
 
-def _ip(pid, *arguments, deadline, batch=None, check=True):
+def _run(command, waiting_for, deadline, text=""):
+    """Run a command with a text as its input."""
+    try:
+        return subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=deadline.left(waiting_for))
+    except subprocess.TimeoutExpired:
+        raise deadline.expired(waiting_for) from None
+
+
+def _ip(pid, *arguments, deadline, batch="", check=True):
     command = ["nsenter", "-t", str(pid), "-n", "--", "ip", *arguments]
     shown = f"'{' '.join(command)}'" + (f" with {batch.splitlines()}" if batch else "")
-    try:
-        result = subprocess.run(
-            command, input=batch, capture_output=True, text=True, check=False, timeout=deadline.left(shown)
-        )
-    except subprocess.TimeoutExpired:
-        raise deadline.expired(shown) from None
+    result = _run(command, shown, deadline, batch)
     if check and result.returncode:
         raise LabError(f"{shown} failed: {result.stderr.strip()}. See what runs in the lab, or remove it (state=absent) and start again.")
     return result.stdout
@@ -384,12 +391,24 @@ class Lab:
 
     def lock(self):
         """One run at a time. The kernel drops this name when the process ends, however it ends (unix(7), abstract)."""
-        try:
-            self._lock.bind(f"\0vxlanlab.vtep/{self.name}")
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise
-            raise LabError(f"name: another task changes lab {self.name!r} at this moment. Run this again when it is done.") from None
+        name = f"\0vxlanlab.vtep/{self.name}"
+        while True:
+            try:
+                self._lock.bind(name)
+                self._lock.listen()
+                return
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+            # A connection that nobody accepts breaks when the other run ends.
+            with socket.socket(socket.AF_UNIX) as other, contextlib.suppress(ConnectionError):
+                waiting_for = f"another task that changes lab {self.name!r}"
+                other.settimeout(self.deadline.left(waiting_for))
+                try:
+                    other.connect(name)
+                    other.recv(1)
+                except TimeoutError:
+                    raise self.deadline.expired(waiting_for) from None
 
     def look(self):
         for process in processes(self.name):
@@ -399,7 +418,7 @@ class Lab:
                 self.strays.append(process)
 
     def plan(self, wanted, mtu):
-        """Decide which nodes to remove, to create and to wire again. C(wanted): name -> Node, without the underlay."""
+        """Decide which nodes to remove, to create and to wire again. wanted: name -> Node, without the underlay."""
         underlay = underlay_of(self.name, mtu)
         there = self.running.get(UNDERLAY)
         everything = {UNDERLAY: underlay, **wanted}
@@ -414,10 +433,12 @@ class Lab:
         for name, process in self.running.items():
             if process.node != everything.get(name):
                 self.removed.append(name)
+            elif name == UNDERLAY:
+                continue
             elif shared := _shared_directories(process.pid):
                 self.removed.append(name)
                 self.faults[name] = [f"{directory} is shared with the host" for directory in shared]
-            elif name != UNDERLAY:
+            else:
                 plan = wiring(process.node, process.pid, links(process.pid, self.deadline), outside)
                 if plan:
                     self.wirings[name] = plan

@@ -20,6 +20,7 @@ description:
     but not a restart of the machine.
   - A task is all or nothing. If one node cannot be made, the nodes that the task made are removed again; if the task
     is killed, they end by themselves.
+  - One task at a time changes a lab; another one waits for it, up to its O(timeout).
 options:
   name:
     description:
@@ -203,7 +204,7 @@ def run(module):
     lab = Lab(options["name"], options["timeout"])
     if options["state"] == "present":
         wanted = wanted_nodes(options["name"], options["nodes"], options["mtu"])
-        preflight()
+        preflight(lab.deadline)
         lab.lock()
         lab.look()
         lab.plan(wanted, options["mtu"])

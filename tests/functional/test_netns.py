@@ -40,7 +40,7 @@ NOBODY = 65534
 
 @pytest.fixture(scope="session", autouse=True)
 def namespaces_can_be_made():
-    _netns.preflight()
+    _netns.preflight(_netns.Deadline(10))
 
 
 @pytest.fixture
@@ -357,8 +357,9 @@ def test_damage_is_repaired_in_place(lab, where, damage, told):
 
 def test_an_address_moved_to_a_bridge_of_the_node_is_left_there(lab):
     pid = pids(made(lab, HV1, HV2))["hv1"]
-    script = "ip link add name breth0 type bridge; ip link set eth0 master breth0; ip address flush dev eth0; ip address add 10.0.0.1/8 dev breth0; ip link set breth0 up"
-    inside(pid, "sh", "-ec", script)
+    make_bridge = "ip link add name breth0 up type bridge; ip link set eth0 master breth0"
+    move_address = "ip address flush dev eth0; ip address add 10.0.0.1/8 dev breth0"
+    inside(pid, "sh", "-ec", f"{make_bridge}; {move_address}")
     assert not made(lab, HV1, HV2)["changed"]
     assert links(pid)["eth0"]["addr_info"] == []
 
@@ -381,7 +382,7 @@ def test_a_node_older_than_the_open_vswitch_packages_is_made_again(lab):
     first = pids(made(lab, HV1, HV2, prefix=hidden))
     second = made(lab, HV1, HV2)
     assert second["diff"]["before"]["hv1"]["to_repair"] == ["/var/log/openvswitch is shared with the host"]
-    assert not set(pids(second).values()) & set(first.values())
+    assert pids(second)["hv1"] != first["hv1"] and pids(second)["hv2"] != first["hv2"]
     assert not made(lab, HV1, HV2)["changed"]
 
 
@@ -525,12 +526,27 @@ def failing_program(tmp_path, name, pattern, failure):
 
 
 def test_one_task_at_a_time_changes_a_lab(lab, other_lab):
-    with socket.socket(socket.AF_UNIX) as lock:
-        lock.bind(f"\0vxlanlab.vtep/{lab}")
-        for result in (module(lab, HV1), module(lab, state="absent")):
-            assert result["failed"] and f"another task changes lab {lab!r}" in result["msg"]
+    with socket.socket(socket.AF_UNIX) as other_task:
+        other_task.bind(f"\0vxlanlab.vtep/{lab}")
+        other_task.listen()
+        for result in (module(lab, HV1, timeout=1), module(lab, state="absent", timeout=1)):
+            assert result["failed"] and f"gave up waiting for another task that changes lab {lab!r}" in result["msg"]
         assert made(other_lab, HV1)["changed"]
     assert not _netns.processes(lab)
+
+
+def test_a_task_waits_for_another_one(lab):
+    with socket.socket(socket.AF_UNIX) as other_task:
+        other_task.bind(f"\0vxlanlab.vtep/{lab}")
+        other_task.listen()
+        process = subprocess.Popen(module_command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        process.stdin.write(module_input(lab, nodes=[HV1]))
+        process.stdin.close()
+        other_task.settimeout(20)
+        waiting = other_task.accept()[0]
+        assert process.poll() is None and not _netns.processes(lab)
+    waiting.close()
+    assert json.loads(process.stdout.read())["changed"] and process.wait() == 0
 
 
 @pytest.mark.parametrize("options", [{}, {"nodes": []}, {"nodes": [{"name": "hv1", "address": "10.0.0.1"}]}, {"nodes": [HV1], "timeout": 0}])
@@ -567,19 +583,19 @@ def test_a_container_without_the_capabilities_is_told(lab, capability):
 
 def test_another_user_than_root_is_told(lab, nobody):
     with pytest.raises(_netns.LabError, match="needs root. Use become.*lab_driver=docker"):
-        _netns.preflight()
+        _netns.preflight(_netns.Deadline(10))
 
 
 def test_another_system_than_linux_is_told(monkeypatch):
     monkeypatch.setattr(sys, "platform", "darwin")
     with pytest.raises(_netns.LabError, match="needs Linux.*darwin.*lab_driver=docker"):
-        _netns.preflight()
+        _netns.preflight(_netns.Deadline(10))
 
 
 def test_an_old_kernel_is_told(monkeypatch):
     monkeypatch.delattr(os, "pidfd_open")
     with pytest.raises(_netns.LabError, match="Linux 5.3"):
-        _netns.preflight()
+        _netns.preflight(_netns.Deadline(10))
 
 
 def test_absent_needs_less(lab):
@@ -618,7 +634,8 @@ def test_any_user_sees_the_nodes(lab):
 
 def test_a_process_of_another_user_is_not_taken_for_a_node(lab):
     node = _netns.Node(lab, "hv1", "10.0.0.1/8", "eth0", 1500)
-    command = ["unshare", "--pid", "--fork", "--kill-child", "setpriv", "--reuid", str(NOBODY), "sh", "-c", "echo; read line; :", _netns.NODE, *node.arguments()]
+    impersonation = ["sh", "-c", "echo; read line; :", _netns.NODE, *node.arguments()]
+    command = ["unshare", "--pid", "--fork", "--kill-child", "setpriv", "--reuid", str(NOBODY), *impersonation]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as impostor:
         impostor.stdout.readline()
         assert not _netns.running(lab)
