@@ -76,11 +76,18 @@ _value:
       type: dict
     hypervisors:
       description:
-        - The hypervisors, each with C(name), C(underlay_ip), C(underlay_address) (with the prefix length of the network),
-          C(peers) (the underlay addresses of the others) and C(vms).
-        - Each VM has C(name), C(mac), C(ip) (with prefix length), C(address) (without it) and C(mtu) (in bytes).
+        - The hypervisors, each with C(name), C(underlay_ip), C(peers) (the underlay addresses of the others), C(vms) and
+          C(ports) (the VMs as the role vxlanlab.vtep.vtep_emulator takes them).
+        - Each VM has C(name), C(mac), C(ip) (with prefix length) and C(address) (without it).
       type: list
       elements: dict
+    nodes:
+      description: The hypervisors as M(vxlanlab.vtep.lab_netns#module) takes them.
+      type: list
+      elements: dict
+    spare_address:
+      description: The last address of the underlay network that no hypervisor has, or an empty string.
+      type: str
     endpoints:
       description: All VMs as the role vxlanlab.vtep.vtep_overlay takes them.
       type: list
@@ -235,25 +242,23 @@ def agree(reader, underlay, bridge, hypervisors):
 
 
 def complete(underlay, bridge, switch, hypervisors):
-    endpoints, completed = [], []
+    nodes, endpoints, completed = [], [], []
     for hypervisor in hypervisors:
-        vms = [
-            {
-                "name": vm["name"],
-                "mac": vm["mac"],
-                "ip": str(vm["ip"]),
-                "address": str(vm["ip"].ip),
-                "mtu": underlay["mtu"] - VXLAN_OVERHEAD,
-            }
-            for vm in hypervisor["vms"]
-        ]
+        vms = [{"name": vm["name"], "mac": vm["mac"], "ip": str(vm["ip"]), "address": str(vm["ip"].ip)} for vm in hypervisor["vms"]]
         completed.append(
             {
                 "name": hypervisor["name"],
                 "underlay_ip": hypervisor["underlay_ip"],
-                "underlay_address": f"{hypervisor['underlay_ip']}/{underlay['network'].prefixlen}",
                 "peers": [other["underlay_ip"] for other in hypervisors if other is not hypervisor],
                 "vms": vms,
+                "ports": [{"name": vm["name"], "mac": vm["mac"], "ip": vm["ip"], "mtu": underlay["mtu"] - VXLAN_OVERHEAD} for vm in vms],
+            }
+        )
+        nodes.append(
+            {
+                "name": hypervisor["name"],
+                "address": f"{hypervisor['underlay_ip']}/{underlay['network'].prefixlen}",
+                "interface": underlay["interface"],
             }
         )
         endpoints += [
@@ -269,8 +274,12 @@ def complete(underlay, bridge, switch, hypervisors):
             }
             for vm in vms
         ]
+    used = {hypervisor["underlay_ip"] for hypervisor in hypervisors}
+    last = underlay["network"].broadcast_address
+    addresses = (str(last - step) for step in range(1, underlay["network"].num_addresses))
+    spare = next((address for address in addresses if address not in used), "")
     source, target = (dict(hypervisor["vms"][0], hypervisor=hypervisor["name"]) for hypervisor in completed[:2])
-    return {"hypervisors": completed, "endpoints": endpoints, "source": source, "target": target}
+    return {"hypervisors": completed, "nodes": nodes, "spare_address": spare, "endpoints": endpoints, "source": source, "target": target}
 
 
 class FilterModule:

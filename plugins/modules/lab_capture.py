@@ -107,7 +107,7 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 
 READY = "listening on "
-COUNTS = re.compile(r"(\d+) packets? captured\D+(\d+) packets? received by filter\D+(\d+) packets? dropped by kernel")
+COUNTS = re.compile(r"(\d+) packets? captured.*?(\d+) packets? dropped by kernel", re.DOTALL)
 POLL_SECONDS = 0.02
 
 
@@ -170,23 +170,26 @@ class Capture:
             )
 
     def stop(self, pid):
-        """Let it write what the kernel has for it, then end it."""
+        """Let it take all that the kernel has for it, then end it."""
 
-        def written():
-            os.kill(pid, signal.SIGUSR1)  # it tells its counts
-            counts = COUNTS.findall(self.said())
-            return counts and counts[-1][0] == counts[-1][1]
+        def idle():
+            # It sleeps when there is no packet left to read (proc_pid_stat(5)).
+            with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+                return file.read().rpartition(")")[2].split()[0] == "S"
 
         try:
-            self.wait_for(written, "to be written")
+            self.wait_for(idle, "to be written")
             os.kill(pid, signal.SIGINT)
-        except ProcessLookupError:
+        except (FileNotFoundError, ProcessLookupError):
             pass  # it ended by itself, and has said why
         self.wait_for(lambda: self.pid() != pid, "to end")
-        counts = COUNTS.findall(self.said())
+        counts = COUNTS.search(self.said())
         if not counts:
-            raise LabCaptureError(f"captures: {self.path} ended early: {self.said().strip()}. Start it again.")
-        self.packets, self.dropped = int(counts[-1][0]), int(counts[-1][2])
+            raise self.ended_by_itself()
+        self.packets, self.dropped = int(counts[1]), int(counts[2])
+
+    def ended_by_itself(self):
+        return LabCaptureError(f"captures: {self.path} ended by itself. tcpdump said: {self.said().strip() or 'nothing'}. Start it again.")
 
 
 def start_all(module, captures):
@@ -229,7 +232,7 @@ def run(module):
             if pid and not module.check_mode:
                 capture.stop(pid)
             elif not pid and capture.said() and not COUNTS.search(capture.said()):
-                raise LabCaptureError(f"captures: {capture.path} ended by itself: {capture.said().strip()}. Start it again.")
+                raise capture.ended_by_itself()
     shown = [{"path": capture.path, "pid": capture.pid(), "packets": capture.packets, "dropped": capture.dropped} for capture in captures]
     module.exit_json(changed=changed, captures=shown)
 

@@ -29,14 +29,18 @@ def test_the_seeds_lab(topology):
     lab = lab_topology(topology)
     assert lab["problems"] == []
     assert (lab["bridge"], lab["logical_switch"]) == ("br0", {"name": "ls0", "tunnel_key": 5000})
-    vm1 = {"name": "vm1", "mac": "00:00:00:00:00:01", "ip": "192.168.1.1/24", "address": "192.168.1.1", "mtu": 1450}
+    vm1 = {"name": "vm1", "mac": "00:00:00:00:00:01", "ip": "192.168.1.1/24", "address": "192.168.1.1"}
     assert lab["hypervisors"][0] == {
         "name": "hv1",
         "underlay_ip": "10.0.0.1",
-        "underlay_address": "10.0.0.1/8",
         "peers": ["10.1.0.1"],
         "vms": [vm1],
+        "ports": [{"name": "vm1", "mac": "00:00:00:00:00:01", "ip": "192.168.1.1/24", "mtu": 1450}],
     }
+    assert lab["nodes"] == [
+        {"name": "hv1", "address": "10.0.0.1/8", "interface": "eth0"},
+        {"name": "hv2", "address": "10.1.0.1/8", "interface": "eth0"},
+    ]
     assert lab["source"] == dict(vm1, hypervisor="hv1")
     assert (lab["target"]["name"], lab["target"]["hypervisor"]) == ("vm2", "hv2")
     assert overlay_tables(lab["endpoints"], "hv1") == {
@@ -56,7 +60,7 @@ def test_three_hypervisors(topology):
     topology["underlay"]["mtu"] = 9000
     lab = lab_topology(topology)
     assert [hypervisor["peers"] for hypervisor in lab["hypervisors"]] == [["10.1.0.1", "10.2.0.1"], ["10.0.0.1", "10.2.0.1"], ["10.0.0.1", "10.1.0.1"]]
-    assert lab["hypervisors"][2]["vms"] == [{"name": "vm3", "mac": "00:00:00:00:00:0a", "ip": "192.168.1.3/24", "address": "192.168.1.3", "mtu": 8950}]
+    assert lab["hypervisors"][2]["ports"] == [{"name": "vm3", "mac": "00:00:00:00:00:0a", "ip": "192.168.1.3/24", "mtu": 8950}]
     assert len(lab["endpoints"]) == 3
 
 

@@ -1,0 +1,243 @@
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""lab_capture and lab_transfer with a real tcpdump and real TCP, in a network namespace of their own. Needs root."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from ansible_collections.vxlanlab.vtep.plugins.module_utils import _capture
+
+MODULES = "ansible_collections.vxlanlab.vtep.plugins.modules"
+
+
+class Namespace:
+    """A network namespace whose loopback interface is up."""
+
+    def __init__(self):
+        self.process = subprocess.Popen(["unshare", "--net", "sh", "-c", "ip link set lo up && echo ready && read -r _"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self.process.stdout.readline() == b"ready\n"
+
+    def run(self, *command, **options):
+        return subprocess.run(["nsenter", "-t", str(self.process.pid), "-n", *command], capture_output=True, text=True, check=False, **options)
+
+    def ping(self, count):
+        assert self.run("ping", "-c", str(count), "-i", "0.01", "127.0.0.1").returncode == 0
+
+    def module(self, name, env=None, **arguments):
+        text = json.dumps({"ANSIBLE_MODULE_ARGS": arguments})
+        done = self.run(sys.executable, "-m", f"{MODULES}.{name}", input=text, env=env)
+        assert done.stdout, done.stderr
+        return json.loads(done.stdout)
+
+    def end(self):
+        self.process.communicate(b"\n")
+
+
+@pytest.fixture(scope="module")
+def namespace():
+    made = Namespace()
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def path(tmp_path):
+    yield tmp_path / "captures" / "lo.pcap"
+    for pid in tcpdumps(tmp_path):
+        os.kill(pid, signal.SIGKILL)
+
+
+def tcpdumps(folder):
+    """The PIDs of those that write a file of this folder."""
+    found = []
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if os.readlink(f"/proc/{entry}/fd/1").startswith(f"{folder}/"):
+                found.append(int(entry))
+        except OSError:
+            continue
+    return found
+
+
+def capture(namespace, path, state, interface="lo", **options):
+    return namespace.module("lab_capture", state=state, captures=[{"path": str(path), "interface": interface}], **options)
+
+
+# Captures
+
+
+def test_a_capture_has_all_packets_from_start_to_stop(namespace, path, tmp_path):
+    started = capture(namespace, path, "started")
+    assert started["changed"]
+    assert tcpdumps(tmp_path) == [started["captures"][0]["pid"]]
+    namespace.ping(50)
+    stopped = capture(namespace, path, "stopped")
+    assert stopped["changed"]
+    assert not tcpdumps(tmp_path)
+    assert stopped["captures"] == [{"path": str(path), "pid": None, "packets": 100, "dropped": 0}]
+    assert [packet["info"].split(" id=")[0] for packet in _capture.read(path).packets] == ["Echo (ping) request", "Echo (ping) reply"] * 50
+
+
+def test_it_can_be_stopped_twice(namespace, path):
+    capture(namespace, path, "started")
+    assert capture(namespace, path, "stopped")["changed"]
+    assert not capture(namespace, path, "stopped")["changed"]
+    assert not capture(namespace, path.with_name("never.pcap"), "stopped")["changed"]
+
+
+def test_a_new_capture_replaces_one_that_was_left(namespace, path, tmp_path):
+    first = capture(namespace, path, "started")["captures"][0]["pid"]
+    namespace.ping(3)
+    second = capture(namespace, path, "started")["captures"][0]["pid"]
+    assert tcpdumps(tmp_path) == [second] != [first]
+    namespace.ping(1)
+    assert capture(namespace, path, "stopped")["captures"][0]["packets"] == 2
+    assert _capture.read(path).count == 2
+
+
+def test_a_filter(namespace, path):
+    capture(namespace, path, "started", filter="icmp[icmptype] == icmp-echo")
+    namespace.ping(4)
+    assert capture(namespace, path, "stopped")["captures"][0]["packets"] == 4
+
+
+def test_check_mode_starts_and_stops_nothing(namespace, path, tmp_path):
+    assert capture(namespace, path, "started", _ansible_check_mode=True)["changed"]
+    assert not path.parent.exists()
+    capture(namespace, path, "started")
+    assert capture(namespace, path, "stopped", _ansible_check_mode=True)["changed"]
+    assert len(tcpdumps(tmp_path)) == 1
+
+
+def test_all_or_nothing(namespace, path, tmp_path):
+    captures = [{"path": str(path), "interface": "lo"}, {"path": f"{path}2", "interface": "nowhere"}]
+    result = namespace.module("lab_capture", state="started", captures=captures)
+    assert result["failed"]
+    assert "tcpdump cannot capture on nowhere" in result["msg"]
+    assert not tcpdumps(tmp_path)
+
+
+def test_a_capture_that_ended_by_itself_is_an_error(namespace, path):
+    os.kill(capture(namespace, path, "started")["captures"][0]["pid"], signal.SIGKILL)
+    result = capture(namespace, path, "stopped")
+    assert result["failed"]
+    assert f"{path} ended by itself" in result["msg"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"captures": [{"path": "lo.pcap", "interface": "lo"}]}, "path 'lo.pcap' is not absolute"),
+        ({"captures": [{"path": "/run/nowhere/lo.pcap"}]}, "/run/nowhere/lo.pcap has no interface"),
+        ({"timeout": 0}, "timeout: 0 is out of range"),
+        ({"filter": "no such filter"}, "tcpdump cannot capture on lo"),
+    ],
+)
+def test_what_a_capture_refuses(namespace, path, options, message):
+    result = namespace.module("lab_capture", **{"state": "started", "captures": [{"path": str(path), "interface": "lo"}], **options})
+    assert result["failed"]
+    assert message in result["msg"]
+
+
+def test_without_tcpdump(namespace, path, monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda *arguments, **options: None)
+    from ansible_collections.vxlanlab.vtep.plugins.modules import lab_capture
+
+    with pytest.raises(lab_capture.LabCaptureError, match="Install the package tcpdump"):
+        lab_capture.start_all(None, [])
+
+
+# Transfers
+
+
+def receive(namespace, **options):
+    return namespace.module("lab_transfer", **{"mode": "receive", "address": "127.0.0.1", "interface": "lo", **options})
+
+
+def send(namespace, **options):
+    return namespace.module("lab_transfer", **{"mode": "send", "address": "127.0.0.1", "interface": "lo", "source": "127.0.0.1", **options})
+
+
+def alive(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return bool(file.read())
+    except FileNotFoundError:
+        return False
+
+
+def wait_for_end(pid):
+    subprocess.run(["tail", f"--pid={pid}", "-f", "/dev/null"], check=True, timeout=20)
+
+
+def test_bytes_arrive_as_they_were_sent(namespace):
+    receiver = receive(namespace)
+    sent = send(namespace, port=receiver["port"])
+    assert sent["changed"]
+    assert sent["size"] == 10 * 1024 * 1024
+    assert sent["sha256_sent"] == sent["sha256_received"]
+    assert len(sent["sha256_sent"]) == 64
+    wait_for_end(receiver["pid"])
+
+
+def test_a_receiver_ends_by_itself(namespace):
+    receiver = receive(namespace, timeout=1)
+    assert alive(receiver["pid"])
+    wait_for_end(receiver["pid"])
+
+
+def test_nobody_listens(namespace):
+    result = send(namespace, port=9, size=1)
+    assert result["failed"]
+    assert "127.0.0.1:9: Connection refused. Does the receiver still run" in result["msg"]
+    assert result["sha256_received"] == ""
+
+
+def test_bytes_that_do_not_arrive_as_sent(namespace):
+    # Another receiver: it takes all and returns the checksum of something else.
+    code = (
+        "import socket; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); c = s.accept()[0]\n"
+        "while c.recv(65536): pass\n"
+        "c.sendall(b'0' * 64); c.close()"
+    )
+    command = ["nsenter", "-t", str(namespace.process.pid), "-n", sys.executable, "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as liar:
+        result = send(namespace, port=int(liar.stdout.readline()), size=1000)
+    assert result["failed"]
+    assert "did not get the 1000 bytes as they were sent" in result["msg"]
+
+
+def test_a_receiver_that_does_not_answer(namespace):
+    code = "import socket, sys; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); c = s.accept()[0]; sys.stdin.read()"
+    command = ["nsenter", "-t", str(namespace.process.pid), "-n", sys.executable, "-c", code]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as silent:
+        result = send(namespace, port=int(silent.stdout.readline()), timeout=1)
+        silent.stdin.close()
+    assert result["failed"]
+    assert "did not take and confirm 10485760 bytes within 1 s" in result["msg"]
+    assert result["seconds"] < 5
+
+
+@pytest.mark.parametrize(
+    ("run", "options", "message"),
+    [
+        (receive, {"address": "192.0.2.1"}, "cannot use 192.0.2.1:0 on lo: Cannot assign requested address"),
+        (receive, {"interface": "nowhere"}, "cannot use 127.0.0.1:0 on nowhere: No such device"),
+        (receive, {"port": 65536}, "port: 65536 is out of range"),
+        (send, {"port": 0}, "port: 0 is out of range. Use the port that the receiver returned, 1 to 65535."),
+        (send, {"port": 9, "size": 0}, "size: 0 is out of range"),
+        (send, {"port": 9, "timeout": 0}, "timeout: 0 is out of range"),
+    ],
+)
+def test_what_a_transfer_refuses(namespace, run, options, message):
+    result = run(namespace, **options)
+    assert result["failed"]
+    assert message in result["msg"]
