@@ -153,7 +153,7 @@ def git_files() -> list[str]:
 def write_pip_config(path: Path) -> None:
     """Write down how pip is configured here: ansible-test passes on neither PIP_INDEX_URL nor the user's configuration."""
     pip = [str(VENV / "python"), "-m", "pip"]
-    options = {"quiet": "1", "cache-dir": subprocess.run([*pip, "cache", "dir"], check=True, capture_output=True, text=True).stdout.strip()}
+    options = {"quiet": "2", "cache-dir": subprocess.run([*pip, "cache", "dir"], check=True, capture_output=True, text=True).stdout.strip()}
     listed = subprocess.run([*pip, "config", "list"], check=True, capture_output=True, text=True).stdout.splitlines()
     # The environment overrides the files.
     for line in sorted(listed, key=lambda line: line.startswith(":env:")):
