@@ -11,7 +11,8 @@ version_added: 0.1.0
 description:
   - Lists the nodes of a lab that runs on this machine, in the group C(vtep_hypervisors), with the variables that
     Ansible needs to run tasks in them.
-  - Finds the nodes that M(vxlanlab.vtep.lab_netns) made. It needs no root.
+  - Finds the nodes that M(vxlanlab.vtep.lab_netns) made, for which it needs no root, and those that are containers, where the
+    Docker SDK for Python is installed and an engine answers.
   - A lab that does not run gives an empty inventory and a warning.
 options:
   plugin:
@@ -69,8 +70,39 @@ def netns_hosts(lab):
     }
 
 
+def docker_hosts(lab):
+    """name -> host variables of the nodes that are containers; none where Docker is not in use."""
+    try:
+        import docker
+    except ImportError:
+        return {}
+    try:
+        client = docker.from_env(timeout=10)
+        try:
+            containers = client.containers.list(filters={"label": f"vxlanlab.lab={lab}"}, ignore_removed=True)
+        finally:
+            client.close()
+    except (docker.errors.DockerException, OSError) as error:
+        display.vvv(f"lab {lab!r}: no Docker engine was asked for its containers: {error}")
+        return {}
+    labels = {container.name: container.labels for container in containers}
+    return {
+        of["vxlanlab.node"]: {
+            "ansible_connection": "community.docker.docker",
+            "ansible_host": name,
+            "ansible_python_interpreter": "/usr/bin/python3",
+            "lab_node_address": of["vxlanlab.address"],
+            "lab_node_ip": of["vxlanlab.address"].split("/")[0],
+            "lab_node_interface": of["vxlanlab.interface"],
+            "lab_node_mtu": int(of["vxlanlab.mtu"]),
+        }
+        for name, of in sorted(labels.items())
+        if "vxlanlab.node" in of
+    }
+
+
 # One function a driver.
-SOURCES = (netns_hosts,)
+SOURCES = (netns_hosts, docker_hosts)
 
 
 class InventoryModule(BaseInventoryPlugin):
