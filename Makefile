@@ -1,5 +1,6 @@
 # make lab                          the VXLAN lab, from nothing to checked packets in artifacts/
 # make lab ARGS="-e lab_driver=docker"   ARGS goes to ansible-playbook
+# make lab-image                    makes the docker driver's node image ahead of time
 # make lab-down                     removes every trace of it
 # make test                         every test suite
 # make test SUITES="units lab"      some of them
@@ -9,11 +10,15 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 PLAYBOOK = .venv/bin/ansible-playbook $(ARGS)
 SETUP = scripts/setup $(if $(findstring docker,$(ARGS)),docker)
 
-.PHONY: lab lab-down test constraints clean
+.PHONY: lab lab-image lab-down test constraints clean
 
 lab:
 	@$(SETUP)
 	@$(PLAYBOOK) playbooks/lab.yml
+
+lab-image:
+	@scripts/setup docker
+	@$(PLAYBOOK) playbooks/lab_image.yml
 
 lab-down:
 	@$(SETUP)
