@@ -1,0 +1,335 @@
+#!/usr/bin/env python3
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs the contenders side by side against private ovsdb-servers, and writes RESULTS.md and macs.png.
+
+    make bench            all of it, about 15 minutes
+    benchmarks/run.py a c  some of it, printed only
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+HERE = Path(__file__).resolve().parent
+PYTHON = sys.executable
+SCHEMA = "/usr/share/openvswitch/vtep.ovsschema"
+# vtep-ctl is stopped after so many seconds; one process for each MAC is measured on so many MACs.
+GIVE_UP_SECONDS = 200
+SAMPLED_MACS = 100
+# Short runs are repeated, and the fastest counts: everything else that the machine does only makes them slower.
+REPEATS = 3
+
+
+@dataclass
+class Cost:
+    """What a process took: seconds of the clock, seconds of processor, MiB at the most. ``note`` says what is special."""
+
+    wall: float
+    cpu: float
+    memory: float
+    note: str = ""
+
+    def cells(self) -> list[str]:
+        return [f"{self.wall:.2f} s {self.note}".strip(), f"{self.cpu:.2f} s", f"{self.memory:.0f} MiB"]
+
+
+def run(command: list, stdin: str | None = None, limit: float = 3600, cwd: Path | None = None) -> Cost:
+    """Run a process to its end, or to the limit."""
+    with tempfile.TemporaryFile("w+") as given, tempfile.TemporaryFile("w+") as said:
+        given.write(stdin or "")
+        given.seek(0)
+        started = time.monotonic()
+        process = subprocess.Popen(list(map(str, command)), stdin=given, stdout=said, stderr=said, cwd=cwd)
+        signal.signal(signal.SIGALRM, lambda *unused: process.kill())
+        signal.setitimer(signal.ITIMER_REAL, limit)
+        unused, status, usage = os.wait4(process.pid, 0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        wall = time.monotonic() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        cost = Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+        if wall >= limit:
+            cost.note = "(stopped)"
+        elif process.returncode:
+            said.seek(0)
+            raise SystemExit(f"{command[:3]} failed: {said.read()[-2000:]}")
+        return cost
+
+
+class Server:
+    """A private ovsdb-server with the logical switch ls0."""
+
+    def __init__(self, directory: Path):
+        self.socket = directory / "db.sock"
+        subprocess.run(["ovsdb-tool", "create", directory / "vtep.db", SCHEMA], check=True)
+        subprocess.run(
+            ["ovsdb-server", "--detach", "--no-chdir", f"--pidfile={directory}/pid", "-vconsole:off"]
+            + [f"--remote=punix:{self.socket}", f"--unixctl={directory}/ctl", directory / "vtep.db"],
+            check=True,
+        )
+        self.pid = int((directory / "pid").read_text())
+        self.ctl("add-ls", "ls0", "--", "set", "Logical_Switch", "ls0", "tunnel_key=5000")
+
+    def ctl(self, *command: str, limit: float = 3600) -> Cost:
+        return run(["vtep-ctl", f"--db=unix:{self.socket}", *command], limit=limit)
+
+    def module(self, name: str, **options: object) -> Cost:
+        arguments = {"database": f"unix:{self.socket}", "timeout": 600, **options}
+        return run([PYTHON, HERE / "contenders/module.py", name], json.dumps(arguments))
+
+    def floor(self, what: str, *arguments: object) -> Cost:
+        return run([PYTHON, HERE / "contenders/floor.py", self.socket, what, "ls0", *arguments])
+
+    def idl(self, macs: Path) -> Cost:
+        return run([PYTHON, HERE / "contenders/idl.py", self.socket, "ls0", macs])
+
+
+@contextmanager
+def server() -> Iterator[Server]:
+    directory = Path(tempfile.mkdtemp(prefix="vtep-bench-"))
+    running = Server(directory)
+    try:
+        yield running
+    finally:
+        ended = os.pidfd_open(running.pid)
+        os.kill(running.pid, signal.SIGTERM)
+        select.select([ended], [], [])
+        os.close(ended)
+        shutil.rmtree(directory)
+
+
+def entries(count: int) -> list[dict]:
+    """So many MACs behind 200 VTEPs."""
+    return [{"mac": f"02:{i >> 16 & 255:02x}:{i >> 8 & 255:02x}:{i & 255:02x}:00:01", "locator": f"10.1.{i % 200}.1"} for i in range(count)]
+
+
+@contextmanager
+def macs_file(count: int) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="vtep-bench-") as directory:
+        path = Path(directory) / "macs.json"
+        path.write_text(json.dumps(entries(count)))
+        yield path
+
+
+def best(costs: list[Cost]) -> Cost:
+    return min(costs, key=lambda cost: cost.wall)
+
+
+def table(title: str, head: list[str], rows: list[list[str]]) -> str:
+    lines = [f"## {title}", "", "| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def costs_table(title: str, costs: dict[str, Cost], base: str) -> str:
+    rows = [[name, *cost.cells(), f"{cost.wall / costs[base].wall:.1f}"] for name, cost in costs.items()]
+    return table(title, ["", "time", "processor", "memory", f"time / {base}"], rows)
+
+
+# The measurements
+
+
+def into_empty(count: int, contenders: tuple[str, ...]) -> dict[str, Cost]:
+    """Remote MACs into a switch that has none, each contender on a fresh server."""
+    costs: dict[str, list[Cost]] = {}
+    with macs_file(count) as path:
+        ways = {
+            "floor": lambda s: s.floor("insert", path),
+            "vtep_ucast_remote, src": lambda s: s.module("vtep_ucast_remote", logical_switch="ls0", src=str(path)),
+            "vtep_ucast_remote, entries": lambda s: s.module("vtep_ucast_remote", logical_switch="ls0", entries=entries(count)),
+            "ovsdbapp script": lambda s: s.idl(path),
+            "vtep-ctl, one transaction": lambda s: one_transaction(s, count),
+            "vtep-ctl, one process each": lambda s: one_process_each(s, count),
+        }
+        for name in contenders:
+            repeats = 1 if name.startswith(("vtep-ctl", "ovsdbapp")) else REPEATS
+            for unused in range(repeats):
+                with server() as running:
+                    costs.setdefault(name, []).append(ways[name](running))
+    return {name: best(some) for name, some in costs.items()}
+
+
+def one_transaction(running: Server, count: int) -> Cost:
+    words = [word for entry in entries(count) for word in ("--", "add-ucast-remote", "ls0", entry["mac"], entry["locator"])]
+    return running.ctl(*words[1:], limit=GIVE_UP_SECONDS)
+
+
+def one_process_each(running: Server, count: int) -> Cost:
+    sampled = [running.ctl("add-ucast-remote", "ls0", entry["mac"], entry["locator"]) for entry in entries(min(count, SAMPLED_MACS))]
+    scale = count / len(sampled)
+    wall, cpu = (sum(getattr(cost, part) for cost in sampled) * scale for part in ("wall", "cpu"))
+    return Cost(wall, cpu, max(cost.memory for cost in sampled), f"(estimated from {len(sampled)})")
+
+
+def bench_a() -> str:
+    contenders = ("floor", "vtep_ucast_remote, src", "vtep_ucast_remote, entries", "ovsdbapp script", "vtep-ctl, one transaction", "vtep-ctl, one process each")
+    return costs_table("(a) 10,000 remote MACs into an empty switch", into_empty(10000, contenders), "floor")
+
+
+def bench_b() -> str:
+    with server() as running, macs_file(10000) as path:
+        running.module("vtep_ucast_remote", logical_switch="ls0", src=str(path))
+        costs = {
+            "floor (select alone)": best([running.floor("select") for unused in range(REPEATS)]),
+            "vtep_ucast_remote, src": best([running.module("vtep_ucast_remote", logical_switch="ls0", src=str(path)) for unused in range(REPEATS)]),
+            "vtep_ucast_remote, entries": best(
+                [running.module("vtep_ucast_remote", logical_switch="ls0", entries=entries(10000)) for unused in range(REPEATS)]
+            ),
+            "ovsdbapp script": running.idl(path),
+        }
+    return costs_table("(b) the same again, nothing to change", costs, "floor (select alone)")
+
+
+def bench_c() -> str:
+    rows = []
+    for count in (0, 10000, 100000):
+        with server() as running, macs_file(max(count, 1)) as path:
+            if count:
+                running.module("vtep_ucast_remote", logical_switch="ls0", src=str(path))
+            one = {"logical_switch": "ls0", "mac": "00:00:00:00:00:02", "locator": "10.1.0.1"}
+            made = [(running.module("vtep_ucast_remote", **one), running.module("vtep_ucast_remote", **one, state="absent")) for unused in range(5)]
+            rows.append((count, best([pair[0] for pair in made]), running.ctl("add-ucast-remote", "ls0", one["mac"], one["locator"])))
+    first = rows[0]
+    return table(
+        "(c) one MAC in a database that holds others",
+        ["others", "vtep_ucast_remote", "against none", "vtep-ctl", "against none"],
+        [[f"{n:,}", f"{m.wall:.2f} s", f"{m.wall / first[1].wall:.2f}", f"{c.wall:.2f} s", f"{c.wall / first[2].wall:.1f}"] for n, m, c in rows],
+    )
+
+
+def bench_d() -> str:
+    contenders = ("floor", "vtep_ucast_remote, src", "vtep_ucast_remote, entries")
+    return costs_table("(d) 100,000 remote MACs into an empty switch", into_empty(100000, contenders), "floor")
+
+
+def bench_e() -> str:
+    switches = {f"ls{vlan}": {"tunnel_key": 5000 + vlan} for vlan in range(64)}
+    ports = {f"eth{port}": {"vlan_bindings": {vlan: f"ls{vlan}" for vlan in range(64)}} for port in range(64)}
+    config = {"logical_switches": switches, "physical_switches": {"leaf1": {"tunnel_ips": ["10.0.0.1"], "ports": ports}}}
+    words = ["add-ps", "leaf1"]
+    for name, switch in switches.items():
+        words += ["--", "--may-exist", "add-ls", name, "--", "set", "Logical_Switch", name, f"tunnel_key={switch['tunnel_key']}"]
+    for port in ports:
+        words += ["--", "add-port", "leaf1", port]
+        words += [word for vlan in range(64) for word in ("--", "bind-ls", "leaf1", port, str(vlan), f"ls{vlan}")]
+    with server() as first, server() as second:
+        costs = {
+            "vtep_config": first.module("vtep_config", config=config),
+            "vtep_config, again": first.module("vtep_config", config=config),
+            "vtep-ctl, one transaction": second.ctl(*words, limit=GIVE_UP_SECONDS),
+        }
+    return costs_table("(e) a leaf with 64 ports x 64 VLANs", costs, "vtep_config")
+
+
+def play(tasks: list[dict], directory: Path) -> Cost:
+    """A play on the local connection."""
+    header = {"hosts": "localhost", "gather_facts": False, "connection": "local", "vars": {"ansible_python_interpreter": PYTHON}}
+    (directory / "play.yml").write_text(yaml.safe_dump([{**header, "tasks": tasks}]))
+    return run([Path(PYTHON).parent / "ansible-playbook", "-i", "localhost,", directory / "play.yml"], cwd=directory)
+
+
+def bench_f() -> str:
+    number = 10
+    with server() as running, tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        database = {"database": f"unix:{running.socket}"}
+        kinds = {
+            "ansible.builtin.ping": {"ansible.builtin.ping": {}},
+            "vtep_ucast_remote, a change": None,
+            "vtep_ucast_remote, no change": {"vxlanlab.vtep.vtep_ucast_remote": {**database, "logical_switch": "ls0", "mac": "02:00:00:00:00:01", "locator": "10.1.0.1"}},
+        }
+        costs = {}
+        for kind, task in kinds.items():
+            one = [
+                task or {"vxlanlab.vtep.vtep_ucast_remote": {**database, "logical_switch": "ls0", "mac": f"02:00:00:00:00:{i:02x}", "locator": "10.1.0.1"}}
+                for i in range(number)
+            ]
+            start, all_of_them = best([play([], directory) for unused in range(REPEATS)]), best([play(one, directory) for unused in range(REPEATS)])
+            costs[kind] = (all_of_them.wall - start.wall) / number
+    ping = costs["ansible.builtin.ping"]
+    return table("(f) one task, on the local connection", ["", "time", "more than ping"], [[k, f"{c:.2f} s", f"{c - ping:.2f} s"] for k, c in costs.items()])
+
+
+def bench_g() -> str:
+    rows = []
+    for count in (10000, 100000):
+        with macs_file(count) as path, server() as running:
+            common = {"database": f"unix:{running.socket}", "timeout": 600, "logical_switch": "ls0"}
+            (path.parent / "vars.json").write_text(json.dumps({"macs": entries(count)}))
+            tasks = {
+                "src": [{"vxlanlab.vtep.vtep_ucast_remote": {**common, "src": str(path)}}],
+                "entries": [
+                    {"ansible.builtin.include_vars": {"file": str(path.parent / "vars.json")}},
+                    {"vxlanlab.vtep.vtep_ucast_remote": {**common, "entries": "{{ macs }}"}},
+                ],
+            }
+            for kind, some in tasks.items():
+                running.module("vtep_ucast_remote", logical_switch="ls0", entries=[], purge=True)
+                first, again = play(some, path.parent), play(some, path.parent)
+                rows.append([f"{count:,} MACs as {kind}", f"{first.wall:.1f} s", f"{again.wall:.1f} s", f"{first.memory:.0f} MiB"])
+    return table("(g) the whole play, as the user sees it", ["", "first", "again", "memory of the largest process"], rows)
+
+
+def plot(path: Path) -> None:
+    """Time against number of MACs."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    series = {
+        "floor": (100, 1000, 10000, 100000),
+        "vtep_ucast_remote, src": (100, 1000, 10000, 100000),
+        "ovsdbapp script": (100, 1000, 10000),
+        "vtep-ctl, one transaction": (100, 300, 1000, 3000),
+        "vtep-ctl, one process each": (100, 1000, 10000),
+    }
+    figure, axes = pyplot.subplots(figsize=(8, 5))
+    for name, counts in series.items():
+        axes.plot(counts, [into_empty(count, (name,))[name].wall for count in counts], marker="o", label=name)
+    axes.set(xscale="log", yscale="log", xlabel="MAC addresses", ylabel="seconds", title="Remote MACs into an empty switch")
+    axes.grid(True, which="both", alpha=0.3)
+    axes.legend()
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
+
+
+BENCHES = {"a": bench_a, "b": bench_b, "c": bench_c, "d": bench_d, "e": bench_e, "f": bench_f, "g": bench_g}
+
+
+def main() -> None:
+    chosen = sys.argv[1:] or list(BENCHES)
+    version = subprocess.run(["ovsdb-server", "--version"], check=True, capture_output=True, text=True).stdout.splitlines()[0]
+    parts = [
+        "# Results\n",
+        f"Written by `make bench` ({version}, Python {sys.version.split()[0]}, {os.cpu_count()} processors). Read ratios, not times: all of a\n"
+        "table comes from one run on one machine. Contenders are whole processes, start included, the fastest of three runs where they are short.\n",
+    ]
+    for name in chosen:
+        part = BENCHES[name]()
+        print(part, flush=True)
+        parts.append(part)
+    if not sys.argv[1:]:
+        plot(HERE / "macs.png")
+        parts.append("## Time against number of MACs\n\n![Time against number of MACs](macs.png)\n")
+        (HERE / "RESULTS.md").write_text("\n".join(parts))
+
+
+if __name__ == "__main__":
+    main()
