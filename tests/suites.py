@@ -266,6 +266,8 @@ def run_suite(name: str) -> Count:
             print(error, flush=True)
             status = 127
         counted.add(count(step, status))
+    if not counted.passed and not counted.failed:
+        counted.fail(f"{name} has nothing to run")
     return counted
 
 

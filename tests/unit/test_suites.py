@@ -37,6 +37,12 @@ def test_a_tool_that_is_missing_fails(tmp_path, monkeypatch):
     assert suites.run_suite("example").failed == 1
 
 
+def test_a_suite_without_steps_fails(tmp_path, monkeypatch):
+    monkeypatch.setattr(suites, "RESULTS", tmp_path)
+    monkeypatch.setattr(suites, "SUITES", {"example": lambda: []})
+    assert suites.run_suite("example").failed == 1
+
+
 def test_a_step_that_hangs_is_interrupted_and_fails(tmp_path):
     script = "trap 'touch cleaned-up; exit 0' INT; while :; do sleep 0.1; done"
     assert counted(suites.Step(["sh", "-c", script], cwd=tmp_path, limit_seconds=1), tmp_path) == (0, 1, 0)
