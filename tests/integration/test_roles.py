@@ -1,0 +1,273 @@
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The roles on three lab nodes, with real packets, and every fault that they guard against. The tests go on where the last one ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+BIN = Path(sys.executable).parent
+PLAYBOOKS = Path(__file__).parent / "roles"
+LAB = f"roles-test-{os.getpid()}"
+SUPERVISOR_LOG = "/var/log/openvswitch/ovs-vtep-supervisor.log"
+NUMBERS = {"hv1": 1, "hv2": 2, "hv3": 3}
+
+
+def vtep(number: int) -> str:
+    return f"10.{number}.0.1"
+
+
+def vm(number: int) -> str:
+    return f"192.168.1.{number}"
+
+
+def mac(number: int) -> str:
+    return f"00:00:00:00:00:{number:02x}"
+
+
+class Lab:
+    """The nodes, and the playbooks that run on them."""
+
+    def __init__(self, directory: Path):
+        self.inventory = directory / "inventory.yml"
+        self.env = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORKS": "3"}
+        self.pids: dict[str, int] = {}
+        endpoints = [
+            {"host": host, "physical_switch": "br0", "port": f"vm{n}", "logical_switch": "ls0", "mac": mac(n), "ip": vm(n), "vtep": vtep(n)}
+            for host, n in NUMBERS.items()
+        ]
+        hosts = {host: {"vtep": vtep(n), "port": f"vm{n}", "mac": mac(n), "ip": vm(n)} for host, n in NUMBERS.items()}
+        common = {
+            "ansible_connection": "vxlanlab.vtep.netns",
+            "ansible_netns_lab": LAB,
+            "ansible_python_interpreter": sys.executable,
+            "tunnel_key": 5000,
+            "endpoints": endpoints,
+        }
+        self.inventory.write_text(yaml.safe_dump({"all": {"children": {"vtep_hypervisors": {"hosts": hosts, "vars": common}}}}))
+
+    def nodes(self, state: str) -> None:
+        nodes = [{"name": host, "address": f"{vtep(n)}/8"} for host, n in NUMBERS.items()]
+        arguments = json.dumps({"name": LAB, "state": state, "nodes": nodes})
+        env = {**self.env, "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"}
+        done = subprocess.run(["ansible", "localhost", "-m", "vxlanlab.vtep.lab_netns", "-a", arguments], env=env, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        self.pids = {node["name"]: node["pid"] for node in json.loads(done.stdout.split("=>", 1)[1])["nodes"]}
+
+    def play(self, playbook: str, *options: str, fails: bool = False) -> str:
+        """What a playbook prints."""
+        command = ["ansible-playbook", "-i", self.inventory, PLAYBOOKS / playbook, *options]
+        done = subprocess.run(command, env=self.env, capture_output=True, text=True)
+        text = done.stdout + done.stderr
+        assert (done.returncode != 0) == fails, text
+        return text
+
+    def site(self, *options: str) -> str:
+        return self.play("site.yml", *options)
+
+    def command(self, host: str, *words: str) -> list[str]:
+        return ["nsenter", "--target", str(self.pids[host]), "--all", "--", *words]
+
+    def run(self, host: str, *words: str, check: bool = True) -> str:
+        """What a command prints on a node."""
+        done = subprocess.run(self.command(host, *words), capture_output=True, text=True)
+        assert not check or done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+        return done.stdout.strip()
+
+    def until(self, what: str, condition: Callable[[], object], seconds: float = 30) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"waited {seconds} s until {what}"
+            time.sleep(0.1)
+
+    def pid(self, host: str, daemon: str) -> str:
+        """The PID of a daemon on a node, as seen there; empty where it does not run."""
+        return self.run(host, "cat", f"/run/openvswitch/{daemon}.pid", check=False)
+
+    def kill(self, host: str, daemon: str, number: signal.Signals = signal.SIGKILL) -> None:
+        self.run(host, "kill", f"-{number.name}", self.pid(host, daemon))
+
+    def ping(self, source: str, target: str, *options: str) -> str:
+        # The first tunnelled packet is dropped while the next hop is resolved.
+        return self.run(source, "ping", "-I", f"vm{NUMBERS[source]}", "-c", "1", "-w", "10", *options, vm(NUMBERS[target]))
+
+    def everybody_pings(self) -> None:
+        for source in NUMBERS:
+            for target in NUMBERS:
+                if source != target:
+                    self.ping(source, target)
+
+    def flows(self, host: str, bridge: str) -> str:
+        return self.run(host, "ovs-ofctl", "--no-stats", "dump-flows", bridge)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    lab = Lab(tmp_path_factory.mktemp("roles"))
+    try:
+        lab.nodes("present")
+        yield lab
+    finally:
+        lab.nodes("absent")
+
+
+def changed(text: str) -> dict[str, int]:
+    """The number of changed tasks by host."""
+    return {host: int(number) for host, number in re.findall(r"^(\S+) +: ok=.* changed=(\d+)", text, re.M)}
+
+
+def test_check_mode_on_a_fresh_node_changes_nothing(lab):
+    text = lab.site("--check", "--limit=hv1")
+    assert "Would set up" in text
+    assert lab.run("hv1", "ls", "/etc/openvswitch", "/var/lib/openvswitch") == "/etc/openvswitch:\n\n/var/lib/openvswitch:"
+    assert "ovs" not in lab.run("hv1", "ps", "-A")
+
+
+def test_the_vms_reach_each_other(lab):
+    text = lab.site()
+    assert "Datapath netdev: the kernel modules" in text or "Datapath system: the kernel has" in text
+    lab.everybody_pings()
+
+
+def test_the_database_is_what_the_overlay_declares(lab):
+    assert lab.run("hv1", "vtep-ctl", "list-bindings", "br0", "vm1") == "0000 ls0"
+    macs = lab.run("hv1", "vtep-ctl", "list-remote-macs", "ls0")
+    for line in (f"{mac(2)} -> vxlan_over_ipv4/{vtep(2)}", f"{mac(3)} -> vxlan_over_ipv4/{vtep(3)}", "unknown-dst -> vxlan_over_ipv4/10.2.0.1"):
+        assert line in macs
+    assert lab.run("hv1", "vtep-ctl", "get", "Logical_Switch", "ls0", "replication_mode") == "source_node"
+    assert lab.run("hv1", "vtep-ctl", "get", "Physical_Switch", "br0", "tunnel_ips") == f'["{vtep(1)}"]'
+
+
+def test_tcp_arrives_whole(lab):
+    """Wrong checksums would let ping through and stop TCP."""
+    serve = f"import socket, hashlib; s = socket.create_server(('{vm(2)}', 5001)); print('listening', flush=True); c, _ = s.accept(); h = hashlib.sha256()\n"
+    serve += "while data := c.recv(65536): h.update(data)\nprint(h.hexdigest())"
+    send = f"import socket, hashlib, os; d = os.urandom(1 << 20); c = socket.create_connection(('{vm(2)}', 5001)); c.sendall(d); print(hashlib.sha256(d).hexdigest())"
+    with subprocess.Popen(lab.command("hv2", "timeout", "60", sys.executable, "-c", serve), stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout.readline() == "listening\n"
+        sent = lab.run("hv1", "timeout", "60", sys.executable, "-c", send)
+        assert server.stdout.read().strip() == sent
+
+
+def test_the_largest_packet_of_a_vm_passes_and_a_larger_one_is_refused(lab):
+    lab.ping("hv1", "hv2", "-M", "do", "-s", str(1450 - 28))
+    with pytest.raises(AssertionError, match="message too long, mtu=1450"):
+        lab.ping("hv1", "hv2", "-M", "do", "-s", str(1450 - 27))
+
+
+def test_the_kernel_keeps_quiet_on_the_underlay_interface(lab):
+    """One answer to an ARP request, one to a ping, and no ICMP error for a VXLAN packet."""
+    with subprocess.Popen(lab.command("hv1", "tcpdump", "-n", "-l", "-i", "eth0"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as capture:
+        while "listening on" not in capture.stderr.readline():
+            assert capture.poll() is None
+        for host in NUMBERS:
+            lab.run(host, "ip", "neighbour", "flush", "dev", "br-underlay")
+        lab.run("hv1", "ping", "-c", "1", "-w", "10", vtep(2))
+        lab.ping("hv1", "hv2")
+        capture.send_signal(signal.SIGINT)
+        seen = capture.stdout.read()
+    assert "unreachable" not in seen
+    assert seen.count("VXLAN") >= 2
+    assert seen.count("ICMP echo reply, id") >= 2
+    requests = len(re.findall(rf"who-has {vtep(2)} tell {vtep(1)}", seen))
+    assert requests and len(re.findall(rf"Reply {vtep(2)} is-at", seen)) == requests
+    assert len(re.findall(rf"{vtep(2)} > {vtep(1)}: ICMP echo reply", seen)) == 1
+
+
+def test_a_second_run_changes_nothing_and_makes_no_port_anew(lab):
+    def devices() -> str:
+        return lab.run("hv1", "ip", "-o", "link") + lab.run("hv1", "ovs-vsctl", "--columns=name,ofport", "list", "Interface")
+
+    before = devices()
+    text = lab.site("--limit=hv1")
+    assert changed(text) == {"hv1": 0}, text
+    assert devices() == before
+
+
+def test_the_emulator_is_started_again_however_it_ended(lab):
+    first = lab.pid("hv1", "ovs-vtep")
+    lab.kill("hv1", "ovs-vtep")
+    lab.until("ovs-vtep runs again", lambda: lab.pid("hv1", "ovs-vtep") not in ("", first))
+    lab.until("the tunnels are back", lambda: "vx1" in lab.run("hv1", "ovs-vsctl", "list-ifaces", "br0_vtep_ls1", check=False))
+    lab.until("the VM is reached", lambda: "1 received" in lab.run("hv2", "ping", "-c", "1", "-w", "2", vm(1), check=False))
+
+
+def test_lost_daemons_do_no_harm_and_a_run_repairs_what_was_lost_and_names_it(lab):
+    """ovs-vswitchd of hv1 and ovsdb-server of hv2 die by SIGKILL, which their own monitors do not mend."""
+    emulators = {host: lab.pid(host, "ovs-vtep") for host in NUMBERS}
+    lab.kill("hv1", "ovs-vswitchd")
+    lab.kill("hv2", "ovsdb-server")
+    for host, daemon in (("hv1", "ovs-vswitchd"), ("hv2", "ovsdb-server")):
+        lab.until("the emulator is stopped", lambda: f"{daemon} ended" in lab.run(host, "cat", SUPERVISOR_LOG))
+        assert lab.pid(host, "ovs-vtep") == ""
+    # What ovs-vtep would have done to the database, had it not been stopped.
+    lab.run("hv1", "vtep-ctl", "--", "unbind-ls", "br0", "vm1", "0", "--", "clear-remote-macs", "ls0")
+    text = lab.site("--limit=hv1,hv2")
+    report = text.split("Report what was changed", 1)[1]
+    assert "logical_switch: ls0\n" in report and "port: vm1" in report and "created: 2" in report
+    assert changed(text)["hv1"] and changed(text)["hv2"]
+    assert {host: lab.pid(host, "ovs-vtep") == pid for host, pid in emulators.items()} == {"hv1": False, "hv2": False, "hv3": True}
+    # As a plain switch, it would hand one tenant's frames to the other.
+    assert "NORMAL" not in lab.flows("hv1", "br0")
+    lab.everybody_pings()
+
+
+def test_the_emulator_is_started_again_when_a_key_or_a_tunnel_address_changed(lab):
+    emulators = {host: lab.pid(host, "ovs-vtep") for host in NUMBERS}
+    # With two addresses, ovs-vtep would exit at its next start.
+    lab.run("hv3", "vtep-ctl", "set", "Physical_Switch", "br0", f'tunnel_ips=["{vtep(3)}","{vtep(9)}"]')
+    text = lab.site("--extra-vars", '{"tunnel_key": 6000}')
+    assert "the tunnel key of ls0 changed" in text and "the tunnel address changed" in text
+    assert all(lab.pid(host, "ovs-vtep") not in ("", pid) for host, pid in emulators.items())
+    assert lab.run("hv3", "vtep-ctl", "get", "Physical_Switch", "br0", "tunnel_ips") == f'["{vtep(3)}"]'
+    for host in NUMBERS:
+        assert lab.run(host, "ovs-vsctl", "get", "Interface", "vx1", "options:key") == '"6000"'
+    lab.everybody_pings()
+
+
+def test_an_emulator_that_does_not_stay_is_an_error_with_the_end_of_its_log(lab):
+    # A name that crashes ovs-vtep: the role refuses it, so somebody else has to bring it in.
+    lab.run("hv3", "vtep-ctl", "--", "add-ls", "tenant a", "--", "bind-ls", "br0", "vm3", "7", "tenant a")
+    text = lab.play("restart.yml", "--limit=hv3", fails=True)
+    assert "ovs-vtep does not stay" in text and "ValueError" in text
+    lab.run("hv3", "vtep-ctl", "--", "unbind-ls", "br0", "vm3", "7", "--", "del-ls", "tenant a")
+    lab.play("restart.yml", "--limit=hv3")
+    lab.ping("hv3", "hv1")
+
+
+def test_bad_options_are_refused_before_anything_changes(lab, tmp_path):
+    def state() -> list:
+        commands = (("ovs-vsctl", "show"), ("ip", "-o", "address"), ("vtep-ctl", "show"), ("cat", "/run/openvswitch/ovs-vtep.pid"))
+        return [lab.run(host, *command) for host in NUMBERS for command in commands]
+
+    release = tmp_path / "os-release"
+    release.write_text('NAME="Hurd"\nID=hurd\nVERSION_ID="1"\nPRETTY_NAME="Hurd 1"\n')
+    # Mounts of the nodes alone.
+    lab.run("hv2", "mount", "-t", "tmpfs", "tmpfs", "/sys/module")
+    lab.run("hv2", "mount", "-t", "tmpfs", "tmpfs", "/dev/net")
+    if modprobe := shutil.which("modprobe"):
+        lab.run("hv2", "mount", "--bind", "/bin/false", modprobe)
+    lab.run("hv3", "mount", "--bind", str(release), "/etc/os-release")
+    before = state()
+    lab.play("refusals.yml")
+    assert state() == before
+
+
+def test_nothing_is_left_of_the_nodes(lab):
+    lab.nodes("absent")
+    running = subprocess.run(["ps", "-ef"], capture_output=True, text=True, check=True).stdout
+    assert LAB not in running
+    lab.nodes("present")
