@@ -30,7 +30,8 @@ def transact(operations):
 (found,) = transact([{"op": "select", "table": "Logical_Switch", "where": [["name", "==", sys.argv[3]]], "columns": ["_uuid"]}])
 switch = found["rows"][0]["_uuid"]
 if sys.argv[2] == "select":
-    transact([{"op": "select", "table": "Ucast_Macs_Remote", "where": [["logical_switch", "==", switch]], "columns": ["MAC", "logical_switch", "locator", "ipaddr"]}])
+    columns = ["MAC", "logical_switch", "locator", "ipaddr"]
+    transact([{"op": "select", "table": "Ucast_Macs_Remote", "where": [["logical_switch", "==", switch]], "columns": columns}])
     sys.exit()
 entries = json.load(open(sys.argv[4]))
 names = {address: f"l{number}" for number, address in enumerate({entry["locator"] for entry in entries})}
@@ -38,8 +39,6 @@ vxlan = [
     {"op": "insert", "table": "Physical_Locator", "uuid-name": name, "row": {"encapsulation_type": "vxlan_over_ipv4", "dst_ip": address}}
     for address, name in names.items()
 ]
-macs = [
-    {"op": "insert", "table": "Ucast_Macs_Remote", "row": {"MAC": entry["mac"], "logical_switch": switch, "locator": ["named-uuid", names[entry["locator"]]]}}
-    for entry in entries
-]
+rows = [{"MAC": entry["mac"], "logical_switch": switch, "locator": ["named-uuid", names[entry["locator"]]]} for entry in entries]
+macs = [{"op": "insert", "table": "Ucast_Macs_Remote", "row": row} for row in rows]
 assert not [answer for answer in transact(vxlan + macs) if "error" in answer]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Add, Desired, Row, Scope, locator, managed
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Add, Desired, Row, Scope, entry_place, locator, managed
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._source import OPTIONS, load_entries, place_in
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep_module import Outcome, VtepModule, first_row
 
@@ -63,7 +63,7 @@ def _run(table: str, entry_options: dict, row: Callable[[dict, dict], Row], more
         if params["src"] is not None:
             entries, place = load_entries(params["src"], set(entry_options), _needed(entry_options)), place_in(params["src"])
         elif params["entries"] is not None:
-            entries, place = params["entries"], lambda index, unused: f"entries[{index}]"
+            entries, place = params["entries"], entry_place
         else:
             entries = [params]
         rows = [row(params, entry) for entry in entries]

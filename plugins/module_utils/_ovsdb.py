@@ -23,7 +23,7 @@ import ovs.poller
 import ovs.stream
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._look import Look, Read
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._plan import CREATE, DELETE, Change, Plan, references
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._plan import CREATE, DELETE, Change, Plan
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Ref, VtepError
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import DATABASE, OWNED, TABLES, Column, own_parts, owner_key
 

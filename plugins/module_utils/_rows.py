@@ -100,6 +100,11 @@ def locator(dst_ip: str, encapsulation: str = "vxlan_over_ipv4", tunnel_key: int
     return Ref("Physical_Locator", (encapsulation, dst_ip, tunnel_key))
 
 
+def entry_place(index: int, unused: Row) -> str:
+    """The place of a row that came from the option ``entries``."""
+    return f"entries[{index}]"
+
+
 def refs(table: str, names: dict[Any, str] | None) -> dict[Any, Ref] | None:
     """A dictionary of names as one of references to rows that have this one name."""
     return None if names is None else {key: Ref(table, (name,)) for key, name in names.items()}

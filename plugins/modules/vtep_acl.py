@@ -127,7 +127,7 @@ counts:
   sample: {created: 1, updated: 0, deleted: 0}
 """
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Desired, Row, Scope, VtepError
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Desired, Row, Scope, VtepError, entry_place
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep_module import Outcome, VtepModule
 
 NUMBERS = (
@@ -149,7 +149,7 @@ def wishes(params: dict) -> Desired:
         Row("ACL_entry", (params["name"], entry["sequence"]), {k: v for k, v in entry.items() if k != "sequence"})
         for entry in params["entries"]
     ]
-    return Desired(present=[*entries, acl], purge=[scope], place=lambda index, unused: f"entries[{index}]")
+    return Desired(present=[*entries, acl], purge=[scope], place=entry_place)
 
 
 def result(outcome: Outcome, desired: Desired) -> dict:

@@ -50,7 +50,7 @@ EXAMPLES = r"""
 - name: Which MAC addresses of ls0 are behind which VTEP
   vxlanlab.vtep.vtep_info:
     gather: [logical_switches]
-    query: logical_switches.ls0.ucast_remote.{macs: keys(@), locators: values(@)[].locator}
+    query: "logical_switches.ls0.ucast_remote.{macs: keys(@), locators: values(@)[].locator}"
 """
 
 RETURN = r"""

@@ -94,7 +94,7 @@ counts:
   sample: {created: 1, updated: 0, deleted: 0}
 """
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Desired, Ref, Row, Scope, managed
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Desired, Row, Scope, managed
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep_module import Outcome, VtepModule
 
 

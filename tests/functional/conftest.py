@@ -24,7 +24,7 @@ MODULES = "ansible_collections.vxlanlab.vtep.plugins.modules"
 class Server:
     """An ovsdb-server in a directory of its own."""
 
-    def __init__(self, directory: Path, schema: Path = SCHEMA, remotes: tuple[str, ...] = (), options: list[str] = []):
+    def __init__(self, directory: Path, schema: Path = SCHEMA, remotes: tuple[str, ...] = (), options: tuple[str, ...] = ()):
         self.directory = directory
         self.socket = directory / "db.sock"
         self.remote = f"unix:{self.socket}"

@@ -158,7 +158,7 @@ class TestStandby:
     def test_a_server_that_only_reads(self, tmp_path, capsys):
         active = Server(tmp_path)
         (tmp_path / "standby").mkdir()
-        standby = Server(tmp_path / "standby", options=[f"--sync-from={active.remote}"])
+        standby = Server(tmp_path / "standby", options=(f"--sync-from={active.remote}",))
         try:
             message = pytest.raises(Exception, Task(standby, capsys), "vtep_logical_switch", name="ls0").value.msg
             assert "does not accept changes" in message and "standby" in message

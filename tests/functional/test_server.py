@@ -16,6 +16,10 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._tree import PARTS
 from conftest import SCHEMA, Server, Task
 
 
+def hang_up(listener: socket.socket) -> None:
+    listener.accept()[0].close()
+
+
 class TestRemotes:
     def test_tcp_and_several_remotes(self, tmp_path, capsys):
         server = Server(tmp_path, remotes=("ptcp:0:127.0.0.1", "ptcp:0:[::1]"))
@@ -40,7 +44,7 @@ class TestRemotes:
         with socket.create_server(("127.0.0.1", 0)) as rude:
             remote = f"tcp:127.0.0.1:{rude.getsockname()[1]}"
             rude.settimeout(10)
-            caller = threading.Thread(target=lambda: rude.accept()[0].close())
+            caller = threading.Thread(target=hang_up, args=(rude,))
             caller.start()
             assert "closed the connection" in task.fails("vtep_logical_switch", name="ls0", database=remote, timeout=5)
             caller.join()

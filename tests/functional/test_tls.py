@@ -52,7 +52,7 @@ class TlsServer(Server):
     """An ovsdb-server that listens with TLS on a free port of the loopback interface."""
 
     def __init__(self, directory: Path, own: dict[str, str]):
-        options = [f"--private-key={own['private_key']}", f"--certificate={own['certificate']}", f"--ca-cert={own['ca_cert']}"]
+        options = (f"--private-key={own['private_key']}", f"--certificate={own['certificate']}", f"--ca-cert={own['ca_cert']}")
         super().__init__(directory, remotes=("pssl:0:127.0.0.1",), options=options)
         port = re.search(r"0:127\.0\.0\.1: listening on port (\d+)", (directory / "log").read_text())[1]
         self.tls = f"ssl:127.0.0.1:{port}"

@@ -16,13 +16,22 @@ def test_every_usual_spelling_of_a_mac_has_one_normal_form(spelled):
     assert _schema.mac(spelled) == "00:1a:2b:3c:4d:5e"
 
 
-@pytest.mark.parametrize("wrong", ["", "00:1a:2b:3c:4d", "00:1a:2b:3c:4d:5e:6f", "00:1a-2b:3c:4d:5e", "0:1a:2b:3c:4d:5e", "00:1g:2b:3c:4d:5e", "٠٠:00:00:00:00:00", "0.0.1.a.2b3c4d5e", None, 7])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "", "00:1a:2b:3c:4d", "00:1a:2b:3c:4d:5e:6f", "00:1a-2b:3c:4d:5e", "0:1a:2b:3c:4d:5e", "00:1g:2b:3c:4d:5e",
+        "\u0660\u0660:00:00:00:00:00", "0.0.1.a.2b3c4d5e", None, 7,
+    ],
+)  # fmt: skip
 def test_what_is_no_mac(wrong):
     with pytest.raises(ValueError, match="expected a MAC address"):
         _schema.mac(wrong)
 
 
-@pytest.mark.parametrize(("address", "unicast"), [("00:00:00:00:00:01", True), ("02:00:00:00:00:01", True), ("01:00:5e:00:00:01", False), ("ff:ff:ff:ff:ff:ff", False)])
+@pytest.mark.parametrize(
+    ("address", "unicast"),
+    [("00:00:00:00:00:01", True), ("02:00:00:00:00:01", True), ("01:00:5e:00:00:01", False), ("ff:ff:ff:ff:ff:ff", False)],
+)
 def test_unicast_and_multicast_are_told_apart(address, unicast):
     good, bad = (_schema.unicast_mac, _schema.multicast_mac) if unicast else (_schema.multicast_mac, _schema.unicast_mac)
     assert good(address.upper()) == address
@@ -35,7 +44,10 @@ def test_the_ends_of_a_range_belong_to_it(parse, value):
     assert parse(value) == parse(str(value)) == value
 
 
-@pytest.mark.parametrize(("parse", "value"), [(_schema.vlan, -1), (_schema.vlan, 4096), (_schema.vni, 16777216), (_schema.vni, True), (_schema.vni, 5.5), (_schema.vni, "x")])
+@pytest.mark.parametrize(
+    ("parse", "value"),
+    [(_schema.vlan, -1), (_schema.vlan, 4096), (_schema.vni, 16777216), (_schema.vni, True), (_schema.vni, 5.5), (_schema.vni, "x")],
+)
 def test_beyond_the_ends(parse, value):
     with pytest.raises(ValueError, match="whole number from 0 to"):
         parse(value)
@@ -75,7 +87,8 @@ def test_the_same_row_twice_in_any_spelling():
 
 def test_who_refers_to_whom_follows_from_the_columns():
     assert set(_schema.REFERRERS["Logical_Switch"]) >= {
-        ("Physical_Port", "vlan_bindings"), ("Ucast_Macs_Remote", "logical_switch"), ("Mcast_Macs_Local", "logical_switch"), ("Logical_Router", "switch_binding"),
+        ("Physical_Port", "vlan_bindings"), ("Ucast_Macs_Remote", "logical_switch"), ("Mcast_Macs_Local", "logical_switch"),
+        ("Logical_Router", "switch_binding"),
     }  # fmt: skip
     assert _schema.REFERRERS["Physical_Switch"] == []
     assert set(_schema.OWNED["Physical_Switch"]) == {"Physical_Port", "Tunnel"}
