@@ -1,0 +1,332 @@
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The whole lab, by its playbooks, in namespaces: the seed's lab, again, broken, killed half way, removed. Needs root.
+
+The tests of a class build on one lab and run in their order.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.vxlanlab.vtep.plugins.module_utils import _netns
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+# A busy machine is slow, a hanging run is not waited for.
+RUN_SECONDS = 900
+
+THREE_HYPERVISORS = {
+    "lab_underlay": {"network": "172.31.0.0/24", "interface": "uplink", "mtu": 1600},
+    "lab_bridge": "leaf",
+    "lab_logical_switch": {"name": "blue/7", "tunnel_key": 16777215},
+    "lab_hypervisors": [
+        {"name": "node-a", "underlay_ip": "172.31.0.1", "vms": [{"name": "a1", "mac": "02:00:00:00:0A:01", "ip": "10.9.0.1/16"}]},
+        {"name": "node-b", "underlay_ip": "172.31.0.2", "vms": [{"name": "b1", "mac": "02:00:00:00:0B:01", "ip": "10.9.0.2/16"}]},
+        {"name": "node-c", "underlay_ip": "172.31.0.3", "vms": [{"name": "c1", "mac": "02:00:00:00:0C:01", "ip": "10.9.0.3/16"}]},
+    ],
+}
+
+
+class Lab:
+    """A lab of its own name, with its artifacts in the folder that it is started from."""
+
+    def __init__(self, name, folder, variables=None):
+        self.name = name
+        self.folder = folder
+        self.variables = {"lab_name": name, **(variables or {})}
+        (folder / "lab.vtep_lab.yml").write_text(json.dumps({"plugin": "vxlanlab.vtep.lab", "lab": name}))
+
+    def command(self, program, *arguments):
+        return [str(BIN / program), *arguments]
+
+    def play(self, playbook, **variables):
+        """Start a playbook, by path (with the checkout's settings) or by name (without)."""
+        env = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "PWD": str(self.folder)}
+        env.pop("ANSIBLE_CONFIG", None)
+        if playbook.endswith(".yml"):
+            env["ANSIBLE_CONFIG"] = str(ROOT / "ansible.cfg")
+        return subprocess.Popen(
+            self.command("ansible-playbook", playbook, "-e", json.dumps({**self.variables, **variables})),
+            cwd=self.folder,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, playbook, succeeds=True, **variables):
+        """Run a playbook to its end and return its output."""
+        process = self.play(playbook, **variables)
+        try:
+            output = process.communicate(timeout=RUN_SECONDS)[0]
+        finally:
+            end(process, signal.SIGKILL)
+        assert (process.returncode == 0) == succeeds, output
+        return output
+
+    def up(self, **options):
+        return self.run(str(ROOT / "playbooks/lab.yml"), **options)
+
+    def down(self):
+        return self.run(str(ROOT / "playbooks/lab_down.yml"))
+
+    def end_at(self, task, how):
+        """Start the lab and end it when a task begins."""
+        process = self.play(str(ROOT / "playbooks/lab.yml"))
+        seen = []
+        try:
+            for line in process.stdout:
+                seen.append(line)
+                if line.startswith("TASK [") and task in line:
+                    break
+            else:
+                pytest.fail(f"no task {task!r} in: {''.join(seen)}")
+        finally:
+            end(process, how)
+        assert process.returncode != 0
+
+    def on(self, node, command):
+        """What a command says on a node, as a user asks for it."""
+        env = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "PATH": f"{BIN}:{os.environ['PATH']}"}
+        call = self.command("ansible", "-i", "lab.vtep_lab.yml", node, "-m", "ansible.builtin.command", "-a", command)
+        done = subprocess.run(call, cwd=self.folder, env=env, capture_output=True, text=True, check=True)
+        return done.stdout.split("\n", 1)[1]
+
+    @property
+    def summary(self):
+        return json.loads((self.folder / "artifacts/summary.json").read_text())
+
+
+def end(process, how):
+    """End a playbook with all its tasks."""
+    try:
+        os.killpg(process.pid, how)
+    except ProcessLookupError:
+        pass
+    process.communicate()
+
+
+def changed_tasks(output):
+    """The tasks that changed something, outside of the story."""
+    task, play, found = "", "", []
+    for line in output.splitlines():
+        if line.startswith("PLAY ["):
+            play = line
+        elif line.startswith("TASK ["):
+            task = line
+        elif line.startswith("changed:") and "story" not in play and "Check what was seen" not in play:
+            found.append(f"{task} {line}")
+    return found
+
+
+def traces(nodes):
+    """What a running lab consists of: its namespaces."""
+    kinds = ("net", "mnt", "uts", "ipc", "pid")
+    return {os.readlink(f"/proc/{process.pid}/ns/{kind}") for process in nodes for kind in kinds}
+
+
+def namespaces_in_use():
+    found = set()
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            found |= {os.readlink(f"/proc/{entry}/ns/{kind}") for kind in os.listdir(f"/proc/{entry}/ns")}
+        except OSError:
+            continue
+    return found
+
+
+def host():
+    """What of the host a lab could leave something in."""
+    folders = ("/run/openvswitch", "/run/vxlanlab", "/etc/openvswitch", "/var/lib/openvswitch", "/var/log/openvswitch")
+    return {
+        "interfaces": sorted(os.listdir("/sys/class/net")),
+        "mounts": Path("/proc/self/mountinfo").read_text(),
+        "routes": Path("/proc/net/route").read_text(),
+        "files": sorted(str(path) for folder in folders for path in Path(folder).rglob("*")),
+    }
+
+
+@pytest.fixture(scope="class")
+def lab(request, tmp_path_factory):
+    name = f"test-{os.getpid()}-{request.cls.__name__[4:]}"
+    made = Lab(name, tmp_path_factory.mktemp(name), request.cls.variables)
+    yield made
+    _netns.kill(_netns.processes(name), _netns.Deadline(30))
+
+
+def failed_checks(lab):
+    return [check for check in lab.summary["checks"] if not check["ok"]]
+
+
+def tshark(path, *fields):
+    """Another dissector than the one that the lab checks itself with."""
+    options = [option for field in fields for option in ("-e", field)]
+    done = subprocess.run(["tshark", "-r", path, "-T", "fields", "-E", "occurrence=a", "-E", "aggregator=,", *options], capture_output=True, text=True, check=True)
+    return [line.split("\t") for line in done.stdout.splitlines()]
+
+
+class TestSeed:
+    """The seed's lab, with the seed's values."""
+
+    variables = None
+
+    def test_it_runs_by_name_from_any_folder(self, lab):
+        type(self).before = host()
+        output = lab.run("vxlanlab.vtep.lab")
+        assert failed_checks(lab) == []
+        assert len(lab.summary["checks"]) == 19
+        assert "Checks: 19 of 19 passed" in output
+        for wanted in ("hv1         10.0.0.1", "vm2              192.168.1.2/24      00:00:00:00:00:02", "Try next:", "vxlanlab.vtep.lab_down"):
+            assert output.count(wanted) == 1
+
+    def test_its_artifacts(self, lab):
+        captures = {path.name for path in (lab.folder / "artifacts").glob("*.pcap")}
+        chapters = ("", "_no_mcast_cached", "_no_mcast_flushed")
+        assert captures == {f"{vm}_{network}{chapter}.pcap" for vm in ("vm1", "vm2") for network in ("overlay", "underlay") for chapter in chapters}
+        summary = lab.summary
+        assert [(entry["name"], entry["underlay_ip"]) for entry in summary["hypervisors"]] == [("hv1", "10.0.0.1"), ("hv2", "10.1.0.1")]
+        assert summary["hypervisors"][0]["vtep"]["logical_switches"]["ls0"]["tunnel_key"] == 5000
+        assert summary["hypervisors"][0]["datapath"] in ("netdev", "system")
+        assert summary["transfer"]["size"] == 10485760
+        assert all(step["row"] or step["key"] == "underlay_arp_reply" for walk in summary["walks"] for step in walk["steps"])
+
+    def test_the_seeds_six_packets_in_its_order(self, lab):
+        packets = tshark(
+            lab.folder / "artifacts/vm1_underlay.pcap", "arp.opcode", "arp.src.proto_ipv4", "arp.dst.proto_ipv4", "icmp.type", "udp.dstport", "vxlan.vni", "ip.src"
+        )
+        wanted = [
+            ["1", "10.0.0.1", "10.1.0.1", "", "", "", ""],
+            ["2", "10.1.0.1", "10.0.0.1", "", "", "", ""],
+            ["1", "192.168.1.1", "192.168.1.2", "", "4789", "5000", "10.0.0.1"],
+            ["2", "192.168.1.2", "192.168.1.1", "", "4789", "5000", "10.1.0.1"],
+            ["", "", "", "8", "4789", "5000", "10.0.0.1,192.168.1.1"],
+            ["", "", "", "0", "4789", "5000", "10.1.0.1,192.168.1.2"],
+        ]
+        assert [packets.index(packet) for packet in wanted] == sorted(packets.index(packet) for packet in wanted)
+        # Nothing but these, again for the second and third ping.
+        assert all(packet in wanted for packet in packets)
+
+    def test_overlay_captures_know_nothing_of_the_tunnel(self, lab):
+        for vm in ("vm1", "vm2"):
+            assert {protocol for _, protocol in tshark(lab.folder / f"artifacts/{vm}_overlay.pcap", "vxlan.vni", "_ws.col.protocol")} == {"ARP", "ICMP"}
+
+    def test_the_tables_are_those_of_the_seed(self, lab):
+        switch = lab.on("hv1", "vtep-ctl list physical_switch")
+        assert re.search(r'^description +: "OVS VTEP Emulator"$', switch, re.MULTILINE)
+        assert re.search(r'^name +: "?br0"?$', switch, re.MULTILINE)
+        assert re.search(r'^tunnel_ips +: \["10.0.0.1"\]$', switch, re.MULTILINE)
+        assert re.search(r"^ports +: \[[0-9a-f-]{36}\]$", switch, re.MULTILINE)
+        assert lab.on("hv1", "vtep-ctl list-bindings br0 vm1").split() == ["0000", "ls0"]
+        remotes = lab.on("hv1", "vtep-ctl list-remote-macs ls0").split("\n")
+        assert "  00:00:00:00:00:02 -> vxlan_over_ipv4/10.1.0.1" in remotes
+        assert "  unknown-dst -> vxlan_over_ipv4/10.1.0.1" in remotes
+        assert sum("->" in line for line in remotes) == 2
+        assert re.search(r'Bridge "?br0"?\n(?: {8}.*\n)*? {8}Port "?vm1"?\n {12}Interface "?vm1"?\n {16}type: internal', lab.on("hv1", "ovs-vsctl show"))
+
+    def test_a_second_run_changes_only_what_the_story_does(self, lab):
+        output = lab.up()
+        assert changed_tasks(output) == []
+        assert failed_checks(lab) == []
+        assert "Checks: 19 of 19 passed" in output
+
+    def test_a_broken_underlay_fails_the_run_after_all_checks(self, lab):
+        underlay = next(process.pid for process in _netns.processes(lab.name) if process.node.is_underlay)
+        for node in ("hv1", "hv2"):
+            subprocess.run(["nsenter", "-t", str(underlay), "-n", "bridge", "link", "set", "dev", node, "isolated", "on"], check=True)
+        output = lab.up(succeeds=False, lab_settle_seconds=3)
+        assert len(lab.summary["checks"]) == 19
+        failed = {check["name"]: check["seen"] for check in failed_checks(lab)}
+        assert failed["Every VM pings every VM of the other hypervisors"] == "0 of 2 answered"
+        assert failed["vm1 pings vm2, all caches empty"] == "0 replies"
+        assert failed["vm1_underlay.pcap"].startswith("step 2 (hv2 answers hv1): no such packet")
+        assert failed["10 MiB over TCP from vm1 to vm2"].startswith("192.168.1.2:")
+        assert "Multicast remote deleted, caches emptied" not in failed
+        assert f"Checks: {19 - len(failed)} of 19 passed" in output
+        assert output.count("FAILED") >= len(failed)
+
+    def test_nothing_is_left(self, lab):
+        nodes = _netns.processes(lab.name)
+        assert len(nodes) == 3
+        namespaces = traces(nodes)
+        assert len(namespaces) == 15
+        assert namespaces <= namespaces_in_use()
+        assert "changed: [localhost]" in lab.down()
+        assert not namespaces & namespaces_in_use()
+        assert not _netns.processes(lab.name)
+        assert host() == self.before
+        assert sorted(path.name for path in lab.folder.iterdir()) == ["artifacts", "lab.vtep_lab.yml"]
+
+    def test_it_can_be_removed_again(self, lab):
+        assert "changed=0" in lab.down()
+
+
+class TestKilled:
+    """Other values, more hypervisors, and a start that is killed again and again."""
+
+    variables = THREE_HYPERVISORS
+
+    @pytest.mark.parametrize(
+        ("task", "how"),
+        [
+            ("Start the nodes", signal.SIGKILL),
+            ("Make the underlay bridge", signal.SIGKILL),
+            ("Wait until it has set up what is in the database", signal.SIGINT),
+            ("Write the unicast entries", signal.SIGKILL),
+            ("Ping while the addresses are cached", signal.SIGKILL),
+        ],
+    )
+    def test_killed(self, lab, task, how):
+        type(self).before = host()
+        lab.end_at(task, how)
+        assert not (lab.folder / "artifacts/summary.json").exists()
+
+    def test_the_next_run_works(self, lab):
+        output = lab.up()
+        assert failed_checks(lab) == []
+        mesh = lab.summary["checks"][0]
+        assert (mesh["expected"], mesh["seen"]) == ("6 of 6 answered", "6 of 6 answered")
+        assert "VNI 16777215" in output
+        captures = {path.name for path in (lab.folder / "artifacts").glob("*.pcap")}
+        assert {"a1_overlay.pcap", "a1_underlay.pcap", "b1_overlay.pcap", "b1_underlay.pcap", "c1_overlay.pcap", "c1_underlay.pcap"} <= captures
+
+    def test_nothing_is_left_of_a_lab_that_was_killed_in_its_story(self, lab):
+        lab.end_at("Ping after the caches were emptied", signal.SIGKILL)
+        namespaces = traces(_netns.processes(lab.name))
+        assert namespaces
+        lab.down()
+        assert not namespaces & namespaces_in_use()
+        assert host() == self.before
+
+
+class TestRefused:
+    """What is wrong with the lab's variables is told before anything is done."""
+
+    variables = None
+
+    @pytest.mark.parametrize(
+        ("variables", "message"),
+        [
+            ({"lab_driver": "vagrant"}, "lab_driver: vagrant is not a driver. Use "),
+            ({"lab_logical_switch": {"name": "ls0", "tunnel_key": 2**24}}, "lab_logical_switch.tunnel_key: 16777216 cannot be used"),
+            ({"lab_name": "a b"}, "name 'a b' is not a lab name"),
+        ],
+    )
+    def test_refused(self, lab, variables, message):
+        output = lab.up(succeeds=False, **variables)
+        assert message in output
+        assert not _netns.processes(lab.name)
+
+    def test_a_lab_that_never_ran_can_be_removed(self, lab):
+        assert "changed=0" in lab.down()
