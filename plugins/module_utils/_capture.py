@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import gzip
 import logging
+import os
+import time
 import traceback
 import zlib
 from dataclasses import dataclass, field
@@ -35,6 +37,8 @@ else:
     log_runtime.addHandler(logging.NullHandler())
 
 GZIP_MAGIC = b"\x1f\x8b"
+PROGRESS_SECONDS = 5
+PROGRESS_PACKETS = 1000  # how often to look at the clock
 
 
 class CaptureError(Exception):
@@ -61,14 +65,15 @@ class Frame:
     link_type: int
 
 
-def read(path, vni=None, limit=None):
+def read(path, vni=None, limit=None, with_bytes=False, progress=None):
     """Read a pcap or pcapng file, plain or gzip. C(vni): only the packets of that VXLAN network. C(limit): so many at most.
 
-    Beyond the limit packets are counted but not dissected, which is what takes the time.
+    Beyond the limit packets are counted but not dissected, which is what takes the time. C(progress) is called with the number
+    of packets and the part of the file, 0 to 1, about every PROGRESS_SECONDS.
     """
     capture = Capture()
     start = None
-    for frame in _frames(path):
+    for frame in _frames(path, progress):
         capture.count = frame.number
         start = frame.nanoseconds if start is None else start
         # Without these bytes anywhere it cannot be of that network.
@@ -80,6 +85,8 @@ def read(path, vni=None, limit=None):
         if len(capture.packets) == limit:
             capture.complete = False
         else:
+            if with_bytes:
+                packet["bytes"] = frame.raw.hex()
             capture.packets.append(packet)
     return capture
 
@@ -90,8 +97,9 @@ def read(path, vni=None, limit=None):
 class _Source:
     """A file that remembers whether it ended within what was to be read."""
 
-    def __init__(self, file):
+    def __init__(self, file, raw):
         self._file = file
+        self._raw = raw
         self.cut = False
 
     def read(self, size):
@@ -102,8 +110,13 @@ class _Source:
         self.cut |= 0 < len(data) < size
         return data
 
+    def part(self):
+        """How much of the file has been read, 0 to 1."""
+        return self._raw.tell() / max(os.fstat(self._raw.fileno()).st_size, 1)
+
     def close(self):
         self._file.close()
+        self._raw.close()
 
 
 class _Complaints(logging.Handler):
@@ -137,11 +150,12 @@ def _open(path):
         file.close()
         raise CaptureError(f"path: {path} is empty. Was the capture stopped before it began? Capture again.")
     file.seek(0)
-    return _Source(gzip.open(file) if magic.startswith(GZIP_MAGIC) else file)
+    return _Source(gzip.open(file) if magic.startswith(GZIP_MAGIC) else file, file)
 
 
-def _frames(path):
+def _frames(path, progress):
     number = 0
+    told = time.monotonic()
     with contextlib.closing(_open(path)) as source, _complaints() as complaints:
         try:
             reader = RawPcapReader(source)
@@ -157,6 +171,9 @@ def _frames(path):
             if raw is None or damaged:
                 break
             number += 1
+            if progress and number % PROGRESS_PACKETS == 0 and time.monotonic() >= told + PROGRESS_SECONDS:
+                told = time.monotonic()
+                progress(number, source.part())
             if hasattr(metadata, "tsresol"):  # pcapng
                 nanoseconds = ((metadata.tshigh << 32) + metadata.tslow) * 10**9 // metadata.tsresol
                 yield Frame(number, nanoseconds, raw, metadata.wirelen, metadata.linktype)

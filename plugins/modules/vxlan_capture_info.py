@@ -15,6 +15,8 @@ description:
   - Works on any capture, also on one without VXLAN. A datagram is VXLAN when its destination port is 4789 (RFC 7348),
     8472 (Linux), 4790 (VXLAN-GPE), 6633 or 48879.
   - Reads packet by packet. Memory depends on the number of packets that are returned, not on the size of a file.
+  - While a large file is read, a line in the system log tells every 5 seconds how far it is
+    (C(journalctl -f -t ansible-vxlanlab.vtep.vxlan_capture_info)).
 options:
   path:
     description:
@@ -34,6 +36,10 @@ options:
       - V(0) counts all, returns none.
     type: int
     default: 1000
+  bytes:
+    description: Return the bytes of each packet as well.
+    type: bool
+    default: false
 attributes:
   check_mode:
     support: full
@@ -159,8 +165,14 @@ captures:
               fields: {source: "02:42:0a:00:00:01", destination: "02:42:0a:01:00:01", type: "0x0800"}
 """
 
+from functools import partial
+
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.vxlanlab.vtep.plugins.module_utils import _capture
+
+
+def tell(module, path, packets, part):
+    module.log(f"{path}: {packets} packets, {part:.0%} of the file")
 
 
 def run(module):
@@ -171,7 +183,7 @@ def run(module):
         raise _capture.CaptureError(f"limit: {limit} is out of range. Use 0 or more packets.")
     captures = []
     for path in module.params["path"]:
-        capture = _capture.read(path, vni, limit)
+        capture = _capture.read(path, vni, limit, module.params["bytes"], partial(tell, module, path))
         captures.append({"path": path, "count": capture.count, "complete": capture.complete, "packets": capture.packets})
     return captures
 
@@ -182,6 +194,7 @@ def main():
             "path": {"type": "list", "elements": "path", "required": True, "aliases": ["paths"]},
             "vni": {"type": "int"},
             "limit": {"type": "int", "default": 1000},
+            "bytes": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )

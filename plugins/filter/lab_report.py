@@ -1,0 +1,101 @@
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: lab_report
+short_description: The data of a lab's report
+version_added: 0.1.0
+description:
+  - Joins what a run of the lab left behind, C(summary.json) and its captures, into what C(report.html) shows.
+  - The template C(playbooks/templates/report.html.j2) makes a page of it.
+positional: captures
+options:
+  _input:
+    description: The contents of C(summary.json).
+    type: dict
+    required: true
+  captures:
+    description:
+      - The captures of the summary's walks, in their order, as M(vxlanlab.vtep.vxlan_capture_info) returns them with
+        O(vxlanlab.vtep.vxlan_capture_info#module:bytes=true).
+    type: list
+    elements: dict
+    required: true
+seealso:
+  - module: vxlanlab.vtep.vxlan_capture_info
+  - plugin: vxlanlab.vtep.check_packet_walk
+    plugin_type: filter
+author:
+  - The vxlanlab.vtep maintainers (@vxlanlab)
+"""
+
+EXAMPLES = r"""
+- name: Read the captures
+  vxlanlab.vtep.vxlan_capture_info:
+    path: "{{ summary.walks | map(attribute='file') | map('regex_replace', '^', 'artifacts/') }}"
+    bytes: true
+  register: read
+
+- name: Write the page
+  ansible.builtin.template:
+    src: report.html.j2
+    dest: artifacts/report.html
+    mode: "0644"
+  vars:
+    report: "{{ summary | vxlanlab.vtep.lab_report(read.captures) }}"
+"""
+
+RETURN = r"""
+_value:
+  description: What the page shows.
+  type: dict
+  contains:
+    ok:
+      description: Whether all checks of the summary passed.
+      type: bool
+    drawing:
+      description: The topology with coordinates, for any number of hypervisors. The unit is that of the SVG's view box.
+      type: dict
+    tables:
+      description: The C(hypervisor)s, each with the C(rows) of its VTEP that decide. Each row has an C(id).
+      type: list
+      elements: dict
+    steps:
+      description:
+        - The walk on the underlay at the VM that pings. Beside the check's own keys, C(route) is the way through the
+          drawing, C(deciding) the C(id) and the text of the row, and C(seen) the packet.
+      type: list
+      elements: dict
+    chapters:
+      description: The ping before and after the multicast remote was deleted, with the captures at the VM that pings.
+      type: list
+      elements: dict
+    captures:
+      description: The captures, with C(packets) in Wireshark's columns, each with its C(layers), their fields and bytes.
+      type: list
+      elements: dict
+    source:
+      description: >-
+        As in the summary. So are C(lab), C(driver), C(time), C(versions), C(target), C(vni), C(switch), C(underlay), C(datapaths)
+        and C(checks).
+      type: str
+"""
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.vxlanlab.vtep.plugins.plugin_utils.lab_report import ReportError
+from ansible_collections.vxlanlab.vtep.plugins.plugin_utils.lab_report import lab_report as report
+
+
+def lab_report(summary, captures):
+    try:
+        return report(summary, captures)
+    except ReportError as error:
+        raise AnsibleFilterError(f"lab_report: {error}") from None
+
+
+class FilterModule:
+    def filters(self):
+        return {"lab_report": lab_report}

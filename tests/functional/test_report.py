@@ -1,0 +1,393 @@
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The report in a real browser: made from captures alone, opened, read against tshark, stepped through, looked at.
+
+The screenshots stay in artifacts/test/.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from scapy.layers.inet import ICMP, IP, TCP, UDP
+from scapy.layers.l2 import ARP, Ether
+from scapy.layers.vxlan import VXLAN
+from scapy.utils import rdpcap, wrpcap
+from selenium import webdriver
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+
+from ansible_collections.vxlanlab.vtep.plugins.module_utils import _capture
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._walk import check_walk, expected_walk
+
+ROOT = Path(__file__).resolve().parents[2]
+SCREENSHOTS = ROOT / "artifacts/test"
+BROWSER_OPTIONS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--hide-scrollbars",
+]
+WIDE, PHONE = (1280, 900), (390, 844)
+
+BROADCAST = "ff:ff:ff:ff:ff:ff"
+HV = {1: ("02:42:0a:00:00:01", "10.0.0.1"), 2: ("02:42:0a:01:00:01", "10.1.0.1"), 3: ("02:42:0a:02:00:01", "10.2.0.1")}
+VM = {number: (f"00:00:00:00:00:0{number}", f"192.168.1.{number}") for number in (1, 2, 3, 4)}
+VMS_OF = {1: [1], 2: [2], 3: [3, 4]}
+LAB = {
+    "bridge": "br0",
+    "logical_switch": {"name": "ls0", "tunnel_key": 5000},
+    "hypervisors": [
+        {
+            "name": f"hv{number}",
+            "underlay_ip": HV[number][1],
+            "vms": [{"name": f"vm{vm}", "mac": VM[vm][0], "ip": f"{VM[vm][1]}/24", "address": VM[vm][1]} for vm in vms],
+        }
+        for number, vms in VMS_OF.items()
+    ],
+}
+FILES = {"first": ".pcap", "no_mcast_cached": "_no_mcast_cached.pcap", "no_mcast_flushed": "_no_mcast_flushed.pcap"}
+# What no page may take for markup.
+MARKUP = "<script>alert('ping')</script> & <b>"
+
+
+# The artifacts of a lab
+
+
+def ask(hosts, sender, target):
+    return Ether(src=hosts[sender][0], dst=BROADCAST) / ARP(op=1, hwsrc=hosts[sender][0], psrc=hosts[sender][1], pdst=hosts[target][1])
+
+
+def answer(hosts, sender, target):
+    (mac, ip), (target_mac, target_ip) = hosts[sender], hosts[target]
+    return Ether(src=mac, dst=target_mac) / ARP(op=2, hwsrc=mac, psrc=ip, hwdst=target_mac, pdst=target_ip)
+
+
+def echo(kind, sender, target, sequence):
+    (mac, ip), (target_mac, target_ip) = VM[sender], VM[target]
+    return Ether(src=mac, dst=target_mac) / IP(src=ip, dst=target_ip) / ICMP(type=kind, id=888, seq=sequence) / bytes(range(56))
+
+
+def in_vxlan(sender, target, frame):
+    (mac, ip), (target_mac, target_ip) = HV[sender], HV[target]
+    return Ether(src=mac, dst=target_mac) / IP(src=ip, dst=target_ip) / UDP(sport=51750, dport=4789) / VXLAN(flags=0x08, vni=5000) / frame
+
+
+def frames(chapter, at, network):
+    arp = [ask(VM, 1, 2), answer(VM, 2, 1)]
+    echoes = [frame for sequence in (1, 2, 3) for frame in (echo(8, 1, 2, sequence), echo(0, 2, 1, sequence))]
+    if chapter == "no_mcast_flushed":
+        return [ask(VM, 1, 2)] * 3 if (at, network) == ("vm1", "overlay") else []
+    said = (arp if chapter == "first" else []) + echoes
+    if network == "overlay":
+        return said
+    wrapped = [in_vxlan(*((1, 2) if frame.src == VM[1][0] else (2, 1)), frame) for frame in said]
+    if chapter != "first":
+        return wrapped
+    # A copy for the third hypervisor, and a connection that has nothing to do with the tunnel.
+    foreign = [ask(HV, 1, 3), answer(HV, 3, 1), in_vxlan(1, 3, ask(VM, 1, 2)), Ether() / IP(src="10.0.0.1", dst="10.1.0.1") / TCP(dport=6640, sport=50000)]
+    return [ask(HV, 1, 2), answer(HV, 2, 1), *foreign, *wrapped]
+
+
+def vtep(number):
+    others = [other for other in VMS_OF if other != number]
+    remotes = {VM[vm][0]: {"locator": HV[other][1], "ipaddr": VM[vm][1]} for other in others for vm in VMS_OF[other]}
+    return {
+        "physical_switches": {"br0": {"ports": {f"vm{vm}": {"vlan_bindings": {"0": "ls0"}} for vm in VMS_OF[number]}}},
+        "logical_switches": {"ls0": {"ucast_remote": remotes, "mcast_remote": {"unknown-dst": {"locators": [HV[other][1] for other in others]}}}},
+    }
+
+
+def write_artifacts(folder):
+    walks = []
+    for chapter, ending in FILES.items():
+        for at in ("vm1", "vm2"):
+            for network in ("overlay", "underlay"):
+                path = folder / f"{at}_{network}{ending}"
+                packets = frames(chapter, at, network)
+                for number, packet in enumerate(packets):
+                    packet.time = 1763811742.215597 + number * 0.100101
+                wrpcap(str(path), packets, linktype=1)
+                walk = expected_walk(LAB, "vm1", "vm2", at, network, chapter, count=3)
+                walks.append({**check_walk(walk, _capture.read(path).packets), "file": path.name})
+    assert all(walk["ok"] for walk in walks)
+    replies = "{}\n--- 192.168.1.2 ping statistics ---\n3 packets transmitted, {} received, {}% packet loss, time 2027ms"
+    summary = {
+        "lab": "vxlanlab",
+        "driver": "netns",
+        "time": "2026-11-22T12:28:56Z",
+        "versions": {"ansible": "2.19.14", "open_vswitch": "3.1.0"},
+        "topology": {
+            "underlay": {"network": "10.0.0.0/8", "interface": "eth0", "mtu": 1500},
+            "bridge": "br0",
+            "logical_switch": LAB["logical_switch"],
+            "source": "vm1",
+            "target": "vm2",
+        },
+        "hypervisors": [dict(hypervisor, datapath="netdev", vtep=vtep(number)) for number, hypervisor in enumerate(LAB["hypervisors"], 1)],
+        "checks": [{"name": walk["file"], "expected": MARKUP, "seen": MARKUP, "ok": True} for walk in walks],
+        "pings": {
+            "first": replies.format(MARKUP, 3, 0),
+            "no_mcast_cached": replies.format("", 3, 0),
+            "no_mcast_flushed": replies.format("", 0, 100),
+        },
+        "walks": walks,
+    }
+    (folder / "summary.json").write_text(json.dumps(summary))
+
+
+@pytest.fixture(scope="module")
+def artifacts(tmp_path_factory):
+    """A folder as a run of the lab leaves it, with the report that the playbook makes of it."""
+    folder = tmp_path_factory.mktemp("artifacts")
+    write_artifacts(folder)
+    run_playbook(folder)
+    return folder
+
+
+def run_playbook(folder):
+    command = [Path(sys.executable).with_name("ansible-playbook"), ROOT / "playbooks/lab_report.yml", "-e", f"lab_artifacts={folder}"]
+    result = subprocess.run(command, env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def test_without_a_summary_it_says_what_to_do(tmp_path):
+    with pytest.raises(AssertionError, match=r"has no summary\.json\. Run the lab first \(make lab\)"):
+        run_playbook(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+# The browser
+
+
+@pytest.fixture(scope="module")
+def browser():
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium")
+    for option in BROWSER_OPTIONS:
+        options.add_argument(option)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def page(browser, artifacts):
+    """Opens the report, and in the end looks for what the browser complained about."""
+
+    def open_report(size=WIDE, scheme="light", script=True, motion="reduce"):
+        media = [{"name": "prefers-color-scheme", "value": scheme}, {"name": "prefers-reduced-motion", "value": motion}]
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
+        browser.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride", {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": size == PHONE}
+        )
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not script})
+        browser.get("about:blank")
+        browser.get(f"file://{artifacts}/report.html")
+        return browser
+
+    yield open_report
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    assert browser.get_log("browser") == []
+
+
+def screenshot(browser, name):
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    taken = browser.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True})
+    (SCREENSHOTS / f"report_{name}.png").write_bytes(base64.b64decode(taken["data"]))
+
+
+def tshark(path, names):
+    """What tshark reads: the fields of each packet."""
+    fields = [f"-e{name}" for name in names]
+    read = subprocess.run(["tshark", "-n", "-r", path, "-T", "fields", *fields], check=True, capture_output=True, text=True)
+    return [line.split("\t") for line in read.stdout.splitlines()]
+
+
+# What it shows
+
+
+def test_every_packet_opens(page):
+    browser = page()
+    packets = browser.execute_script(
+        """
+        document.querySelectorAll("details.capture").forEach((capture) => capture.querySelector("summary").click());
+        return Array.from(document.querySelectorAll("details.packet")).map((packet) => {
+          const before = packet.open;
+          packet.querySelector("summary").click();
+          const layers = Array.from(packet.querySelectorAll(".layer"));
+          return [before, packet.open, layers.length, layers.every((layer) => layer.offsetHeight > 20 && layer.querySelector("pre").textContent)];
+        });
+        """
+    )
+    assert len(packets) == sum(len(frames(chapter, at, network)) for chapter in FILES for at in ("vm1", "vm2") for network in ("overlay", "underlay"))
+    assert all(before is False and opened and layers >= 2 and shown for before, opened, layers, shown in packets)
+
+
+def test_a_packet_opens_by_keyboard(page):
+    browser = page()
+    summary = browser.execute_script("return document.querySelector('#vm1_underlay_pcap-7 > summary')")
+    summary.send_keys(Keys.ENTER)
+    assert browser.execute_script("return arguments[0].parentElement.open", summary)
+
+
+def test_the_numbers_are_those_of_tshark(page, artifacts):
+    browser = page()
+    shown = browser.execute_script(
+        """
+        const text = (root, selector) => root.querySelector(selector).textContent.trim();
+        const addresses = (packet) => Array.from(packet.querySelectorAll(".layer")).filter((layer) => layer.querySelector("h4").textContent.startsWith("IPv4"))
+          .map((layer) => layer.querySelector("dd").textContent);
+        return Object.fromEntries(Array.from(document.querySelectorAll(".table")).map((table) => [
+          table.id,
+          Array.from(table.querySelectorAll("details.packet")).map((packet) => ({
+            columns: ["no", "time", "source", "destination", "protocol", "length"].map((name) => text(packet, "summary ." + name)),
+            vni: (packet.querySelector("summary .vni") || {textContent: ""}).textContent,
+            info: text(packet, "summary .info"),
+            sources: addresses(packet),
+            bytes: Array.from(packet.querySelectorAll("pre")).map((pre) => pre.textContent).join("").replace(/\\s/g, ""),
+          })),
+        ]));
+        """
+    )
+    names = ["frame.number", "frame.time_relative", "_ws.col.Source", "_ws.col.Destination", "_ws.col.Protocol", "frame.len", "vxlan.vni", "icmp.seq", "ip.src"]
+    compared = 0
+    for path in sorted(artifacts.glob("*.pcap")):
+        rows = tshark(path, names)
+        raw = [bytes(packet).hex() for packet in rdpcap(str(path))]
+        packets = shown.pop(path.name.replace(".", "_"))
+        assert len(packets) == len(rows)
+        for packet, row, data in zip(packets, rows, raw):
+            number, time, source, destination, protocol, length, vni, sequence, sources = row
+            assert packet["columns"] == [number, f"{float(time):.6f}", source, destination, protocol, length]
+            assert packet["vni"] == (f"VNI {vni}" if vni else "")
+            assert not sequence or f"seq={sequence}" in packet["info"]
+            assert ",".join(packet["sources"]) == sources
+            assert packet["bytes"] == data
+            compared += 1
+    assert not shown and compared == 71
+
+
+def test_text_stays_text(page):
+    browser = page()
+    assert browser.execute_script("return [document.scripts.length, document.querySelectorAll('b').length]") == [1, 0]
+    assert MARKUP in browser.execute_script("return document.querySelector('.chapter pre').textContent")
+
+
+def test_it_asks_nothing_of_the_network(page, artifacts):
+    assert page().execute_script("return performance.getEntriesByType('resource').length") == 0
+    assert "http://" not in (artifacts / "report.html").read_text() and "https://" not in (artifacts / "report.html").read_text()
+
+
+def test_before_and_after(page):
+    chapters = page().execute_script("return Array.from(document.querySelectorAll('.chapter')).map((chapter) => [chapter.getBoundingClientRect().top, chapter.innerText])")
+    assert len({top for top, text in chapters}) == 1, "not side by side"
+    for (_, text), replies, remote in zip(chapters, ("3 of 3", "3 of 3", "0 of 3"), ("is there", "deleted", "deleted")):
+        assert replies in text and f"unknown-dst {remote}" in text
+    assert "no packet" in chapters[2][1]
+
+
+# The walk
+
+STATE = """
+  const shown = document.querySelectorAll("[data-step][aria-current]");
+  const rows = Array.from(document.querySelectorAll(".line.deciding"));
+  return {
+    number: shown.length === 1 ? Number(shown[0].querySelector(".number").textContent) : null,
+    rows: rows.map((row) => row.dataset.row),
+    place: document.querySelector("[data-moving]").getAttribute("transform"),
+    wrapped: getComputedStyle(document.querySelector(".wrap")).display !== "none",
+    framed: getComputedStyle(document.querySelector(".frame")).display !== "none",
+    said: document.querySelector("[data-output]").textContent,
+  };
+"""
+MULTICAST = "row-hv1-Mcast_Macs_Remote-unknown_dst-10.1.0.1"
+THERE = "row-hv1-Ucast_Macs_Remote-00_00_00_00_00_02-10.1.0.1"
+BACK = "row-hv2-Ucast_Macs_Remote-00_00_00_00_00_01-10.0.0.1"
+
+
+def test_the_walk_step_by_step(page):
+    browser = page()
+    following = browser.execute_script("return document.querySelector('[data-next]')")
+    seen = []
+    for number in range(1, 11):
+        state = browser.execute_script(STATE)
+        assert (state["number"], state["said"]) == (number, f"Step {number} of 10")
+        assert state["wrapped"] and state["framed"] == (number > 2)
+        seen.append(state["rows"])
+        following.click()
+    assert seen == [[MULTICAST], [], [MULTICAST], [BACK], *[[THERE], [BACK]] * 3]
+    assert not following.is_enabled()
+    previous = browser.execute_script("return document.querySelector('[data-previous]')")
+    previous.click()
+    previous.send_keys(Keys.ARROW_LEFT)
+    assert browser.execute_script(STATE)["number"] == 8
+    browser.execute_script("return document.querySelectorAll('[data-step] button')[2]").send_keys(Keys.ENTER)
+    assert browser.execute_script(STATE)["number"] == 3
+
+
+def test_the_packet_moves(page):
+    browser = page(motion="no-preference")
+    browser.execute_script("document.querySelector('[data-play]').click()")
+    start = browser.execute_script(STATE)["place"]
+    WebDriverWait(browser, 30, 0.1).until(lambda driver: driver.execute_script(STATE)["place"] != start)
+    WebDriverWait(browser, 30, 0.1).until(lambda driver: driver.execute_script(STATE)["number"] == 2)
+    browser.execute_script("document.querySelector('[data-play]').click()")
+    assert browser.execute_script("return document.querySelector('[data-play]').textContent") == "Play"
+
+
+def test_a_link_in_the_walk_opens_its_packet(page):
+    browser = page()
+    browser.execute_script("document.querySelectorAll('[data-step] a')[0].click()")
+    WebDriverWait(browser, 10).until(lambda driver: driver.execute_script("return document.querySelector('#vm1_underlay_pcap-1').open"))
+
+
+def test_without_javascript_it_is_a_list(page):
+    # What a page without scripts shows has to be read from outside.
+    browser = page(script=False)
+    steps = browser.find_elements("css selector", "[data-step] .more")
+    assert len(steps) == 10 and all(step.is_displayed() for step in steps)
+    assert not browser.find_element("css selector", "[data-controls]").is_displayed()
+
+
+# How it looks
+
+
+@pytest.mark.parametrize(("name", "size", "scheme"), [("light", WIDE, "light"), ("dark", WIDE, "dark"), ("phone", PHONE, "light")])
+def test_how_it_looks(page, name, size, scheme):
+    browser = page(size, scheme)
+    browser.execute_script("document.querySelectorAll('[data-step]')[2].click(); document.querySelector('#vm1_underlay_pcap-9').open = true")
+    screenshot(browser, name)
+    colour, width = browser.execute_script("return [getComputedStyle(document.body).backgroundColor, document.documentElement.scrollWidth]")
+    assert (int(colour[4:].split(",")[0]) < 60) == (scheme == "dark")
+    assert width == size[0], "it is wider than the screen"
+
+
+def test_how_it_prints(page):
+    browser = page()
+    pdf = base64.b64decode(browser.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})["data"])
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    (SCREENSHOTS / "report.pdf").write_bytes(pdf)
+    assert pdf.startswith(b"%PDF")
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    shown = browser.execute_script(
+        "return [document.querySelector('.controls').offsetHeight, ...Array.from(document.querySelectorAll('[data-step] .more')).map((more) => more.offsetHeight)]"
+    )
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    assert shown[0] == 0 and all(height > 20 for height in shown[1:])
