@@ -22,7 +22,8 @@ class Namespace:
     """A network namespace whose loopback interface is up."""
 
     def __init__(self):
-        self.process = subprocess.Popen(["unshare", "--net", "sh", "-c", "ip link set lo up && echo ready && read -r _"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        command = ["unshare", "--net", "sh", "-c", "ip link set lo up && echo ready && read -r _"]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self.process.stdout.readline() == b"ready\n"
 
     def run(self, *command, **options):
