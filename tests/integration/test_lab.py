@@ -173,7 +173,8 @@ def failed_checks(lab):
 def tshark(path, *fields):
     """Another dissector than the one that the lab checks itself with."""
     options = [option for field in fields for option in ("-e", field)]
-    done = subprocess.run(["tshark", "-r", path, "-T", "fields", "-E", "occurrence=a", "-E", "aggregator=,", *options], capture_output=True, text=True, check=True)
+    command = ["tshark", "-r", path, "-T", "fields", "-E", "occurrence=a", "-E", "aggregator=,", *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     return [line.split("\t") for line in done.stdout.splitlines()]
 
 
@@ -203,9 +204,8 @@ class TestSeed:
         assert all(step["row"] or step["key"] == "underlay_arp_reply" for walk in summary["walks"] for step in walk["steps"])
 
     def test_the_seeds_six_packets_in_its_order(self, lab):
-        packets = tshark(
-            lab.folder / "artifacts/vm1_underlay.pcap", "arp.opcode", "arp.src.proto_ipv4", "arp.dst.proto_ipv4", "icmp.type", "udp.dstport", "vxlan.vni", "ip.src"
-        )
+        fields = ("arp.opcode", "arp.src.proto_ipv4", "arp.dst.proto_ipv4", "icmp.type", "udp.dstport", "vxlan.vni", "ip.src")
+        packets = tshark(lab.folder / "artifacts/vm1_underlay.pcap", *fields)
         wanted = [
             ["1", "10.0.0.1", "10.1.0.1", "", "", "", ""],
             ["2", "10.1.0.1", "10.0.0.1", "", "", "", ""],
