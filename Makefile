@@ -1,5 +1,6 @@
 # make lab                          the VXLAN lab, from nothing to checked packets in artifacts/
 # make lab ARGS="-e lab_driver=docker"   ARGS goes to ansible-playbook
+# make lab-report                   writes artifacts/report.html anew, from the artifacts alone
 # make lab-image                    makes the docker driver's node image ahead of time
 # make lab-down                     removes every trace of it
 # make test                         every test suite
@@ -10,11 +11,15 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 PLAYBOOK = .venv/bin/ansible-playbook $(ARGS)
 SETUP = scripts/setup $(if $(findstring docker,$(ARGS)),docker)
 
-.PHONY: lab lab-image lab-down test constraints clean
+.PHONY: lab lab-report lab-image lab-down test constraints clean
 
 lab:
 	@$(SETUP)
 	@$(PLAYBOOK) playbooks/lab.yml
+
+lab-report:
+	@$(SETUP)
+	@$(PLAYBOOK) playbooks/lab_report.yml
 
 lab-image:
 	@scripts/setup docker

@@ -84,7 +84,7 @@ BOX_WIDTH, HEADER, ROW = 344, 34, 19
 VM_LEFT, VM_WIDTH, VM_HEIGHT = 20, 180, 46
 VTEP_LEFT, VTEP_WIDTH = 244, 96
 BAND_LEFT, BAND_WIDTH = 368, 84
-UNDERLAY_LANE, TUNNEL_LANE, OTHER_LANES = 384, 412, (434, 448)
+UNDERLAY_LANE, TUNNEL_LANE, OTHER_LANES = 384, 410, (438, 448)
 GAP = 18
 
 
@@ -135,19 +135,20 @@ def _rows(hypervisor):
     for switch in vtep["physical_switches"].values():
         for port, columns in switch["ports"].items():
             rows += [
-                {"table": "Physical_Port", "key": f"port {port}", "value": name, "note": f"VLAN {vlan}", "id": _row_id(hypervisor["name"], "Physical_Port", port)}
+                _row(hypervisor, "Physical_Port", f"port {port}", name, f"VLAN {vlan}", port)
                 for vlan, name in columns["vlan_bindings"].items()
             ]
     for name, switch in vtep["logical_switches"].items():
         for mac, columns in switch["ucast_remote"].items():
-            rows.append(_remote(hypervisor, "Ucast_Macs_Remote", mac, columns["locator"], f"{name} {columns['ipaddr']}".strip()))
+            locator = columns["locator"]
+            rows.append(_row(hypervisor, "Ucast_Macs_Remote", mac, locator, f"{name} {columns['ipaddr']}".strip(), mac, locator))
         for mac, columns in switch["mcast_remote"].items():
-            rows += [_remote(hypervisor, "Mcast_Macs_Remote", mac, locator, name) for locator in columns["locators"]]
+            rows += [_row(hypervisor, "Mcast_Macs_Remote", mac, locator, name, mac, locator) for locator in columns["locators"]]
     return rows
 
 
-def _remote(hypervisor, table, mac, locator, note):
-    return {"table": table, "key": mac, "value": locator, "note": note, "id": _row_id(hypervisor["name"], table, mac, locator)}
+def _row(hypervisor, table, key, value, note, *names):
+    return {"table": table, "key": key, "value": value, "note": note, "id": _row_id(hypervisor["name"], table, *names)}
 
 
 def _row_id(*words):
@@ -159,9 +160,10 @@ def _deciding(row):
     if not row:
         return None
     if row["table"] == "Physical_Port":
-        return {"id": _row_id(row["hypervisor"], row["table"], row["port"]), "text": f"{row['hypervisor']}, {row['table']}: {row['port']} is in {row['logical_switch']}"}
-    text = f"{row['hypervisor']}, {row['table']}: {row['mac']} is behind {row['locator']}"
-    return {"id": _row_id(row["hypervisor"], row["table"], row["mac"], row["locator"]), "text": text}
+        names, text = [row["port"]], f"{row['port']} is in {row['logical_switch']}"
+    else:
+        names, text = [row["mac"], row["locator"]], f"{row['mac']} is behind {row['locator']}"
+    return {"id": _row_id(row["hypervisor"], row["table"], *names), "text": f"{row['hypervisor']}, {row['table']}: {text}"}
 
 
 # --- the drawing -----------------------------------------------------------------------------------------------------
@@ -336,7 +338,7 @@ def _layer(layer, raw, vni, network):
         "offset": layer["offset"],
         "length": layer["length"],
         "says": says,
-        "fields": [{"name": _label(field), "value": value} for field, value in layer["fields"].items() if value is not None],
+        "fields": [{"name": _label(field), "value": value} for field, value in layer["fields"].items() if value not in (None, "")],
         "hex": _hex(raw[layer["offset"] : end]),
     }
 

@@ -296,7 +296,9 @@ def test_it_asks_nothing_of_the_network(page, artifacts):
 
 
 def test_before_and_after(page):
-    chapters = page().execute_script("return Array.from(document.querySelectorAll('.chapter')).map((chapter) => [chapter.getBoundingClientRect().top, chapter.innerText])")
+    chapters = page().execute_script(
+        "return Array.from(document.querySelectorAll('.chapter')).map((chapter) => [chapter.getBoundingClientRect().top, chapter.innerText])"
+    )
     assert len({top for top, text in chapters}) == 1, "not side by side"
     for (_, text), replies, remote in zip(chapters, ("3 of 3", "3 of 3", "0 of 3"), ("is there", "deleted", "deleted")):
         assert replies in text and f"unknown-dst {remote}" in text
@@ -387,7 +389,10 @@ def test_how_it_prints(page):
     assert pdf.startswith(b"%PDF")
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     shown = browser.execute_script(
-        "return [document.querySelector('.controls').offsetHeight, ...Array.from(document.querySelectorAll('[data-step] .more')).map((more) => more.offsetHeight)]"
+        """
+        const heights = (selector) => Array.from(document.querySelectorAll(selector)).map((element) => element.offsetHeight);
+        return [...heights(".controls"), ...heights("[data-step] .more")];
+        """
     )
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
     assert shown[0] == 0 and all(height > 20 for height in shown[1:])
