@@ -238,6 +238,31 @@ def test_the_limit_counts_what_was_asked_for(traffic, vni, limit, numbers, compl
     assert ([packet["number"] for packet in capture.packets], capture.count, capture.complete) == (numbers, 4, complete)
 
 
+def test_the_bytes_when_asked_for(traffic):
+    packets = _capture.read(traffic, with_bytes=True).packets
+    assert all(len(packet["bytes"]) == 2 * packet["captured_length"] for packet in packets)
+    assert packets[0]["bytes"].startswith(packets[0]["layers"][0]["fields"]["destination"].replace(":", ""))
+    assert all("bytes" not in packet for packet in _capture.read(traffic).packets)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_it_tells_how_far_it_is(tmp_path, monkeypatch, compressed):
+    monkeypatch.setattr(_capture, "PROGRESS_SECONDS", 0)
+    path = tmp_path / "large.pcap"
+    frame = Ether() / IP() / UDP() / bytes(100)
+    wrpcap(str(path), [frame] * 5500, gz=compressed)
+    told = []
+    _capture.read(path, limit=0, progress=lambda packets, part: told.append((packets, part)))
+    assert [packets for packets, part in told] == [1000, 2000, 3000, 4000, 5000]
+    parts = [part for packets, part in told]
+    assert parts == sorted(parts) and 0 < parts[0] and parts[-1] <= 1
+    assert compressed or parts[0] == pytest.approx(1 / 5.5, abs=0.05)
+
+
+def test_it_tells_nothing_of_a_small_file(traffic):
+    _capture.read(traffic, progress=pytest.fail)
+
+
 def test_a_large_file_is_not_held_in_memory(tmp_path):
     path = tmp_path / "large.pcap"
     frame = bytes(OUTER / vxlan() / ECHO).ljust(1400, b"\0")
