@@ -5,13 +5,14 @@
 # make lab-down                     removes every trace of it
 # make test                         every test suite
 # make test SUITES="units lab"      some of them
+# make bench                        benchmarks/RESULTS.md: every contender in one run, about half an hour
 # make clean                        removes what the set-up put into this folder
 
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 PLAYBOOK = .venv/bin/ansible-playbook $(ARGS)
 SETUP = scripts/setup $(if $(findstring docker,$(ARGS)),docker)
 
-.PHONY: lab lab-report lab-image lab-down test constraints clean
+.PHONY: lab lab-report lab-image lab-down test bench constraints clean
 
 lab:
 	@$(SETUP)
@@ -31,6 +32,11 @@ lab-down:
 
 test:
 	@tests/run $(SUITES)
+
+bench:
+	@scripts/setup tests
+	@.venv/bin/pip install -q --disable-pip-version-check -r requirements-bench.txt
+	@.venv/bin/python benchmarks/run.py
 
 # Pins anew what the ranges in requirements*.txt resolve to today. Run it on Python 3.11, the oldest that uses the pins.
 constraints:

@@ -15,17 +15,23 @@ import json
 import os
 import ssl
 import time
+import traceback
 from collections.abc import Iterable
 from itertools import islice
 from typing import Any
-
-import ovs.poller
-import ovs.stream
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._look import Look, Read
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._plan import CREATE, DELETE, Change, Plan
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Ref, VtepError
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import DATABASE, OWNED, TABLES, Column, own_parts, owner_key
+
+try:
+    import ovs.poller
+    import ovs.stream
+
+    OVS_ERROR = None
+except ImportError:
+    OVS_ERROR = traceback.format_exc()
 
 _CHUNK = 1 << 20
 QUIET_MILLISECONDS = 50

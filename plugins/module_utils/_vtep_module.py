@@ -13,19 +13,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils import _source, _tree
+from ansible_collections.vxlanlab.vtep.plugins.module_utils import _ovsdb, _source, _tree
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._look import Look
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._plan import CREATE, DELETE, SAMPLE, UPDATE, Current, Plan, listed, plan
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._render import diff, row
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Desired, Missing, Ref, Scope, VtepError
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import TABLES, normalise
-
-try:
-    from ansible_collections.vxlanlab.vtep.plugins.module_utils import _ovsdb
-
-    OVS_ERROR = None
-except ImportError:
-    OVS_ERROR = traceback.format_exc()
 
 #: How often a task starts over because somebody else wrote in between.
 TRIES = 10
@@ -92,8 +85,8 @@ class VtepModule:
         spec = {**CONNECTION, **(STATE if state else {}), **options}
         self.module = AnsibleModule(argument_spec=spec, supports_check_mode=True, **kwargs)
         self.params = self.module.params
-        if OVS_ERROR:
-            self.module.fail_json(msg=missing_required_lib("ovs (it comes with ovsdbapp)"), exception=OVS_ERROR)
+        if _ovsdb.OVS_ERROR:
+            self.module.fail_json(msg=missing_required_lib("ovs (it comes with ovsdbapp)"), exception=_ovsdb.OVS_ERROR)
 
     def apply(
         self,
@@ -138,10 +131,11 @@ class VtepModule:
 
     def wait(self, table: str, match: dict, what: str) -> None:
         """Wait for a row; ``what`` says in words what is waited for, and what to check when it does not come."""
-        try:
-            from ansible_collections.vxlanlab.vtep.plugins.module_utils import _wait
-        except ImportError:
-            self.module.fail_json(msg=missing_required_lib("ovsdbapp"), exception=traceback.format_exc())
+        # Here and not above, since it takes its time and no other module needs it.
+        from ansible_collections.vxlanlab.vtep.plugins.module_utils import _wait
+
+        if _wait.OVSDBAPP_ERROR:
+            self.module.fail_json(msg=missing_required_lib("ovsdbapp"), exception=_wait.OVSDBAPP_ERROR)
         absent = self.params["state"] == "absent"
         try:
             watch = _wait.Watch(table, match)

@@ -7,15 +7,21 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Iterator
 from typing import Any
 
-from ovs.db import idl
-from ovsdbapp.backend.ovs_idl import idlutils
-from ovsdbapp.exceptions import TimeoutException
-
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import VtepError
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import DATABASE, TABLES, Column, own_parts, tolerant
+
+try:
+    from ovs.db import idl
+    from ovsdbapp.backend.ovs_idl import idlutils
+    from ovsdbapp.exceptions import TimeoutException
+
+    OVSDBAPP_ERROR = None
+except ImportError:
+    OVSDBAPP_ERROR = traceback.format_exc()
 
 
 class Watch:

@@ -6,16 +6,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
+from ansible.module_utils import basic
+
+try:
+    from ansible.module_utils.testing import patch_module_args
+except ImportError:
+    # ansible-core 2.17
+    @contextlib.contextmanager
+    def patch_module_args(arguments: dict) -> Iterator[None]:
+        """What later releases offer by this name."""
+        basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode()
+        try:
+            yield
+        finally:
+            basic._ANSIBLE_ARGS = None
+
 
 SCHEMA = Path("/usr/share/openvswitch/vtep.ovsschema")
 MODULES = "ansible_collections.vxlanlab.vtep.plugins.modules"
