@@ -395,6 +395,17 @@ def test_the_module_reads_files_in_their_order(traffic, tmp_path, capsys):
     assert [packet["number"] for capture in result["captures"] for packet in capture["packets"]] == [1, 2]
 
 
+def test_the_module_logs_how_far_it_is(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(_capture, "PROGRESS_SECONDS", 0)
+    logged = []
+    monkeypatch.setattr(vxlan_capture_info.AnsibleModule, "log", lambda module, message, **options: logged.append(message))
+    path = tmp_path / "large.pcap"
+    wrpcap(str(path), [ECHO] * 1001)
+    code, result = run_module(capsys, path=[str(path)], limit=0)
+    assert code == 0 and result["captures"][0]["count"] == 1001
+    assert [message for message in logged if message.startswith(f"{path}: 1000 packets, ") and message.endswith("% of the file")]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
