@@ -170,14 +170,16 @@ def test_the_largest_packet_of_a_vm_passes_and_a_larger_one_is_refused(lab):
 
 def test_the_kernel_keeps_quiet_on_the_underlay_interface(lab):
     """One answer to an ARP request, one to a ping, and no ICMP error for a VXLAN packet."""
-    with subprocess.Popen(lab.command("hv1", "tcpdump", "-n", "-l", "-i", "eth0"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as capture:
+    command = lab.command("hv1", "sh", "-c", "echo $$; exec tcpdump -n -l -i eth0")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as capture:
+        pid = capture.stdout.readline().strip()
         while "listening on" not in capture.stderr.readline():
             assert capture.poll() is None
         for host in NUMBERS:
             lab.run(host, "ip", "neighbour", "flush", "dev", "br-underlay")
         lab.run("hv1", "ping", "-c", "1", "-w", "10", vtep(2))
         lab.ping("hv1", "hv2")
-        capture.send_signal(signal.SIGINT)
+        lab.run("hv1", "kill", "-INT", pid)
         seen = capture.stdout.read()
     assert "unreachable" not in seen
     assert seen.count("VXLAN") >= 2
@@ -246,6 +248,10 @@ def test_an_emulator_that_does_not_stay_is_an_error_with_the_end_of_its_log(lab)
     lab.run("hv3", "vtep-ctl", "--", "unbind-ls", "br0", "vm3", "7", "--", "del-ls", "tenant a")
     lab.play("restart.yml", "--limit=hv3")
     lab.ping("hv3", "hv1")
+
+
+def test_the_modules_below_the_roles_leave_nothing_half_done(lab):
+    lab.play("modules.yml")
 
 
 def test_bad_options_are_refused_before_anything_changes(lab, tmp_path):
