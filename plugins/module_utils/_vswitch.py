@@ -11,12 +11,18 @@ transaction that ends when ovs-vswitchd has carried them out.
 from __future__ import annotations
 
 import logging
+import traceback
 from dataclasses import dataclass, field
 from typing import Any
 
-from ovs.db import idl
-from ovsdbapp.backend.ovs_idl import connection, idlutils
-from ovsdbapp.schema.open_vswitch import impl_idl
+try:
+    from ovs.db import idl
+    from ovsdbapp.backend.ovs_idl import connection, idlutils
+    from ovsdbapp.schema.open_vswitch import impl_idl
+
+    Api, OVSDBAPP_ERROR = impl_idl.OvsdbIdl, None
+except ImportError:
+    Api, OVSDBAPP_ERROR = object, traceback.format_exc()
 
 # ovsdbapp logs what it raises as well; the task's result says it once.
 logging.getLogger("ovsdbapp").addHandler(logging.NullHandler())
@@ -94,10 +100,10 @@ def plan(wanted: Bridge, current: Bridge | None) -> Changes:
     return changes
 
 
-class _Api(impl_idl.OvsdbIdl):
+class _Api(Api):
     """Of ``lookup_table`` (how a record is found by name), the tables that are replicated here."""
 
-    lookup_table = {table: how for table, how in impl_idl.OvsdbIdl.lookup_table.items() if table in COLUMNS}
+    lookup_table = {table: how for table, how in getattr(Api, "lookup_table", {}).items() if table in COLUMNS}
 
 
 class Vswitch:

@@ -61,7 +61,7 @@ options:
         default: 0
   ipv4_conf:
     description:
-      - Numbers to write to C(/proc/sys/net/ipv4/conf/NAME), by file name, for example V({arp_ignore: 1}).
+      - Numbers to write to C(/proc/sys/net/ipv4/conf/NAME), by file name, such as C(arp_ignore) with the value 1.
       - Only for settings of which the kernel uses the greater value of the interface's and C(all)'s, such as C(arp_ignore)
         and C(rp_filter). Where that is the wanted one already, nothing is written.
     type: dict

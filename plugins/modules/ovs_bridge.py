@@ -142,16 +142,10 @@ ports_added:
 
 import dataclasses
 import re
-import traceback
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-try:
-    from ansible_collections.vxlanlab.vtep.plugins.module_utils import _vswitch
-
-    OVSDBAPP_ERROR = None
-except ImportError:
-    OVSDBAPP_ERROR = traceback.format_exc()
+from ansible_collections.vxlanlab.vtep.plugins.module_utils import _vswitch
 
 # The kernel's limit for a device name (IFNAMSIZ, 16, with the final zero).
 NAME = re.compile(r"[^\s/]{1,15}")
@@ -275,8 +269,8 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    if OVSDBAPP_ERROR:
-        module.fail_json(msg=missing_required_lib("ovsdbapp"), exception=OVSDBAPP_ERROR)
+    if _vswitch.OVSDBAPP_ERROR:
+        module.fail_json(msg=missing_required_lib("ovsdbapp"), exception=_vswitch.OVSDBAPP_ERROR)
     params = module.params
     try:
         wanted = wanted_bridge(params)
