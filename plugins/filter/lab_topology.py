@@ -82,7 +82,7 @@ _value:
       type: list
       elements: dict
     nodes:
-      description: The hypervisors as M(vxlanlab.vtep.lab_netns#module) takes them.
+      description: The hypervisors as M(vxlanlab.vtep.lab_netns) takes them.
       type: list
       elements: dict
     spare_address:
