@@ -179,7 +179,10 @@ def shown(name: str, bridge: _vswitch.Bridge | None) -> dict:
     """A bridge as the result shows it."""
     if bridge is None:
         return {}
-    ports = [{"name": port, "type": row.type or "system", "mac": row.mac, "mtu": row.mtu_request, "ofport": row.ofport} for port, row in sorted(bridge.ports.items())]
+    ports = [
+        {"name": port, "type": row.type or "system", "mac": row.mac, "mtu": row.mtu_request, "ofport": row.ofport}
+        for port, row in sorted(bridge.ports.items())
+    ]
     return {**dataclasses.asdict(bridge), "name": name, "ports": ports}
 
 

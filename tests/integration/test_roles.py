@@ -155,7 +155,10 @@ def test_tcp_arrives_whole(lab):
     """Wrong checksums would let ping through and stop TCP."""
     serve = f"import socket, hashlib; s = socket.create_server(('{vm(2)}', 5001)); print('listening', flush=True); c, _ = s.accept(); h = hashlib.sha256()\n"
     serve += "while data := c.recv(65536): h.update(data)\nprint(h.hexdigest())"
-    send = f"import socket, hashlib, os; d = os.urandom(1 << 20); c = socket.create_connection(('{vm(2)}', 5001)); c.sendall(d); print(hashlib.sha256(d).hexdigest())"
+    send = (
+        f"import socket, hashlib, os; d = os.urandom(1 << 20); c = socket.create_connection(('{vm(2)}', 5001)); "
+        "c.sendall(d); print(hashlib.sha256(d).hexdigest())"
+    )
     with subprocess.Popen(lab.command("hv2", "timeout", "60", sys.executable, "-c", serve), stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout.readline() == "listening\n"
         sent = lab.run("hv1", "timeout", "60", sys.executable, "-c", send)
