@@ -101,10 +101,11 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import time
 
 from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._background import start
 
 READY = "listening on "
 COUNTS = re.compile(r"(\d+) packets? captured.*?(\d+) packets? dropped by kernel", re.DOTALL)
@@ -162,7 +163,7 @@ class Capture:
         # To its standard output, because it gives up root before it would open a file. Each packet is written when it comes.
         command = [tcpdump, "-i", self.interface, "--immediate-mode", "-U", "-n", "-w", "-", *([expression] if expression else [])]
         with open(self.path, "wb") as output, open(self.log, "wb") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=log, cwd="/", start_new_session=True)
+            self.process = start(command, output, log)
         self.wait_for(lambda: READY in self.said() or self.process.poll() is not None, "to begin")
         if self.process.poll() is not None:
             raise LabCaptureError(

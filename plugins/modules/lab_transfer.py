@@ -108,11 +108,12 @@ seconds:
 import hashlib
 import os
 import socket
-import subprocess
 import sys
 import time
 
 from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._background import start
 
 # Gets the listening socket and the timeout; outlives the task.
 RECEIVER = """
@@ -159,15 +160,7 @@ def tcp_socket(interface, address, port):
 def receive(options):
     with tcp_socket(options["interface"], options["address"], options["port"]) as listener:
         listener.listen(1)
-        process = subprocess.Popen(
-            [sys.executable, "-c", RECEIVER, str(listener.fileno()), str(options["timeout"])],
-            pass_fds=[listener.fileno()],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd="/",
-            start_new_session=True,
-        )
+        process = start([sys.executable, "-c", RECEIVER, str(listener.fileno()), str(options["timeout"])], pass_fds=(listener.fileno(),))
         return {"port": listener.getsockname()[1], "pid": process.pid}, None
 
 

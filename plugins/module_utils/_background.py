@@ -1,0 +1,19 @@
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Processes that outlive the module that starts them, as AnsibleModule.run_command's do not."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import IO
+
+
+def start(
+    command: list[str], output: IO | int = subprocess.DEVNULL, errors: IO | int = subprocess.DEVNULL, pass_fds: tuple[int, ...] = ()
+) -> subprocess.Popen:
+    """Start a process in a session of its own, with no standard input."""
+    return subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, pass_fds=pass_fds, cwd="/", start_new_session=True
+    )
