@@ -41,7 +41,7 @@ VM = {number: (f"00:00:00:00:00:0{number}", f"192.168.1.{number}") for number in
 
 
 def ask(hosts, sender, target, to=BROADCAST):
-    (mac, ip), (_, target_ip) = hosts[sender], hosts[target]
+    (mac, ip), target_ip = hosts[sender], hosts[target][1]
     return Ether(src=mac, dst=to) / ARP(op=1, hwsrc=mac, psrc=ip, pdst=target_ip)
 
 
@@ -96,10 +96,10 @@ FOREIGN = [
 def check(tmp_path):
     """Compares frames with a walk of vm1 to vm2, by way of a capture file."""
 
-    def compare(frames, at="vm1", network="underlay", lab=LAB, **options):
+    def compare(frames, at="vm1", network="underlay", lab=None, **options):
         path = tmp_path / "walk.pcap"
         wrpcap(str(path), frames, linktype=1)
-        return check_packet_walk(_capture.read(path).packets, packet_walk(lab, "vm1", "vm2", at, network, **options))
+        return check_packet_walk(_capture.read(path).packets, packet_walk(lab or LAB, "vm1", "vm2", at, network, **options))
 
     return compare
 
