@@ -119,14 +119,14 @@ def end(process, how):
 
 
 def changed_tasks(output):
-    """The tasks that changed something, outside of the story."""
+    """The tasks that changed nodes outside of the story. That is, not the artifacts."""
     task, play, found = "", "", []
     for line in output.splitlines():
         if line.startswith("PLAY ["):
             play = line
         elif line.startswith("TASK ["):
             task = line
-        elif line.startswith("changed:") and "story" not in play and "Check what was seen" not in play:
+        elif line.startswith("changed:") and "of an earlier run" not in task and "story" not in play and "Check what was seen" not in play:
             found.append(f"{task} {line}")
     return found
 
@@ -216,12 +216,17 @@ class TestSeed:
             ["", "", "", "0", "4789", "5000", "10.1.0.1,192.168.1.2"],
         ]
         assert [packets.index(packet) for packet in wanted] == sorted(packets.index(packet) for packet in wanted)
-        # Nothing but these, again for the second and third ping.
-        assert all(packet in wanted for packet in packets)
+        # Nothing but these, again for the second and third ping. On a slow machine, vm2 confirms what it knows after 5 s.
+        confirmation = [
+            ["1", "192.168.1.2", "192.168.1.1", "", "4789", "5000", "10.1.0.1"],
+            ["2", "192.168.1.1", "192.168.1.2", "", "4789", "5000", "10.0.0.1"],
+        ]
+        assert all(packet in wanted + confirmation for packet in packets)
 
     def test_overlay_captures_know_nothing_of_the_tunnel(self, lab):
         for vm in ("vm1", "vm2"):
-            assert {protocol for _, protocol in tshark(lab.folder / f"artifacts/{vm}_overlay.pcap", "vxlan.vni", "_ws.col.protocol")} == {"ARP", "ICMP"}
+            packets = tshark(lab.folder / f"artifacts/{vm}_overlay.pcap", "frame.protocols")
+            assert {protocols for (protocols,) in packets} == {"eth:ethertype:arp", "eth:ethertype:ip:icmp:data"}
 
     def test_the_tables_are_those_of_the_seed(self, lab):
         switch = lab.on("hv1", "vtep-ctl list physical_switch")
