@@ -349,7 +349,6 @@ def test_a_node_that_should_be_another_is_made_again(lab, changed, options, stay
 def test_damage_is_repaired_in_place(lab, where, damage, told):
     first = pids(made(lab, HV1, HV2))
     inside(first[where], *damage.split())
-    assert not pings(first["hv2"], "10.0.0.1") or "mtu" in damage or "down" in damage
     foretold = made(lab, HV1, HV2, check=True)
     second = made(lab, HV1, HV2)
     assert second["changed"] and second["diff"] == foretold["diff"]
