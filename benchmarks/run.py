@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # Copyright (c) 2026 The vxlanlab.vtep maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
@@ -6,7 +5,7 @@
 """Runs the contenders side by side against private ovsdb-servers, and writes RESULTS.md and macs.png.
 
     make bench            all of it, about 15 minutes
-    benchmarks/run.py a c  some of it, printed only
+    python benchmarks/run.py a c  some of it, printed only
 """
 
 from __future__ import annotations

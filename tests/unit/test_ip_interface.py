@@ -13,8 +13,8 @@ HAVE = {"state": "up", "addresses": ["10.0.0.1/8", "fd00::1/64"], "routes": [DEF
 PARAMS = {"name": "eth0", "state": None, "addresses": None, "family": "any", "routes": [], "ipv4_conf": {}}
 
 
-def lines(changes: dict, have: dict = HAVE) -> list[str]:
-    return plan("eth0", wanted(PARAMS | changes), have)
+def lines(changes: dict, have: dict | None = None) -> list[str]:
+    return plan("eth0", wanted(PARAMS | changes), have or HAVE)
 
 
 @pytest.mark.parametrize(
