@@ -171,19 +171,20 @@ def test_the_largest_packet_of_a_vm_passes_and_a_larger_one_is_refused(lab):
         lab.ping("hv1", "hv2", "-M", "do", "-s", str(1450 - 27))
 
 
-def test_the_kernel_keeps_quiet_on_the_underlay_interface(lab):
+def test_the_kernel_keeps_quiet_on_the_underlay_interface(lab, tmp_path):
     """One answer to an ARP request, one to a ping, and no ICMP error for a VXLAN packet."""
-    command = lab.command("hv1", "sh", "-c", "echo $$; exec tcpdump -n -l -i eth0")
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as capture:
-        pid = capture.stdout.readline().strip()
+    command = lab.command("hv1", "sh", "-c", "echo $$; exec tcpdump --immediate-mode -n -l -i eth0")
+    output = tmp_path / "packets"
+    with output.open("w") as packets, subprocess.Popen(command, stdout=packets, stderr=subprocess.PIPE, text=True) as capture:
         while "listening on" not in capture.stderr.readline():
             assert capture.poll() is None
         for host in NUMBERS:
             lab.run(host, "ip", "neighbour", "flush", "dev", "br-underlay")
         lab.run("hv1", "ping", "-c", "1", "-w", "10", vtep(2))
         lab.ping("hv1", "hv2")
-        lab.run("hv1", "kill", "-INT", pid)
-        seen = capture.stdout.read()
+        lab.until("both replies are captured", lambda: output.read_text().count("ICMP echo reply, id") >= 2)
+        lab.run("hv1", "kill", "-INT", output.read_text().split()[0])
+    seen = output.read_text()
     assert "unreachable" not in seen
     assert seen.count("VXLAN") >= 2
     assert seen.count("ICMP echo reply, id") >= 2
