@@ -22,6 +22,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils import _netns
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
+INTERRUPT_SECONDS = 30
 # A busy machine is slow, a hanging run is not waited for.
 RUN_SECONDS = 900
 
@@ -111,11 +112,18 @@ class Lab:
 
 def end(process, how):
     """End a playbook with all its tasks."""
-    try:
-        os.killpg(process.pid, how)
-    except ProcessLookupError:
-        pass
-    process.communicate()
+    # After Ctrl-C, ansible-core may hang in its own exit, on a lock that a worker held; as for a user, the second one ends it.
+    for patience in (INTERRUPT_SECONDS, RUN_SECONDS):
+        try:
+            os.killpg(process.pid, how)
+        except ProcessLookupError:
+            pass
+        try:
+            process.communicate(timeout=patience)
+            return
+        except subprocess.TimeoutExpired:
+            pass
+    pytest.fail(f"the playbook goes on after two {how.name}")
 
 
 def changed_tasks(output):
