@@ -10,7 +10,7 @@ when anything that the plan was built on has changed meanwhile; sent back as ``w
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._plan import Current, Have
@@ -248,11 +248,10 @@ class Look:
                 if table == "Physical_Locator_Set":
                     pointing = [("locators", "Physical_Locator")]
                 for column, target in pointing:
-                    held = self._raw.get(target, {})
-                    for uuid, row in self._raw[table].items():
-                        for member in _members(row.get(column, ["set", []])):
-                            if member[1] not in held and member[1] not in done:
-                                missing.setdefault(target, set()).add(member[1])
+                    rows = self._raw[table].values()
+                    found = {member[1] for row in rows for member in _members(row.get(column, _NOTHING))} - done
+                    missing.setdefault(target, set()).update(found - self._raw.get(target, {}).keys())
+            missing = {table: uuids for table, uuids in missing.items() if uuids}
             if not missing:
                 break
             for table, uuids in missing.items():
@@ -267,7 +266,7 @@ class Look:
         table, column = owner
         for uuid, row in self._raw.get(table, {}).items():
             key = self._key(table, uuid)
-            for child in _members(row.get(column, ["set", []])):
+            for child in _members(row.get(column, _NOTHING)):
                 self._owners[child[1]] = key
 
     def _key(self, table: str, uuid: str) -> tuple | None:
@@ -279,7 +278,7 @@ class Look:
                 self._own(spec.owner)
             key = self._owners.get(uuid, (None,))
         for part in own_parts(table)[1]:
-            value = _optional(row.get(part.column, ["set", []]))
+            value = _optional(row.get(part.column, _NOTHING))
             if part.refers:
                 ref = self._ref(part.refers, value[1])
                 value = ref.key[0] if len(ref.key) == 1 else ref.key
@@ -308,33 +307,41 @@ class Look:
             if spec.kept_by_references and not spec.key:
                 continue
             rows = current.rows.setdefault(table, {})
-            shown = self._shown(table)
+            readers = [(name, self._reader(column)) for name, column in self._shown(table).items()]
             for uuid, raw in held.items():
-                columns = {name: self._value(column, raw.get(name)) for name, column in shown.items()}
+                columns = {name: read(raw.get(name)) for name, read in readers}
                 rows.setdefault(self._key(table, uuid), []).append(Have(uuid, columns))
         return current
 
     def _shown(self, table: str) -> dict[str, Column]:
         return TABLES[table].columns if self.status else TABLES[table].managed
 
-    def _value(self, column: Column, raw: Any) -> Any:
-        if raw is None:
-            raw = ["map", []] if column.kind == "map" else ["set", []]
-        if column.through:
-            rows = self._raw.get(column.through, {})
-            members = [m for one in _members(raw) if one[1] in rows for m in _members(rows[one[1]]["locators"])]
-            return frozenset(self._ref(column.refers, member[1]) for member in members)
-        if column.kind == "map":
-            return {tolerant(column.key, k): self._atom(column, v) for k, v in raw[1]}
-        if column.kind == "set":
-            return frozenset(self._atom(column, member) for member in _members(raw))
-        value = _optional(raw)
-        return None if value is None else self._atom(column, value)
+    def _reader(self, column: Column) -> Callable[[Any], Any]:
+        """What brings the raw value of a column into normal form; made once for all rows. ``None``: an older schema lacks it."""
+        parse, target, key = column.parse, column.refers, column.key
 
-    def _atom(self, column: Column, value: Any) -> Any:
-        if column.refers:
-            return self._ref(column.refers, value[1])
-        return tolerant(column.parse, value)
+        def atom(value: Any) -> Any:
+            return self._ref(target, value[1]) if target else tolerant(parse, value)
+
+        if column.through:
+            sets = self._raw.get(column.through, {})
+            return lambda raw: frozenset(
+                atom(member) for one in _members(raw or _NOTHING) if one[1] in sets for member in _members(sets[one[1]]["locators"])
+            )
+        if column.kind == "map":
+            return lambda raw: {tolerant(key, name): atom(value) for name, value in raw[1]} if raw else {}
+        if column.kind == "set":
+            return lambda raw: frozenset(map(atom, _members(_NOTHING if raw is None else raw)))
+
+        def optional(raw: Any) -> Any:
+            value = None if raw is None else _optional(raw)
+            return None if value is None else atom(value)
+
+        return optional
+
+
+#: An empty optional, as RFC 7047 writes it.
+_NOTHING: list = ["set", []]
 
 
 def _members(value: Any) -> list:

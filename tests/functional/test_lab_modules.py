@@ -32,9 +32,9 @@ class Namespace:
     def ping(self, count):
         assert self.run("ping", "-c", str(count), "-i", "0.01", "127.0.0.1").returncode == 0
 
-    def module(self, name, env=None, **arguments):
+    def module(self, name, env=None, through=(), **arguments):
         text = json.dumps({"ANSIBLE_MODULE_ARGS": arguments})
-        done = self.run(sys.executable, "-m", f"{MODULES}.{name}", input=text, env=env)
+        done = self.run(*through, sys.executable, "-m", f"{MODULES}.{name}", input=text, env=env)
         assert done.stdout, done.stderr
         return json.loads(done.stdout)
 
@@ -85,6 +85,15 @@ def test_a_capture_has_all_packets_from_start_to_stop(namespace, path, tmp_path)
     assert not tcpdumps(tmp_path)
     assert stopped["captures"] == [{"path": str(path), "pid": None, "packets": 100, "dropped": 0}]
     assert [packet["info"].split(" id=")[0] for packet in _capture.read(path).packets] == ["Echo (ping) request", "Echo (ping) reply"] * 50
+
+
+def test_a_capture_as_root_of_a_container(namespace, path):
+    """Docker's root lacks CAP_SYS_PTRACE, and may not look into the processes of other users."""
+    container = ("setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace")
+    pid = capture(namespace, path, "started", through=container)["captures"][0]["pid"]
+    assert pid
+    namespace.ping(1)
+    assert capture(namespace, path, "stopped", through=container)["captures"][0] == {"path": str(path), "pid": None, "packets": 2, "dropped": 0}
 
 
 def test_it_can_be_stopped_twice(namespace, path):

@@ -231,12 +231,16 @@ def test_lost_daemons_do_no_harm_and_a_run_repairs_what_was_lost_and_names_it(la
     lab.everybody_pings()
 
 
-def test_the_emulator_is_started_again_when_a_key_or_a_tunnel_address_changed(lab):
+def test_the_emulator_is_started_again_when_a_key_a_tunnel_address_or_a_port_number_changed(lab):
     emulators = {host: lab.pid(host, "ovs-vtep") for host in NUMBERS}
+    # Stopped, it cannot see that a port is away for a while: it would keep the flows of the old number.
+    lab.kill("hv2", "ovs-vtep", signal.SIGSTOP)
+    lab.run("hv2", "ovs-vsctl", "del-port", "vm2")
     # With two addresses, ovs-vtep would exit at its next start.
     lab.run("hv3", "vtep-ctl", "set", "Physical_Switch", "br0", f'tunnel_ips=["{vtep(3)}","{vtep(9)}"]')
     text = lab.site("--extra-vars", '{"tunnel_key": 6000}')
-    assert "the tunnel key of ls0 changed" in text and "the tunnel address changed" in text
+    for reason in ("the tunnel key of ls0 changed", "the tunnel address changed", "ports were made anew"):
+        assert reason in text
     assert all(lab.pid(host, "ovs-vtep") not in ("", pid) for host, pid in emulators.items())
     assert lab.run("hv3", "vtep-ctl", "get", "Physical_Switch", "br0", "tunnel_ips") == f'["{vtep(3)}"]'
     for host in NUMBERS:
