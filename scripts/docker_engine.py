@@ -11,6 +11,7 @@ cannot outlive the process that asked for it, however that one ends.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -113,6 +114,7 @@ def keep(folder: Path, group: str) -> None:
     (folder / "resolv.conf").write_text(f"nameserver {RESOLVER}\n")
     folder.chmod(0o755)
     DATA.mkdir(parents=True, exist_ok=True)
+    take_turns(os.open(DATA, os.O_RDONLY))
     first, network = "", None
     with (folder / "log").open("w") as log:
         inside = ["bash", "-c", INSIDE, "bash", str(folder), str(DATA), group, RESOLVER]
@@ -141,6 +143,15 @@ def keep(folder: Path, group: str) -> None:
             remove_cgroups(folder.name)
             # The asking process may have been killed.
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def take_turns(data: int) -> None:
+    """Wait until no other engine uses the data directory, and keep others from it for as long as this process runs."""
+    try:
+        fcntl.flock(data, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print(f"with-docker: another one uses {DATA}; waiting until it has ended", file=sys.stderr, flush=True)
+        fcntl.flock(data, fcntl.LOCK_EX)
 
 
 def start(command: list[str], log: IO) -> subprocess.Popen:

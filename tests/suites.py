@@ -1,8 +1,9 @@
 # Copyright (c) 2026 The vxlanlab.vtep maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs the test suites one after the other, also after a failing one, and counts their cases.
+"""Runs the test suites, also after a failing one, and counts their cases.
 
+All of them run in two lanes at the same time; those that are named, one after the other with their output as it comes.
 Logs and JUnit files go to .cache/test/. The last line is `N passed, N failed`; the exit status is 0 only when
 something ran and nothing failed. A suite that crashes, hangs, or runs nothing counts as one failure.
 """
@@ -31,6 +32,7 @@ RESULTS = ROOT / ".cache/test"
 ANSIBLE_TEST = ROOT / ".cache/ansible-test"
 # What an interrupted step gets to remove what it made.
 CLEAN_UP_SECONDS = 60
+LOOK_SECONDS = 0.2
 # The exit status of timeout(1).
 TIMED_OUT = 124
 
@@ -124,8 +126,8 @@ def docker() -> Iterator[Step]:
 
 
 SUITES = {suite.__name__: suite for suite in (yamllint, lint, sanity, units, docs, functional, lab, molecule, docker)}
-# Run only when they are named, since a whole run of both has not been seen to pass yet.
-BY_NAME_ONLY = {"molecule", "docker"}
+# About equally long. Those that share a directory are in one lane (sanity, units), or far apart (molecule, docker).
+LANES = (("molecule", "lab"), ("yamllint", "lint", "sanity", "units", "docs", "functional", "docker"))
 
 
 def pytest(folder: str) -> Step:
@@ -197,34 +199,41 @@ def write_pip_bootstrap(cache: Path) -> None:
 # Running and counting
 
 
-def run(step: Step, log: Path) -> int:
-    """Run a step, showing its output as it comes, and return its exit status."""
-    env = os.environ | {"PATH": f"{VENV}:{os.environ['PATH']}", "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")} | step.env
-    deadline = time.monotonic() + step.limit_seconds
-    interrupted = hanging = False
-    # The output goes through a file: a pipe would stay open for as long as a daemon that a failing test left behind.
-    with log.open("ab") as output, log.open("rb") as written:
-        written.seek(0, os.SEEK_END)
-        # A process group of its own, so that one Ctrl-C reaches it once, through us.
-        process = subprocess.Popen(step.command, cwd=step.cwd, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output, preexec_fn=os.setpgrp)
-        while process.poll() is None:
-            try:
-                show(written)
-                if time.monotonic() > deadline:
-                    print(f"\n{step.command[0]}: not done after {step.limit_seconds} s", flush=True)
-                    os.killpg(process.pid, signal.SIGKILL if hanging else signal.SIGINT)
-                    hanging, deadline = True, deadline + CLEAN_UP_SECONDS
-                process.wait(0.2)
-            except subprocess.TimeoutExpired:
-                pass
-            except KeyboardInterrupt:
-                # It cleans up and ends.
-                interrupted = True
-                os.killpg(process.pid, signal.SIGINT)
-        show(written)
-    if interrupted:
-        raise KeyboardInterrupt
-    return TIMED_OUT if hanging else process.returncode
+class Interrupted(Exception):
+    """Ctrl-C came."""
+
+
+class Running:
+    """A step that runs; its output goes to a file, from which it is shown."""
+
+    def __init__(self, step: Step, log: Path):
+        env = os.environ | {"PATH": f"{VENV}:{os.environ['PATH']}", "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")} | step.env
+        self.step = step
+        self.deadline = time.monotonic() + step.limit_seconds
+        self.hanging = False
+        # A file, since a pipe would stay open for as long as a daemon that a failing test left behind.
+        with log.open("ab") as output:
+            # A process group of its own, so that one Ctrl-C reaches it once, through us.
+            self.process = subprocess.Popen(step.command, cwd=step.cwd, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output, preexec_fn=os.setpgrp)
+
+    def ended(self) -> bool:
+        """Whether it has ended. One that takes too long is interrupted, and then killed."""
+        if self.process.poll() is not None:
+            return True
+        if time.monotonic() > self.deadline:
+            print(f"\n{self.step.command[0]}: not done after {self.step.limit_seconds} s", flush=True)
+            os.killpg(self.process.pid, signal.SIGKILL if self.hanging else signal.SIGINT)
+            self.hanging, self.deadline = True, self.deadline + CLEAN_UP_SECONDS
+        return False
+
+    def interrupt(self) -> None:
+        """Have it clean up and end."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGINT)
+
+    def status(self) -> int:
+        """The exit status."""
+        return TIMED_OUT if self.hanging else self.process.returncode
 
 
 def show(written: BinaryIO) -> None:
@@ -265,59 +274,108 @@ def junit_cases(path: Path | None) -> Iterator[ElementTree.Element]:
             yield from ElementTree.parse(file).iter("testcase")
 
 
-def run_suite(name: str) -> Count:
-    """Run a suite's steps and count their cases."""
-    counted = Count()
-    log = RESULTS / f"{name}.log"
-    log.unlink(missing_ok=True)
-    for step in SUITES[name]():
-        print(f"\n== {name}: {' '.join(step.command)}", flush=True)
-        if step.junit and step.junit.is_file():
-            step.junit.unlink()
-        try:
-            status = run(step, log)
-        except OSError as error:
-            print(error, flush=True)
-            status = 127
-        counted.add(count(step, status))
-    if not counted.passed and not counted.failed:
-        counted.fail(f"{name} has nothing to run")
-    return counted
+@dataclass
+class Lane:
+    """Suites that run one after the other. ``live``: their output is shown as it comes, not when they have ended."""
+
+    names: list[str]
+    live: bool
+    running: Running | None = None
+    interrupted: bool = False
+    results: dict[str, tuple[Count, float]] = field(default_factory=dict)
+
+    def run(self) -> Iterator[None]:
+        """Run them, a look at a time."""
+        for name in self.names:
+            started = time.monotonic()
+            counted = Count()
+            try:
+                for _look in self.run_suite(name, counted):
+                    yield
+            except Interrupted:
+                counted.fail(f"{name} was interrupted")
+            self.results[name] = counted, time.monotonic() - started
+            print(f"== {name}: {counted.passed} passed, {counted.failed} failed", flush=True)
+            if self.interrupted:
+                break
+
+    def run_suite(self, name: str, counted: Count) -> Iterator[None]:
+        """Run a suite's steps and count their cases."""
+        path = RESULTS / f"{name}.log"
+        path.write_bytes(b"")
+        with path.open("rb") as written:
+            for step in SUITES[name]():
+                if self.interrupted:
+                    raise Interrupted
+                print(f"\n== {name}: {' '.join(step.command)}", flush=True)
+                if step.junit and step.junit.is_file():
+                    step.junit.unlink()
+                try:
+                    self.running = Running(step, path)
+                except OSError as error:
+                    counted.fail(f"{step.command[0]}: {error.strerror}")
+                    continue
+                if self.interrupted:
+                    self.running.interrupt()
+                while not self.running.ended():
+                    yield
+                    if self.live:
+                        show(written)
+                if not self.live:
+                    print(f"\n== {name}: what {step.command[0]} said")
+                show(written)
+                if self.interrupted:
+                    raise Interrupted
+                counted.add(count(step, self.running.status()))
+        if not counted.passed and not counted.failed:
+            counted.fail(f"{name} has nothing to run")
+
+    def interrupt(self) -> None:
+        """Run nothing more."""
+        self.interrupted = True
+        if self.running:
+            self.running.interrupt()
+
+
+def run_all(lanes: list[Lane]) -> None:
+    """Run lanes at the same time, until the last has ended."""
+
+    def interrupt(number: int, frame: object) -> None:
+        for lane in lanes:
+            lane.interrupt()
+
+    # A stopped CI run cleans up like an interrupted one; a shell starts background jobs with SIGINT ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
+    going = [lane.run() for lane in lanes]
+    while going:
+        going = [looks for looks in going if next(looks, "ended") != "ended"]
+        time.sleep(LOOK_SECONDS)
 
 
 def main() -> int:
     """Run what the command line names, and return the exit status."""
     parser = argparse.ArgumentParser(
         prog="tests/run",
-        description=f"Runs the test suites: those named, or all but {' and '.join(sorted(BY_NAME_ONLY))}.",
+        description="Runs the test suites: those named, or all.",
         epilog="suites:\n" + "\n".join(f"  {name:<12}{suite.__doc__}" for name, suite in SUITES.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("suites", nargs="*", metavar="SUITE", help="a suite's name")
-    names = parser.parse_args().suites or [name for name in SUITES if name not in BY_NAME_ONLY]
+    names = parser.parse_args().suites
     unknown = [name for name in names if name not in SUITES]
     if unknown:
         parser.error(f"no suite is called {', '.join(unknown)}; choose from {', '.join(SUITES)}")
 
-    # A stopped CI run cleans up like an interrupted one; a shell starts background jobs with SIGINT ignored.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
     RESULTS.mkdir(parents=True, exist_ok=True)
+    lanes = [Lane(names, live=True)] if names else [Lane(list(lane), live=False) for lane in LANES]
+    run_all(lanes)
+    interrupted = any(lane.interrupted for lane in lanes)
     total = Count()
     table = []
-    interrupted = False
-    for name in names:
-        started = time.monotonic()
-        try:
-            counted = run_suite(name)
-        except KeyboardInterrupt:
-            interrupted = True
-            counted = Count()
-            counted.fail(f"{name} was interrupted")
-        table.append(f"{name:<12}{counted.passed:>7}{counted.failed:>7}{counted.skipped:>8}{time.monotonic() - started:>8.1f} s")
+    for name, (counted, seconds) in (item for lane in lanes for item in lane.results.items()):
+        table.append(f"{name:<12}{counted.passed:>7}{counted.failed:>7}{counted.skipped:>8}{seconds:>8.1f} s")
         total.add(counted)
-        if interrupted:
-            break
     print(f"\n{'suite':<12}{'passed':>7}{'failed':>7}{'skipped':>8}{'time':>10}", *table, *total.remarks, sep="\n")
     print(f"logs: {RESULTS.relative_to(ROOT)}/\n")
     print(f"{total.passed} passed, {total.failed} failed" + (f", {total.skipped} skipped" if total.skipped else ""))

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -18,34 +19,48 @@ sys.path.insert(0, str(TESTS))
 import suites  # noqa: E402  pylint: disable=wrong-import-position
 
 
-def counted(step: suites.Step, tmp_path: Path) -> tuple[int, int, int]:
-    count = suites.count(step, suites.run(step, tmp_path / "log"))
-    return count.passed, count.failed, count.skipped
+@pytest.fixture
+def counted(tmp_path, monkeypatch):
+    """Run a suite of these steps, and return how many of its cases passed, failed and were skipped."""
+    monkeypatch.setattr(suites, "RESULTS", tmp_path)
+
+    def run(*steps: suites.Step) -> tuple[int, int, int]:
+        monkeypatch.setattr(suites, "SUITES", {"example": lambda: steps})
+        lane = suites.Lane(["example"], live=False)
+        suites.run_all([lane])
+        ((count, _seconds),) = lane.results.values()
+        return count.passed, count.failed, count.skipped
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def handlers():
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.mark.parametrize(
     "script, expected",
     [("exit 0", (1, 0, 0)), ("exit 3", (0, 1, 0)), ("kill -KILL $$", (0, 1, 0))],
 )
-def test_a_command_is_one_case(script, expected, tmp_path):
-    assert counted(suites.Step(["sh", "-c", script], cwd=tmp_path), tmp_path) == expected
+def test_a_command_is_one_case(script, expected, counted, tmp_path):
+    assert counted(suites.Step(["sh", "-c", script], cwd=tmp_path)) == expected
 
 
-def test_a_tool_that_is_missing_fails(tmp_path, monkeypatch):
-    monkeypatch.setattr(suites, "RESULTS", tmp_path)
-    monkeypatch.setattr(suites, "SUITES", {"example": lambda: [suites.Step(["there-is-no-such-tool"])]})
-    assert suites.run_suite("example").failed == 1
+def test_a_tool_that_is_missing_fails(counted):
+    assert counted(suites.Step(["there-is-no-such-tool"])) == (0, 1, 0)
 
 
-def test_a_suite_without_steps_fails(tmp_path, monkeypatch):
-    monkeypatch.setattr(suites, "RESULTS", tmp_path)
-    monkeypatch.setattr(suites, "SUITES", {"example": lambda: []})
-    assert suites.run_suite("example").failed == 1
+def test_a_suite_without_steps_fails(counted):
+    assert counted() == (0, 1, 0)
 
 
-def test_a_step_that_hangs_is_interrupted_and_fails(tmp_path):
+def test_a_step_that_hangs_is_interrupted_and_fails(counted, tmp_path):
     script = "trap 'touch cleaned-up; exit 0' INT; while :; do sleep 0.1; done"
-    assert counted(suites.Step(["sh", "-c", script], cwd=tmp_path, limit_seconds=1), tmp_path) == (0, 1, 0)
+    assert counted(suites.Step(["sh", "-c", script], cwd=tmp_path, limit_seconds=1)) == (0, 1, 0)
     assert (tmp_path / "cleaned-up").exists()
 
 
@@ -59,39 +74,59 @@ CASES = """<testsuite>
 </testsuite>"""
 
 
-def test_junit_cases_are_counted(tmp_path):
-    (tmp_path / "a.xml").write_text(CASES)
+def test_junit_cases_are_counted(counted, tmp_path):
+    (tmp_path / "cases").write_text(CASES)
     for path in (tmp_path, tmp_path / "a.xml"):
-        assert counted(suites.Step(["sh", "-c", "exit 1"], path, tmp_path), tmp_path) == (1, 3, 1)
+        assert counted(suites.Step(["sh", "-c", "cp cases a.xml; exit 1"], path, tmp_path)) == (1, 3, 1)
 
 
 @pytest.mark.parametrize("script", ["exit 0", "exit 2"])
-def test_a_suite_that_runs_nothing_fails(script, tmp_path):
-    assert counted(suites.Step(["sh", "-c", script], tmp_path / "none.xml", tmp_path), tmp_path) == (0, 1, 0)
+def test_a_suite_that_runs_nothing_fails(script, counted, tmp_path):
+    assert counted(suites.Step(["sh", "-c", script], tmp_path / "none.xml", tmp_path)) == (0, 1, 0)
 
 
-def test_a_crash_after_passed_cases_fails(tmp_path):
-    (tmp_path / "a.xml").write_text('<testsuite><testcase classname="tests.a" name="good"/></testsuite>')
-    assert counted(suites.Step(["sh", "-c", "exit 139"], tmp_path / "a.xml", tmp_path), tmp_path) == (1, 1, 0)
+def test_a_crash_after_passed_cases_fails(counted, tmp_path):
+    (tmp_path / "cases").write_text('<testsuite><testcase classname="tests.a" name="good"/></testsuite>')
+    assert counted(suites.Step(["sh", "-c", "cp cases a.xml; exit 139"], tmp_path / "a.xml", tmp_path)) == (1, 1, 0)
+
+
+def test_lanes_run_at_the_same_time(tmp_path, monkeypatch):
+    """Each waits for the other."""
+    monkeypatch.setattr(suites, "RESULTS", tmp_path)
+
+    def meet(mine: str, other: str) -> suites.Step:
+        return suites.Step(["sh", "-c", f"touch {mine}; while ! [ -e {other} ]; do sleep 0.1; done"], cwd=tmp_path, limit_seconds=60)
+
+    monkeypatch.setattr(suites, "SUITES", {"one": lambda: [meet("a", "b")], "two": lambda: [meet("b", "a")], "three": lambda: [meet("c", "a")]})
+    lanes = [suites.Lane(["one"], live=False), suites.Lane(["two", "three"], live=False)]
+    suites.run_all(lanes)
+    assert {name: count.passed for lane in lanes for name, (count, _seconds) in lane.results.items()} == {"one": 1, "two": 1, "three": 1}
+
+
+def test_every_suite_runs_in_one_lane():
+    assert sorted(name for lane in suites.LANES for name in lane) == sorted(suites.SUITES)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_lets_the_step_clean_up_and_fails(number, tmp_path):
+@pytest.mark.parametrize("names", [["example", "later"], []])
+def test_an_interrupted_run_lets_the_step_clean_up_and_fails(number, names, tmp_path):
     script = (
         f"import sys; sys.path.insert(0, {str(TESTS)!r}); import pathlib, suites\n"
         f"suites.ROOT = pathlib.Path({str(tmp_path)!r}); suites.RESULTS = suites.ROOT / 'results'\n"
-        "loop = \"trap 'echo cleaned up; exit 0' INT; echo ready; while :; do sleep 0.1; done\"\n"
-        "suites.SUITES = {'example': lambda: [suites.Step(['sh', '-c', loop], cwd=suites.ROOT)], 'later': lambda: []}\n"
+        "loop = \"trap 'echo cleaned up; exit 0' INT; echo ready; touch ready; while :; do sleep 0.1; done\"\n"
+        "suites.SUITES = {'example': lambda: [suites.Step(['sh', '-c', loop], cwd=suites.ROOT)], 'later': lambda: [], 'short': lambda: []}\n"
+        "suites.LANES = (('example', 'later'), ('short',))\n"
+        f"sys.argv[1:] = {names}\n"
         "sys.exit(suites.main())\n"
     )
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}) as runner:
-        seen = ""
-        while "\nready" not in seen:
-            line = runner.stdout.readline()
-            assert line, seen
-            seen += line
+        deadline = time.monotonic() + 60
+        while not (tmp_path / "ready").exists():
+            assert runner.poll() is None and time.monotonic() < deadline
+            time.sleep(0.05)
         runner.send_signal(number)
-        seen += runner.stdout.read()
+        seen = runner.stdout.read()
     assert runner.returncode == 130
     assert "cleaned up" in seen
-    assert seen.splitlines()[-1] == "0 passed, 1 failed"
+    assert "later" not in seen
+    assert seen.splitlines()[-1] == f"0 passed, {1 if names else 2} failed"
