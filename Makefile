@@ -46,5 +46,6 @@ constraints:
 	(echo "# The versions that the tests ran with; used on Python 3.11 to 3.13. \`make constraints\` writes it anew."; \
 	    .venv/bin/pip freeze) > constraints.txt
 
+# What is below .cache/docker belongs to root.
 clean:
-	rm -rf .venv .cache .ansible
+	rm -rf .venv .cache .ansible || sudo rm -rf .cache

@@ -176,10 +176,13 @@ class Database:
     def _read_schema(self, until: float) -> None:
         try:
             answer = self._call("get_schema", [DATABASE], until)
-        except Lost as lost:
+        except Lost:
             if self._remote.startswith("ssl:"):
                 # With TLS 1.3 a server refuses a client's certificate after the handshake.
-                raise VtepError(f"certificate: {lost}; the server may not accept it: check that its CA issued it and that it is valid today") from None
+                raise VtepError(
+                    f"certificate: {self._remote} closed the connection after the TLS handshake; the server may not accept it: check that "
+                    "its CA issued it and that it is valid today"
+                ) from None
             raise
         if answer.get("error"):
             served = ", ".join(self._call("list_dbs", [], until).get("result") or ())
