@@ -23,7 +23,7 @@ from typing import Any
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._look import Look, Read
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._plan import CREATE, DELETE, Change, Plan
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Ref, VtepError
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import DATABASE, OWNED, TABLES, Column, own_parts, owner_key
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import DATABASE, OWNED, REFERRERS, TABLES, Column, own_parts, owner_key
 
 try:
     import ovs.poller
@@ -350,7 +350,7 @@ class _Writer:
     def operations(self) -> list[dict]:
         changes = self.plan.changes
         for change in changes:
-            if change.action == CREATE:
+            if change.action == CREATE and _is_named(change.ref.table):
                 self._names[change.ref] = f"row{len(self._names)}"
         owned = self._owned(changes)
         updates, deletes = [], []
@@ -358,7 +358,7 @@ class _Writer:
             if change.action == CREATE:
                 # In the insert itself, since a column that may not be empty is checked there and then.
                 held = {column: ["set", uuids] for column, unused, uuids in owned.get(change.ref, ())}
-                self._insert(change.ref, {**self._row(change), **held})
+                self._inserts.append(self._insertion(change.ref, {**self._row(change), **held}))
                 self.created.append((change, len(self._inserts) - 1))
             elif change.action == DELETE:
                 deletes.append({"op": "delete", "table": change.ref.table, "where": _is(["uuid", change.uuid])})
@@ -392,9 +392,15 @@ class _Writer:
             owned.setdefault(owner, []).append((column, mutator, uuids))
         return owned
 
+    def _insertion(self, ref: Ref, row: dict) -> dict:
+        # A MAC, to which nothing refers, needs no name: it would be a fifth of the message.
+        named = {"uuid-name": self._names[ref]} if ref in self._names else {}
+        return {"op": "insert", "table": ref.table, **named, "row": row}
+
     def _insert(self, ref: Ref, row: dict) -> list:
+        """Insert a row that another one needs."""
         named = self._names.setdefault(ref, f"row{len(self._names)}")
-        self._inserts.append({"op": "insert", "table": ref.table, "uuid-name": named, "row": row})
+        self._inserts.append(self._insertion(ref, row))
         return ["named-uuid", named]
 
     def _owner(self, ref: Ref) -> list:
@@ -449,6 +455,11 @@ class _Writer:
 
     def _key_columns(self, ref: Ref) -> dict:
         return {part.column: value for part, value in zip(TABLES[ref.table].key, ref.key) if value is not None}
+
+
+def _is_named(table: str) -> bool:
+    """Whether another row of the same transaction may refer to a new one of this table."""
+    return bool(REFERRERS[table] or OWNED[table] or TABLES[table].owner)
 
 
 def _is(uuid: list) -> list:
