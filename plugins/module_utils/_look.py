@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._plan import Current, Have
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Add, Desired, Ref, Row, Scope
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._plan import Current, Have, references
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Desired, Ref, Scope
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import (
     OWNED,
     REFERRERS,
@@ -68,17 +68,21 @@ class Look:
         self._whole: set[str] = set()
         self._refs: dict[str, Ref] = {}
         self._owners: dict[str, tuple] = {}
+        self._key_readers: dict[str, Callable[[str, dict], tuple]] = {}
 
     # -- what a plan needs
 
     def for_plan(self, desired: Desired) -> Current:
         """Read what planning these wishes takes: the rows, what they refer to, and who refers to those that go."""
         wanted: dict[str, set[tuple]] = {}
+        referred: set[Ref] = set()
         for row in (*desired.present, *desired.absent):
             wanted.setdefault(row.table, set()).add(row.key)
-        for row in (*desired.present, *desired.absent):
-            for ref in _row_references(row):
-                wanted.setdefault(ref.table, set()).add(ref.key)
+            for name in TABLES[row.table].referring & row.columns.keys():
+                referred.update(references(row.columns[name]))
+        # A map to take entries out of may leave open what they hold.
+        for ref in referred - {None}:
+            wanted.setdefault(ref.table, set()).add(ref.key)
         scopes = (*desired.purge, *desired.show, *(reset.scope for reset in desired.reset))
         self._under_all(scopes)
         for table, keys in wanted.items():
@@ -269,23 +273,37 @@ class Look:
             for child in _members(row.get(column, _NOTHING)):
                 self._owners[child[1]] = key
 
-    def _key(self, table: str, uuid: str) -> tuple | None:
+    def _key(self, table: str, uuid: str) -> tuple:
+        return self._key_reader(table)(uuid, self._raw[table][uuid])
+
+    def _key_reader(self, table: str) -> Callable[[str, dict], tuple]:
+        """What makes the key of a raw row; made once for all rows of a table."""
+        reader = self._key_readers.get(table)
+        if reader is None:
+            reader = self._key_readers[table] = self._new_key_reader(table)
+        return reader
+
+    def _new_key_reader(self, table: str) -> Callable[[str, dict], tuple]:
         spec = TABLES[table]
-        row = self._raw[table][uuid]
-        key: tuple = ()
-        if spec.owner and spec.key and spec.key[0].refers == spec.owner[0]:
+        is_owned = bool(spec.owner and spec.key and spec.key[0].refers == spec.owner[0])
+        parts = [(part.column, part.refers, part.parse) for part in own_parts(table)[1]]
+
+        def part_of(row: dict, column: str, target: str | None, parse: Callable[[Any], Any]) -> Any:
+            value = _optional(row.get(column, _NOTHING))
+            if not target:
+                return tolerant(parse, value)
+            key = self._ref(target, value[1]).key
+            return key[0] if len(key) == 1 else key
+
+        def read(uuid: str, row: dict) -> tuple:
+            own = tuple([part_of(row, *part) for part in parts])
+            if not is_owned:
+                return own
             if uuid not in self._owners:
                 self._own(spec.owner)
-            key = self._owners.get(uuid, (None,))
-        for part in own_parts(table)[1]:
-            value = _optional(row.get(part.column, _NOTHING))
-            if part.refers:
-                ref = self._ref(part.refers, value[1])
-                value = ref.key[0] if len(ref.key) == 1 else ref.key
-            else:
-                value = tolerant(part.parse, value)
-            key += (value,)
-        return key
+            return self._owners.get(uuid, (None,)) + own
+
+        return read
 
     def _ref(self, table: str, uuid: str) -> Ref:
         ref = self._refs.get(uuid)
@@ -308,9 +326,10 @@ class Look:
                 continue
             rows = current.rows.setdefault(table, {})
             readers = [(name, self._reader(column)) for name, column in self._shown(table).items()]
+            key_of = self._key_reader(table)
             for uuid, raw in held.items():
                 columns = {name: read(raw.get(name)) for name, read in readers}
-                rows.setdefault(self._key(table, uuid), []).append(Have(uuid, columns))
+                rows.setdefault(key_of(uuid, raw), []).append(Have(uuid, columns))
         return current
 
     def _shown(self, table: str) -> dict[str, Column]:
@@ -357,15 +376,3 @@ def _members(value: Any) -> list:
 def _optional(value: Any) -> Any:
     members = _members(value)
     return members[0] if members else None
-
-
-def _row_references(row: Row) -> Iterable[Ref]:
-    spec = TABLES[row.table]
-    for name, value in row.columns.items():
-        if spec.columns[name].refers:
-            if isinstance(value, Add):
-                value = value.members
-            if isinstance(value, Ref):
-                yield value
-            else:
-                yield from (ref for ref in (value.values() if isinstance(value, dict) else value or ()) if ref)

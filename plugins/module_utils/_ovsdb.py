@@ -409,16 +409,18 @@ class _Writer:
         return self._uuid(ref)
 
     def _row(self, change: Change) -> dict:
-        spec = TABLES[change.ref.table]
-        row = {}
-        if change.action == CREATE:
-            start, parts = own_parts(change.ref.table)
-            for part, value in zip(parts, change.ref.key[start:]):
-                row[part.column] = self._uuid(Ref(part.refers, value if isinstance(value, tuple) else (value,))) if part.refers else value
+        table, key = change.ref
+        columns = TABLES[table].columns
+        if change.action != CREATE:
+            return {name: self._value(columns[name], value) for name, value in change.after.items()}
+        start, parts = own_parts(table)
+        row = {
+            part.column: self._uuid(Ref(part.refers, value if isinstance(value, tuple) else (value,))) if part.refers else value
+            for part, value in zip(parts, key[start:])
+        }
         for name, value in change.after.items():
-            if change.action == CREATE and (value is None or (not value and value != 0)):
-                continue
-            row[name] = self._value(spec.columns[name], value)
+            if value or value == 0:
+                row[name] = self._value(columns[name], value)
         return row
 
     def _value(self, column: Column, value: Any) -> Any:

@@ -69,11 +69,20 @@ class Plan:
         """The rows of a scope as they are when the plan is done; a row still to be made has no UUID."""
         rows = {key: haves[0] for key, haves in self.current.under(scope)}
         size = len(scope.prefix)
+        changes = (change for change in self.changes if change.ref.table == scope.table and change.ref.key[:size] == scope.prefix)
+        return self._changed(rows, changes)
+
+    def rows(self, table: str, keys: list[tuple]) -> dict[tuple, Have]:
+        """These rows, as far as they are there when the plan is done."""
+        rows = {key: haves[0] for key in keys if (haves := self.current.get(table, key))}
+        wanted = {Ref(table, key) for key in keys}
+        rows = self._changed(rows, (change for change in self.changes if change.ref in wanted))
+        return {key: rows[key] for key in keys if key in rows}
+
+    def _changed(self, rows: dict[tuple, Have], changes: Iterable[Change]) -> dict[tuple, Have]:
         gone: set[str] = set()
-        for change in self.changes:
+        for change in changes:
             table, key = change.ref
-            if table != scope.table or key[:size] != scope.prefix:
-                continue
             if change.action == CREATE:
                 rows[key] = Have(change.uuid or "", change.after)
             elif change.action == UPDATE:
@@ -174,9 +183,10 @@ class _Planner:
         spec = TABLES[row.table]
         if spec.members and not any(ref.table == spec.members[0] and ref.key[:1] == row.key for ref in self.coming):
             raise VtepError(f"{spec.members[1]}: {describe(row.ref)} cannot be without; give it, or use state: absent")
-        after = dict(spec.defaults)
+        after = spec.defaults | row.columns
         for name, value in row.columns.items():
-            after[name] = value.members if isinstance(value, Add) else value
+            if isinstance(value, Add):
+                after[name] = value.members
         self._check_required(row, after)
         self._check_key_references(row)
         self._check_references(row.table, after)
@@ -285,6 +295,9 @@ class _Planner:
 
 
 def references(value: Any) -> Iterable[Ref]:
+    """What a value of a referring column refers to."""
+    if isinstance(value, Add):
+        value = value.members
     if isinstance(value, Ref):
         return (value,)
     if isinstance(value, dict):

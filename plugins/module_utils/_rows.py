@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 
@@ -95,6 +96,7 @@ def managed(**columns: Any) -> dict:
     return {name: value for name, value in columns.items() if value is not None}
 
 
+@lru_cache(maxsize=4096)
 def locator(dst_ip: str, encapsulation: str = "vxlan_over_ipv4", tunnel_key: int | None = None) -> Ref:
     """The far end of a tunnel (vtep.5, Physical_Locator)."""
     return Ref("Physical_Locator", (encapsulation, dst_ip, tunnel_key))

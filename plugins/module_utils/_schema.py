@@ -429,6 +429,7 @@ def owner_key(table: str, key: tuple) -> tuple:
     return key[: len(TABLES[TABLES[table].owner[0]].key)]
 
 
+@lru_cache(maxsize=None)
 def own_parts(table: str) -> tuple[int, tuple[Key, ...]]:
     """The parts of the key that are columns of the row itself, and where they start in the key."""
     spec = TABLES[table]

@@ -45,7 +45,7 @@ class Outcome:
 
     def row(self, ref: Ref) -> dict:
         """One row as it is now; empty where it is not there."""
-        have = self._plan.after(Scope(*ref)).get(ref.key)
+        have = self._plan.rows(ref.table, [ref.key]).get(ref.key)
         if not have:
             return {}
         status = {name for name, column in TABLES[ref.table].columns.items() if column.status}
@@ -62,10 +62,9 @@ class Outcome:
 
     def sample(self, desired: Desired) -> list[dict]:
         """The first rows that a bulk task was about."""
-        wanted = [one.ref for one in desired.present[:SAMPLE]]
-        after = {table: self._plan.after(Scope(table, ())) for table in {ref.table for ref in wanted}}
-        held = [(ref, after[ref.table].get(ref.key)) for ref in wanted]
-        return [row(ref, have.columns, have.uuid) for ref, have in held if have]
+        table = desired.present[0].table if desired.present else ""
+        held = self._plan.rows(table, [one.key for one in desired.present[:SAMPLE]])
+        return [row(Ref(table, key), have.columns, have.uuid) for key, have in held.items()]
 
 
 def first_row(outcome: Outcome, desired: Desired) -> dict:
