@@ -4,7 +4,7 @@
 
 """Runs the contenders side by side against private ovsdb-servers, and writes RESULTS.md and macs.png.
 
-    make bench            all of it, about 15 minutes
+    make bench            all of it, about half an hour
     python benchmarks/run.py a c  some of it, printed only
 """
 
@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
-import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -74,24 +75,47 @@ def run(command: list, stdin: str | None = None, limit: float = 3600, cwd: Path 
 
 
 class Server:
-    """A private ovsdb-server with the logical switch ls0."""
+    """A private ovsdb-server with the logical switch ls0. ``create``: how ovsdb-tool makes the database."""
 
-    def __init__(self, directory: Path):
+    def __init__(self, directory: Path, create: tuple[str, ...] = ("create", "{database}", SCHEMA)):
+        self.directory = directory
         self.socket = directory / "db.sock"
-        subprocess.run(["ovsdb-tool", "create", directory / "vtep.db", SCHEMA], check=True)
+        self.remote = f"unix:{self.socket}"
+        database = directory / "vtep.db"
+        subprocess.run(["ovsdb-tool", "-vconsole:off", *(word.format(database=database) for word in create)], check=True)
         subprocess.run(
             ["ovsdb-server", "--detach", "--no-chdir", f"--pidfile={directory}/pid", "-vconsole:off"]
-            + [f"--remote=punix:{self.socket}", f"--unixctl={directory}/ctl", directory / "vtep.db"],
+            + [f"--remote=punix:{self.socket}", f"--unixctl={directory}/ctl", database],
             check=True,
         )
         self.pid = int((directory / "pid").read_text())
-        self.ctl("add-ls", "ls0", "--", "set", "Logical_Switch", "ls0", "tunnel_key=5000")
+        try:
+            subprocess.run(["ovsdb-client", "-vconsole:off", "wait", "--timeout=60", self.remote, "hardware_vtep", "connected"], check=True)
+            if create[0] != "join-cluster":
+                self.ctl("add-ls", "ls0", "--", "set", "Logical_Switch", "ls0", "tunnel_key=5000")
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        ended = os.pidfd_open(self.pid)
+        os.kill(self.pid, signal.SIGTERM)
+        select.select([ended], [], [])
+        os.close(ended)
+
+    def memory(self) -> float:
+        """What the server needed at the most, in MiB."""
+        (kib,) = re.findall(r"^VmHWM:\s+(\d+) kB", Path(f"/proc/{self.pid}/status").read_text(), re.M)
+        return int(kib) / 1024
+
+    def ask(self, *command: str) -> str:
+        return subprocess.run(["ovs-appctl", "-t", self.directory / "ctl", *command], check=True, capture_output=True, text=True).stdout
 
     def ctl(self, *command: str, limit: float = 3600) -> Cost:
-        return run(["vtep-ctl", f"--db=unix:{self.socket}", *command], limit=limit)
+        return run(["vtep-ctl", f"--db={self.remote}", *command], limit=limit)
 
     def module(self, name: str, **options: object) -> Cost:
-        arguments = {"database": f"unix:{self.socket}", "timeout": 600, **options}
+        arguments = {"database": self.remote, "timeout": 600, **options}
         return run([PYTHON, "-m", f"{MODULES}.{name}"], json.dumps({"ANSIBLE_MODULE_ARGS": arguments}))
 
     def floor(self, what: str, *arguments: object) -> Cost:
@@ -103,16 +127,36 @@ class Server:
 
 @contextmanager
 def server() -> Iterator[Server]:
-    directory = Path(tempfile.mkdtemp(prefix="vtep-bench-"))
-    running = Server(directory)
-    try:
-        yield running
-    finally:
-        ended = os.pidfd_open(running.pid)
-        os.kill(running.pid, signal.SIGTERM)
-        select.select([ended], [], [])
-        os.close(ended)
-        shutil.rmtree(directory)
+    with tempfile.TemporaryDirectory(prefix="vtep-bench-") as name:
+        running = Server(Path(name))
+        try:
+            yield running
+        finally:
+            running.stop()
+
+
+@contextmanager
+def cluster() -> Iterator[list[Server]]:
+    """Three members on loopback, each of which knows the others' remotes."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for unused in range(3)]
+    addresses = [f"tcp:127.0.0.1:{one.getsockname()[1]}" for one in sockets]
+    for one in sockets:
+        one.close()
+    with tempfile.TemporaryDirectory(prefix="vtep-bench-") as name:
+        members: list[Server] = []
+        try:
+            for index, address in enumerate(addresses):
+                directory = Path(name, str(index))
+                directory.mkdir()
+                joins = ("join-cluster", "{database}", "hardware_vtep", address, *addresses[:index])
+                members.append(Server(directory, joins if index else ("create-cluster", "{database}", SCHEMA, address)))
+            remote = ",".join(member.remote for member in members)
+            for member in members:
+                member.remote = remote
+            yield members
+        finally:
+            for member in members:
+                member.stop()
 
 
 def entries(count: int) -> list[dict]:
@@ -257,7 +301,7 @@ def bench_f() -> str:
     number = 10
     with server() as running, tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        entry = {"database": f"unix:{running.socket}", "logical_switch": "ls0", "locator": "10.1.0.1"}
+        entry = {"database": running.remote, "logical_switch": "ls0", "locator": "10.1.0.1"}
         running.module("vtep_ucast_remote", logical_switch="ls0", mac="02:00:00:00:01:00", locator="10.1.0.1")
         kinds = {
             "ansible.builtin.ping": [{"ansible.builtin.ping": {}}] * number,
@@ -279,7 +323,7 @@ def bench_g() -> str:
     rows = []
     for count in (10000, 100000):
         with macs_file(count) as path, server() as running:
-            common = {"database": f"unix:{running.socket}", "timeout": 600, "logical_switch": "ls0"}
+            common = {"database": running.remote, "timeout": 600, "logical_switch": "ls0"}
             (path.parent / "vars.json").write_text(json.dumps({"macs": entries(count)}))
             tasks = {
                 "src": [{"vxlanlab.vtep.vtep_ucast_remote": {**common, "src": str(path)}}],
@@ -293,6 +337,31 @@ def bench_g() -> str:
                 first, again = play(some, path.parent), play(some, path.parent)
                 rows.append([f"{count:,} MACs as {kind}", f"{first.wall:.1f} s", f"{again.wall:.1f} s", f"{first.memory:.0f} MiB"])
     return table("(g) the whole play, as the user sees it", ["", "first", "again", "memory of the largest process"], rows)
+
+
+def bench_h() -> str:
+    rows = []
+    for count in (100000, 300000, 1000000):
+        with server() as running, macs_file(count) as path:
+            cost = running.module("vtep_ucast_remote", logical_switch="ls0", src=str(path))
+            rows.append([f"{count:,}", "one server", *cost.cells()[::2], f"{running.memory():.0f} MiB", ""])
+    for count in (10000, 30000, 100000):
+        with cluster() as members, macs_file(count) as path:
+            before = terms(members[0])
+            try:
+                cells = members[0].module("vtep_ucast_remote", logical_switch="ls0", src=str(path)).cells()[::2]
+            except SystemExit as error:
+                cells = [str(error).rsplit('"msg": ', maxsplit=1)[-1][:200].replace("|", "/"), ""]
+            memory = max(member.memory() for member in members)
+            rows.append([f"{count:,}", "cluster of three", *cells, f"{memory:.0f} MiB", f"{terms(members[0]) - before} new elections"])
+    head = ["remote MACs in one transaction", "", "time", "memory of the module", "memory of the server", ""]
+    return table("(h) how large one transaction may be", head, rows)
+
+
+def terms(member: Server) -> int:
+    """How many elections the cluster has had."""
+    (number,) = re.findall(r"^Term: (\d+)$", member.ask("cluster/status", "hardware_vtep"), re.M)
+    return int(number)
 
 
 def plot(path: Path) -> None:
@@ -319,7 +388,7 @@ def plot(path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
-BENCHES = {"a": bench_a, "b": bench_b, "c": bench_c, "d": bench_d, "e": bench_e, "f": bench_f, "g": bench_g}
+BENCHES = {"a": bench_a, "b": bench_b, "c": bench_c, "d": bench_d, "e": bench_e, "f": bench_f, "g": bench_g, "h": bench_h}
 
 
 def main() -> None:
