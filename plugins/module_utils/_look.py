@@ -78,8 +78,8 @@ class Look:
         referred: set[Ref] = set()
         for row in (*desired.present, *desired.absent):
             wanted.setdefault(row.table, set()).add(row.key)
-            for name in TABLES[row.table].referring & row.columns.keys():
-                referred.update(references(row.columns[name]))
+            for name in TABLES[row.table].referring:
+                referred.update(references(row.columns.get(name)))
         # A map to take entries out of may leave open what they hold.
         for ref in referred - {None}:
             wanted.setdefault(ref.table, set()).add(ref.key)
@@ -102,8 +102,10 @@ class Look:
         start, parts = own_parts(table)
         self._find_parents(table, keys)
         if len(keys) > ONE_BY_ONE:
-            keys = {tuple(value if part.refers else None for part, value in zip(parts, key[start:])) for key in keys}
-            start = 0
+            # What is left of a key: the rows that its row refers to.
+            referring = [(start + index, part) for index, part in enumerate(parts) if part.refers]
+            keys = set(zip(*([key[index] for key in keys] for index, unused in referring))) or {()}
+            start, parts = 0, tuple(part for unused, part in referring)
         wheres = []
         for key in keys:
             options: list[list] = [[]]
@@ -158,15 +160,14 @@ class Look:
                 self.under(table, prefix)
 
     def _left_over(self, desired: Desired) -> set[Ref]:
-        """The rows in the scopes to purge that are not wanted."""
-        wanted = {row.ref for row in desired.present}
-        found = (
+        """The rows in the scopes to purge that are not wanted, as far as others may refer to them or belong to them."""
+        found = {
             Ref(scope.table, self._key(scope.table, uuid))
             for scope in desired.purge
             if REFERRERS[scope.table] or OWNED[scope.table]
             for uuid in self._raw.get(scope.table, {})
-        )
-        return {ref for ref in found if ref not in wanted}
+        }
+        return found - {row.ref for row in desired.present} if found else found
 
     def _referrers(self, refs: set[Ref]) -> None:
         """Read the rows that refer to these. A map cannot be searched by value, so its table is read whole."""

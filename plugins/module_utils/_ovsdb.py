@@ -16,8 +16,9 @@ import os
 import ssl
 import time
 import traceback
-from collections.abc import Iterable
-from itertools import islice
+from collections.abc import Iterable, Iterator
+from functools import cache
+from itertools import chain, islice
 from typing import Any
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._look import Look, Read
@@ -34,9 +35,11 @@ except ImportError:
     OVS_ERROR = traceback.format_exc()
 
 _CHUNK = 1 << 20
+#: A request is sent in pieces of about this size, so that the server takes one while the next is made.
+_PIECE = 1 << 16
 QUIET_MILLISECONDS = 50
 RETRY_MILLISECONDS = 100
-_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
 _decode = json.JSONDecoder().raw_decode
 
 
@@ -175,7 +178,7 @@ class Database:
 
     def _read_schema(self, until: float) -> None:
         try:
-            answer = self._call("get_schema", [DATABASE], until)
+            answer = self._call("get_schema", [_encode(DATABASE)], until)
         except Lost:
             if self._remote.startswith("ssl:"):
                 # With TLS 1.3 a server refuses a client's certificate after the handshake.
@@ -196,7 +199,7 @@ class Database:
     def _leads(self) -> bool:
         """Whether changes go straight into the database here; a server that stands alone always leads."""
         query = {"op": "select", "table": "Database", "where": [["name", "==", DATABASE]], "columns": ["model", "connected", "leader"]}
-        answer = self._call("transact", ["_Server", query])
+        answer = self._call("transact", [_encode(["_Server", query])[1:-1]])
         rows = (answer.get("result") or [{}])[0].get("rows") or [{}]
         if rows[0].get("model") != "clustered":
             return True
@@ -208,7 +211,7 @@ class Database:
 
     def transact(self, operations: Iterable[dict], until: float | None = None) -> list:
         """One transaction; the operations' results. ``Conflict`` where a guard or a constraint failed."""
-        answer = self._call("transact", _encoded(operations), until, encoded=True)
+        answer = self._call("transact", _encoded(operations), until)
         if answer.get("error"):
             raise VtepError(f"{self._remote} refused the transaction: {_words(answer['error'])}")
         for result in answer["result"]:
@@ -235,12 +238,17 @@ class Database:
             raise VtepError(f"{self._remote} does not accept changes ({details or kind}); name the active server, not a standby")
         raise VtepError(f"{self._remote} refused the transaction: {kind}: {details}")
 
-    def _call(self, method: str, params: Any, until: float | None = None, encoded: bool = False) -> dict:
+    def _call(self, method: str, params: Iterable[str], until: float | None = None) -> dict:
+        """``params``: the parameters as JSON, in pieces, each of which is sent as soon as it is there."""
         until = self.deadline if until is None else until
         self._serial += 1
-        text = params if encoded else _encode(params)
-        self._send(f'{{"method":"{method}","id":{self._serial},"params":{text}}}'.encode(), until)
-        del text, params
+        text = f'{{"method":"{method}","id":{self._serial},"params":['
+        for part in params:
+            text += part
+            if len(text) > _PIECE:
+                self._send(text.encode(), until)
+                text = ""
+        self._send(f"{text}]}}".encode(), until)
         while True:
             message = self._receive(until)
             if message.get("method") == "echo":
@@ -313,28 +321,26 @@ class Database:
         poller.block()
 
 
-def _encoded(operations: Iterable[dict]) -> str:
-    """The parameters of a transaction as JSON, some at a time: one by one is slow, all at once takes the memory of all."""
-    parts = [_encode(DATABASE)]
+def _encoded(operations: Iterable[dict]) -> Iterator[str]:
+    """The parameters of a transaction, some operations at a time: the server reads while the next are being made."""
+    yield _encode(DATABASE)
     remaining = iter(operations)
-    while some := list(islice(remaining, 1000)):
-        parts.append(_encode(some)[1:-1])
-    return f"[{','.join(parts)}]"
+    while some := list(islice(remaining, 250)):
+        yield f",{_encode(some)[1:-1]}"
 
 
 def commit(db: Database, plan: Plan, look: Look) -> None:
     """Make the changes in one transaction that fails when anything the look has read is no longer so."""
     writer = _Writer(plan)
-    operations = writer.operations()
     guards = [read.wait() for read in look.reads]
-    results = db.transact(op for part in (guards, operations) for op in part)
+    results = db.transact(chain(guards, writer.operations()))
     for change, index in writer.created:
         change.uuid = results[len(guards) + index]["uuid"][1]
 
 
 def rendered(plan: Plan) -> list[dict]:
     """The operations of a plan (RFC 7047, section 5.2), to look at or to send by other means."""
-    return _Writer(plan).operations()
+    return list(_Writer(plan).operations())
 
 
 class _Writer:
@@ -344,10 +350,12 @@ class _Writer:
         self.plan = plan
         self.created: list[tuple[Change, int]] = []
         self._inserts: list[dict] = []
+        self._count = 0
         self._names: dict[Ref, str] = {}
         self._uuids: dict[Ref, list] = {}
 
-    def operations(self) -> list[dict]:
+    def operations(self) -> Iterator[dict]:
+        """Insertions, each after those of the rows that it needs; then updates, mutations and deletions."""
         changes = self.plan.changes
         for change in changes:
             if change.action == CREATE and _is_named(change.ref.table):
@@ -357,9 +365,15 @@ class _Writer:
         for change in changes:
             if change.action == CREATE:
                 # In the insert itself, since a column that may not be empty is checked there and then.
-                held = {column: ["set", uuids] for column, unused, uuids in owned.get(change.ref, ())}
-                self._inserts.append(self._insertion(change.ref, {**self._row(change), **held}))
-                self.created.append((change, len(self._inserts) - 1))
+                row = self._row(change)
+                if owned:
+                    row |= {column: ["set", uuids] for column, unused, uuids in owned.get(change.ref, ())}
+                yield from self._needed()
+                self.created.append((change, self._count))
+                self._count += 1
+                # A MAC, to which nothing refers, needs no name: it would be a fifth of the message.
+                name = {"uuid-name": self._names[change.ref]} if _is_named(change.ref.table) else {}
+                yield {"op": "insert", "table": change.ref.table, **name, "row": row}
             elif change.action == DELETE:
                 deletes.append({"op": "delete", "table": change.ref.table, "where": _is(["uuid", change.uuid])})
             else:
@@ -371,7 +385,14 @@ class _Writer:
             if owner not in self._names
             for column, mutator, uuids in members
         ]  # fmt: skip
-        return [*self._inserts, *updates, *mutations, *deletes]
+        yield from self._needed()
+        yield from (*updates, *mutations, *deletes)
+
+    def _needed(self) -> list[dict]:
+        """The insertions of rows that others need, since the last call."""
+        needed, self._inserts = self._inserts, []
+        self._count += len(needed)
+        return needed
 
     def _owned(self, changes: list[Change]) -> dict[Ref, list[tuple[str, str, list]]]:
         """What comes into and goes out of the sets of each owner: column, mutator, UUIDs. Insertions come first, since a set
@@ -392,15 +413,10 @@ class _Writer:
             owned.setdefault(owner, []).append((column, mutator, uuids))
         return owned
 
-    def _insertion(self, ref: Ref, row: dict) -> dict:
-        # A MAC, to which nothing refers, needs no name: it would be a fifth of the message.
-        named = {"uuid-name": self._names[ref]} if ref in self._names else {}
-        return {"op": "insert", "table": ref.table, **named, "row": row}
-
     def _insert(self, ref: Ref, row: dict) -> list:
         """Insert a row that another one needs."""
         named = self._names.setdefault(ref, f"row{len(self._names)}")
-        self._inserts.append(self._insertion(ref, row))
+        self._inserts.append({"op": "insert", "table": ref.table, "uuid-name": named, "row": row})
         return ["named-uuid", named]
 
     def _owner(self, ref: Ref) -> list:
@@ -459,6 +475,7 @@ class _Writer:
         return {part.column: value for part, value in zip(TABLES[ref.table].key, ref.key) if value is not None}
 
 
+@cache
 def _is_named(table: str) -> bool:
     """Whether another row of the same transaction may refer to a new one of this table."""
     return bool(REFERRERS[table] or OWNED[table] or TABLES[table].owner)

@@ -203,8 +203,8 @@ class _Planner:
             self._require(Ref(table, _as_key(row.key[index])))
 
     def _check_references(self, table: str, columns: dict) -> None:
-        for name in TABLES[table].referring & columns.keys():
-            for ref in references(columns[name]):
+        for name in TABLES[table].referring:
+            for ref in references(columns.get(name)):
                 self._require(ref)
 
     def _require(self, ref: Ref) -> None:
