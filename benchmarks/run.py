@@ -253,20 +253,22 @@ def bench_b() -> str:
 
 
 def bench_c() -> str:
+    # The spelling of letters is up to each writer, so an address with letters is looked for twice.
+    macs = {"digits": "00:00:00:00:00:02", "letters": "0a:bb:cc:00:00:02"}
     rows = []
     for count in (0, 10000, 100000):
         with server() as running, macs_file(max(count, 1)) as path:
             if count:
                 running.module("vtep_ucast_remote", logical_switch="ls0", src=str(path))
-            one = {"logical_switch": "ls0", "mac": "00:00:00:00:00:02", "locator": "10.1.0.1"}
-            made = [(running.module("vtep_ucast_remote", **one), running.module("vtep_ucast_remote", **one, state="absent")) for unused in range(5)]
-            rows.append((count, best([pair[0] for pair in made]), running.ctl("add-ucast-remote", "ls0", one["mac"], one["locator"])))
-    first = rows[0]
-    return table(
-        "(c) one MAC in a database that holds others",
-        ["others", "vtep_ucast_remote", "against none", "vtep-ctl", "against none"],
-        [[f"{n:,}", f"{m.wall:.2f} s", f"{m.wall / first[1].wall:.2f}", f"{c.wall:.2f} s", f"{c.wall / first[2].wall:.1f}"] for n, m, c in rows],
-    )
+            costs = []
+            for mac in macs.values():
+                one = {"logical_switch": "ls0", "mac": mac, "locator": "10.1.0.1"}
+                made = [(running.module("vtep_ucast_remote", **one), running.module("vtep_ucast_remote", **one, state="absent")) for unused in range(5)]
+                costs.append(best([pair[0] for pair in made]))
+            rows.append((count, *costs, running.ctl("add-ucast-remote", "ls0", macs["digits"], "10.1.0.1")))
+    cells = [[f"{count:,}", *(f"{c.wall:.2f} s ({c.wall / first.wall:.1f})" for c, first in zip(costs, rows[0][1:]))] for count, *costs in rows]
+    head = ["others", *(f"vtep_ucast_remote, MAC of {kind}" for kind in macs), "vtep-ctl"]
+    return table("(c) one MAC in a database that holds others; in brackets, against none", head, cells)
 
 
 def bench_d() -> str:
