@@ -119,4 +119,7 @@ options:
       encapsulation:
         description: See O(encapsulation).
         type: str
+notes:
+  - Nothing but memory and time limits the number of entries. The default O(timeout) is made for about ten thousand; give it more for
+    more. In a cluster, the election timer has to be longer than the server is busy; docs/scale.md of the collection says how.
 """
