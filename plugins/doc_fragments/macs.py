@@ -34,6 +34,50 @@ options:
     type: bool
     default: false
 notes:
+  - Nothing but memory and time limits the number of entries. The default O(timeout) is made for about ten thousand; give it more for
+    more. In a cluster, the election timer has to be longer than the server is busy; docs/scale.md of the collection says how.
+"""
+
+    UNICAST = r"""
+options:
+  mac:
+    description:
+      - A unicast MAC address. Colons, dashes, dots or none, upper or lower case; stored with colons in lower case.
+      - Put it in quotes, since YAML reads some MAC addresses as numbers.
+    type: str
+  locator:
+    description:
+      - IPv4 address of the VTEP that the address is behind. Needed to create an entry.
+    type: str
+  encapsulation:
+    description:
+      - How frames are wrapped. The schema knows C(vxlan_over_ipv4) only, and that is what is used when it is left out.
+    type: str
+  ipaddr:
+    description:
+      - IPv4 or IPv6 address of the owner of the MAC address, for the suppression of ARP. An empty string removes it.
+    type: str
+  entries:
+    description:
+      - Several addresses at once, instead of O(mac), O(locator), O(encapsulation) and O(ipaddr).
+      - With O(state=absent) these addresses are removed; only their RV(ignore:mac) counts.
+    type: list
+    elements: dict
+    suboptions:
+      mac:
+        description: See O(mac).
+        type: str
+        required: true
+      locator:
+        description: See O(locator).
+        type: str
+      encapsulation:
+        description: See O(encapsulation).
+        type: str
+      ipaddr:
+        description: See O(ipaddr).
+        type: str
+notes:
   - A MAC address that is stored all in lower or all in upper case is recognized as the same address. Where more than 8
     addresses are given, or with O(purge), so is every other spelling.
   - Duplicate rows of an address that other writers left are reduced to one.
@@ -77,49 +121,5 @@ options:
         elements: str
       encapsulation:
         description: See O(encapsulation).
-        type: str
-notes:
-  - Nothing but memory and time limits the number of entries. The default O(timeout) is made for about ten thousand; give it more for
-    more. In a cluster, the election timer has to be longer than the server is busy; docs/scale.md of the collection says how.
-"""
-
-    UNICAST = r"""
-options:
-  mac:
-    description:
-      - A unicast MAC address. Colons, dashes, dots or none, upper or lower case; stored with colons in lower case.
-      - Put it in quotes, since YAML reads some MAC addresses as numbers.
-    type: str
-  locator:
-    description:
-      - IPv4 address of the VTEP that the address is behind. Needed to create an entry.
-    type: str
-  encapsulation:
-    description:
-      - How frames are wrapped. The schema knows C(vxlan_over_ipv4) only, and that is what is used when it is left out.
-    type: str
-  ipaddr:
-    description:
-      - IPv4 or IPv6 address of the owner of the MAC address, for the suppression of ARP. An empty string removes it.
-    type: str
-  entries:
-    description:
-      - Several addresses at once, instead of O(mac), O(locator), O(encapsulation) and O(ipaddr).
-      - With O(state=absent) these addresses are removed; only their RV(ignore:mac) counts.
-    type: list
-    elements: dict
-    suboptions:
-      mac:
-        description: See O(mac).
-        type: str
-        required: true
-      locator:
-        description: See O(locator).
-        type: str
-      encapsulation:
-        description: See O(encapsulation).
-        type: str
-      ipaddr:
-        description: See O(ipaddr).
         type: str
 """
