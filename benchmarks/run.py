@@ -5,7 +5,7 @@
 """Runs the contenders side by side against private ovsdb-servers, and writes RESULTS.md and macs.png.
 
     make bench            all of it, about half an hour
-    python benchmarks/run.py a c  some of it, printed only
+    python benchmarks/run.py a c  some of it, in place of these tables of RESULTS.md
 """
 
 from __future__ import annotations
@@ -416,23 +416,27 @@ def plot(path: Path) -> None:
 BENCHES = {"a": bench_a, "b": bench_b, "c": bench_c, "d": bench_d, "e": bench_e, "f": bench_f, "g": bench_g, "h": bench_h}
 
 
+def written(path: Path) -> dict[str, str]:
+    """The tables of an earlier run, by letter."""
+    return {part[1]: f"## {part.rstrip()}\n" for part in path.read_text().split("\n## ")[1:] if part[0] == "("} if path.exists() else {}
+
+
 def main() -> None:
-    chosen = sys.argv[1:] or list(BENCHES)
     version = subprocess.run(["ovsdb-server", "--version"], check=True, capture_output=True, text=True).stdout.splitlines()[0]
-    parts = [
-        "# Results\n",
-        f"Written by `make bench` ({version}, Python {sys.version.split()[0]}, {os.cpu_count()} processors). Read ratios, not times: all of a\n"
-        "table comes from one run on one machine. Contenders are whole processes, start included, the fastest of three runs where they are short.\n"
-        "The floor is a JSON-RPC client of 30 lines without any check, the empty task a module that has nothing to do.\n",
-    ]
-    for name in chosen:
-        part = BENCHES[name]()
-        print(part, flush=True)
-        parts.append(part)
+    tables = written(HERE / "RESULTS.md")
+    for name in sys.argv[1:] or BENCHES:
+        tables[name] = BENCHES[name]()
+        print(tables[name], flush=True)
     if not sys.argv[1:]:
         plot(HERE / "macs.png")
-        parts.append("## Time against number of MACs\n\n![Time against number of MACs](macs.png)\n")
-        (HERE / "RESULTS.md").write_text("\n".join(parts))
+    head = (
+        "# Results\n\n"
+        f"Written by `make bench` ({version}, Python {sys.version.split()[0]}, {os.cpu_count()} processors). Read ratios, not times: all of a\n"
+        "table comes from one run on one machine. Contenders are whole processes, start included, the fastest of three runs where they are short.\n"
+        "The floor is a JSON-RPC client of 30 lines without any check, the empty task a module that has nothing to do.\n"
+    )
+    end = "## Time against number of MACs\n\n![Time against number of MACs](macs.png)\n"
+    (HERE / "RESULTS.md").write_text("\n".join([head, *(tables[name] for name in sorted(tables)), end]))
 
 
 if __name__ == "__main__":
