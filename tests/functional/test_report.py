@@ -176,13 +176,16 @@ def test_without_a_summary_it_says_what_to_do(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def browser():
+def browser(tmp_path_factory):
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium")
     for option in BROWSER_OPTIONS:
         options.add_argument(option)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
+    # Chromium leaves folders behind where it has its temporary files.
+    env = {**os.environ, "TMPDIR": str(tmp_path_factory.mktemp("chromium"))}
+    service = webdriver.ChromeService(shutil.which("chromedriver"), env=env)
+    driver = webdriver.Chrome(options=options, service=service)
     yield driver
     driver.quit()
 
