@@ -102,10 +102,8 @@ class Look:
         start, parts = own_parts(table)
         self._find_parents(table, keys)
         if len(keys) > ONE_BY_ONE:
-            # What is left of a key: the rows that its row refers to.
-            referring = [(start + index, part) for index, part in enumerate(parts) if part.refers]
-            keys = set(zip(*([key[index] for key in keys] for index, unused in referring))) or {()}
-            start, parts = 0, tuple(part for unused, part in referring)
+            keys = {tuple(value if part.refers else None for part, value in zip(parts, key[start:])) for key in keys}
+            start = 0
         wheres = []
         for key in keys:
             options: list[list] = [[]]

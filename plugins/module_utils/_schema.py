@@ -495,16 +495,11 @@ def _normal_part(part: Key, value: Any) -> Any:
             return _normal_ref(Ref(part.refers, value)).key
         except _Bad as bad:
             raise _Bad(part.option, bad.value, bad.error) from None
-    try:
-        return part.parse(value)
-    except ValueError as error:
-        raise _Bad(part.option, value, error) from None
+    return _parsed(part.parse, value, part.option)
 
 
 def _normal_value(column: Column, name: str, value: Any) -> Any:
     option = column.option or name
-    if isinstance(value, Ref):
-        return _normal_atom(column, value, option)
     if isinstance(value, Add):
         return Add(_normal_value(column, name, value.members))
     if value is None:
