@@ -277,11 +277,12 @@ def read_process(pid):
     if set(status["Uid"].split()) != {"0"}:
         return None
     inner_pids = status["NSpid"].split()[1:]
-    # More than one: the node of a lab that runs inside a container.
-    if len(inner_pids) > 1:
+    # More than one: the node of a lab that runs inside a container. Another than 1: what a node's shell has forked,
+    # with the shell's command line until it executes a program; it ends with the node.
+    if inner_pids not in ([], ["1"]):
         return None
     marker, node = parsed
-    is_init = inner_pids == ["1"]
+    is_init = bool(inner_pids)
     return Process(pid, node, is_init, kept=is_init and marker == NODE)
 
 
@@ -493,6 +494,8 @@ class Lab:
     def _remove(self):
         self._drop_ports(self.removed, self.deadline)
         kill([self.running[name] for name in self.removed] + self.strays, self.deadline)
+        if self.strays:
+            kill_all(lambda: [process for process in processes(self.name) if not process.kept], self.deadline)
 
     def _drop_ports(self, names, deadline):
         """The kernel removes a dead node's port some time later; its name may be needed before."""
@@ -532,7 +535,7 @@ class Lab:
         grace = Deadline(10)  # the run's own time may be what is up
         names = {birth.node.name for birth in births}
         self._drop_ports(names, grace)
-        kill([process for process in processes(self.name) if process.node.name in names], grace)
+        kill_all(lambda: [process for process in processes(self.name) if process.node.name in names], grace)
         for birth in births:
             birth.close()
 
@@ -594,6 +597,12 @@ class Birth:
             self.launcher.stdin.close()
         self.launcher.stdout.close()
         self.launcher.wait()
+
+
+def kill_all(look, deadline):
+    """kill() what look() finds until it finds nothing: a helper may fork its node between the look and its end."""
+    while found := look():
+        kill(found, deadline)
 
 
 def kill(victims, deadline):

@@ -279,6 +279,21 @@ def test_orphans_are_reaped(lab):
     wait_until(lambda: len(inside(pid, "ps", "-eo", "stat=").split()) == 3, "only PID 1, its child and ps left")
 
 
+def test_what_a_node_runs_is_no_node(lab):
+    pid = pids(made(lab, HV1))["hv1"]
+    before = _netns.processes(lab)
+    # The command line of the node's own shell: what a fork of it has until it executes a program.
+    arguments = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")[:-1]
+    assert arguments[:2] == ["sh", "-c"]
+    fork = subprocess.Popen(["nsenter", "-t", str(pid), "-p", "--", "sh", "-c", "echo runs; read end", *arguments[3:]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert fork.stdout.readline() == "runs\n"
+        assert _netns.processes(lab) == before and not made(lab, HV1)["changed"]
+    finally:
+        fork.communicate("end\n")
+    assert fork.returncode == 0, "was left alone"
+
+
 def test_check_mode_foretells_and_changes_nothing(lab):
     foretold = made(lab, HV1, HV2, check=True)
     assert foretold["changed"] and not _netns.processes(lab)
