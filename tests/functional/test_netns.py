@@ -285,7 +285,8 @@ def test_what_a_node_runs_is_no_node(lab):
     # The command line of the node's own shell: what a fork of it has until it executes a program.
     arguments = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")[:-1]
     assert arguments[:2] == ["sh", "-c"]
-    fork = subprocess.Popen(["nsenter", "-t", str(pid), "-p", "--", "sh", "-c", "echo runs; read end", *arguments[3:]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    command = ["nsenter", "-t", str(pid), "-p", "--", "sh", "-c", "echo runs; read end", *arguments[3:]]
+    fork = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         assert fork.stdout.readline() == "runs\n"
         assert _netns.processes(lab) == before and not made(lab, HV1)["changed"]
