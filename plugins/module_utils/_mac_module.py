@@ -38,7 +38,8 @@ def unicast(table: str) -> None:
         to = None if there is None else locator(there, entry.get("encapsulation") or VXLAN)
         return Row(table, key, managed(locator=to, ipaddr=entry.get("ipaddr")))
 
-    _run(table, UNICAST, row)
+    # The server has no index on MACs, and these tables may be large.
+    _run(table, UNICAST, row, unseen=True)
 
 
 def multicast(table: str) -> None:
@@ -55,7 +56,9 @@ def multicast(table: str) -> None:
     _run(table, MULTICAST, row, {"exclusive": {"type": "bool", "default": False}})
 
 
-def _run(table: str, entry_options: dict, row: Callable[[dict, dict], Row], more_options: dict | None = None) -> None:
+def _run(
+    table: str, entry_options: dict, row: Callable[[dict, dict], Row], more_options: dict | None = None, unseen: bool = False
+) -> None:
     """Run a module on one MAC table. ``row(params, entry)`` makes the row of an entry; the state decides what it means."""
 
     def wishes(params: dict) -> Desired:
@@ -92,7 +95,7 @@ def _run(table: str, entry_options: dict, row: Callable[[dict, dict], Row], more
     )
     if module.params["purge"] and module.params["state"] == "absent":
         module.module.fail_json(msg="purge: true goes with state: present; use entries: [] with purge: true to remove all")
-    module.apply(wishes, result)
+    module.apply(wishes, result, unseen=unseen and module.params["state"] == "present" and not module.params["purge"])
 
 
 def _needed(entry_options: dict) -> str | None:

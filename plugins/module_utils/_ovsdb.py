@@ -17,14 +17,13 @@ import ssl
 import time
 import traceback
 from collections.abc import Iterable, Iterator
-from functools import cache
 from itertools import chain, islice
 from typing import Any
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._look import Look, Read
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._plan import CREATE, DELETE, Change, Plan
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Ref, VtepError
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import DATABASE, OWNED, REFERRERS, TABLES, Column, own_parts, owner_key
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import DATABASE, OWNED, TABLES, Column, is_referable, own_parts, owner_key
 
 try:
     import ovs.poller
@@ -332,7 +331,8 @@ def _encoded(operations: Iterable[dict]) -> Iterator[str]:
 def commit(db: Database, plan: Plan, look: Look) -> None:
     """Make the changes in one transaction that fails when anything the look has read is no longer so."""
     writer = _Writer(plan)
-    guards = [read.wait() for read in look.reads]
+    created = {change.ref for change in plan.changes if change.action == CREATE}
+    guards = [guard for read in look.reads for guard in read.guards(created)]
     results = db.transact(chain(guards, writer.operations()))
     for change, index in writer.created:
         change.uuid = results[len(guards) + index]["uuid"][1]
@@ -358,7 +358,7 @@ class _Writer:
         """Insertions, each after those of the rows that it needs; then updates, mutations and deletions."""
         changes = self.plan.changes
         for change in changes:
-            if change.action == CREATE and _is_named(change.ref.table):
+            if change.action == CREATE and is_referable(change.ref.table):
                 self._names[change.ref] = f"row{len(self._names)}"
         owned = self._owned(changes)
         updates, deletes = [], []
@@ -372,7 +372,7 @@ class _Writer:
                 self.created.append((change, self._count))
                 self._count += 1
                 # A MAC, to which nothing refers, needs no name: it would be a fifth of the message.
-                name = {"uuid-name": self._names[change.ref]} if _is_named(change.ref.table) else {}
+                name = {"uuid-name": self._names[change.ref]} if is_referable(change.ref.table) else {}
                 yield {"op": "insert", "table": change.ref.table, **name, "row": row}
             elif change.action == DELETE:
                 deletes.append({"op": "delete", "table": change.ref.table, "where": _is(["uuid", change.uuid])})
@@ -473,12 +473,6 @@ class _Writer:
 
     def _key_columns(self, ref: Ref) -> dict:
         return {part.column: value for part, value in zip(TABLES[ref.table].key, ref.key) if value is not None}
-
-
-@cache
-def _is_named(table: str) -> bool:
-    """Whether another row of the same transaction may refer to a new one of this table."""
-    return bool(REFERRERS[table] or OWNED[table] or TABLES[table].owner)
 
 
 def _is(uuid: list) -> list:

@@ -164,8 +164,8 @@ def tunnel_ipv4(value: Any) -> str:
 
 
 def mac_spellings(value: str) -> list[str]:
-    """How other writers spell a MAC: the database keeps it as text and vtep-ctl stores what it is given."""
-    return sorted({value, value.upper()})
+    """How writers spell a MAC, our own way first: the database keeps it as text and vtep-ctl stores what it is given."""
+    return list(dict.fromkeys((value, value.upper())))
 
 
 # -- the tables -----------------------------------------------------------------------------------------------------
@@ -419,6 +419,12 @@ REFERRERS: dict[str, list[tuple[str, str]]] = {
 OWNED: dict[str, list[str]] = {
     target: [table for table, spec in TABLES.items() if spec.owner and spec.owner[0] == target] for target in TABLES
 }
+
+
+@lru_cache(maxsize=None)
+def is_referable(table: str) -> bool:
+    """Whether a row of another table may refer to one of this, own it, or belong to it."""
+    return bool(REFERRERS[table] or OWNED[table] or TABLES[table].owner)
 
 
 # -- names ----------------------------------------------------------------------------------------------------------

@@ -93,13 +93,14 @@ class VtepModule:
         result: Callable[[Outcome, Desired], dict] = first_row,
         wait: bool = False,
         status: bool = False,
+        unseen: bool = False,
     ) -> None:
         """Look, plan, commit. ``wait``: a row that must exist and does not (yet) is waited for until the timeout.
-        ``status``: return what the VTEP reports of the rows, too."""
+        ``status``: return what the VTEP reports of the rows, too. ``unseen``: try first as if the rows were not there."""
         try:
             wanted = normalise(wishes(self.params))
             with self._database() as db:
-                done = self._commit(db, wanted, wait)
+                done = self._commit(db, wanted, wait, unseen)
                 reported = _reported(db, wanted) if status else Current()
             answer = result(Outcome(done, reported), wanted)
         except VtepError as error:
@@ -166,13 +167,14 @@ class VtepModule:
         tls = {option: self.params[option] for option in ("private_key", "certificate", "ca_cert")}
         return _ovsdb.Database(self.params["database"], self.params["timeout"], tls)
 
-    def _commit(self, db: Any, wanted: Desired, wait: bool) -> Plan:
+    def _commit(self, db: Any, wanted: Desired, wait: bool, unseen: bool) -> Plan:
         previous = None
         unanswered: Plan | None = None
         tries = 0
+        unseen = unseen and not self.module.check_mode
         while True:
+            look, unseen = Look(db, unseen=unseen), False
             try:
-                look = Look(db)
                 current = look.for_plan(wanted)
                 _require_columns(db, wanted)
                 try:
@@ -193,6 +195,8 @@ class VtepModule:
                 db.reconnect()
             except _ovsdb.Conflict as conflict:
                 unanswered = None
+                if look.guessed:
+                    continue
                 tries += 1
                 # A refusal that is repeated on an unchanged database is no race: the server does not want the change.
                 if not conflict.guard and current == previous:
@@ -203,6 +207,10 @@ class VtepModule:
                         "run the task again when they are quiet, or make it smaller"
                     ) from None
                 previous = current
+            except VtepError:
+                # What is wrong with a new row may be right with the one that is there.
+                if not look.guessed:
+                    raise
 
     def _await(self, db: Any, look: Look, missing: Missing) -> None:
         read = next(read for read in look.reads if read.table == missing.table)

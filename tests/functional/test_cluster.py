@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -88,10 +89,12 @@ def task(cluster, capsys):
 
 
 def macs(cluster: Cluster) -> list[str]:
-    """The MACs that the leader has, once the survivors have chosen one."""
-    survivor = next(member for member in cluster.members if member not in cluster.killed)
-    subprocess.run(["ovsdb-client", "wait", "--timeout=30", survivor.remote, "hardware_vtep", "connected"], check=True)
-    return sorted(row["MAC"] for row in survivor.rows("Ucast_Macs_Remote", "_uuid", "MAC"))
+    """The MACs that the leader has, once the survivors have chosen one; a follower may be a moment behind."""
+    survivors = ",".join(member.remote for member in cluster.members if member not in cluster.killed)
+    read = json.dumps(["hardware_vtep", {"op": "select", "table": "Ucast_Macs_Remote", "where": [], "columns": ["MAC"]}])
+    command = ["ovsdb-client", "--leader-only", "--timeout=30", "transact", survivors, read]
+    (answer,) = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return sorted(row["MAC"] for row in answer["rows"])
 
 
 class TestCluster:

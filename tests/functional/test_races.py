@@ -10,6 +10,10 @@ import threading
 
 import pytest
 from ansible_collections.vxlanlab.vtep.plugins.module_utils import _ovsdb
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._look import Look
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._plan import plan
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Add, Desired, Row, locator
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import normalise
 
 MAC = "00:00:00:00:00:02"
 
@@ -93,28 +97,41 @@ class TestRaces:
         monkeypatch.setattr(_ovsdb._Writer, "_uuid", lambda self, ref: tries.append(ref) or ["uuid", "1" * 8 + "-0000-0000-0000-" + "0" * 12])
         message = pytest.raises(Exception, task, "vtep_ucast_remote", logical_switch="ls0", mac=MAC, locator="10.2.0.1")
         assert "the server refuses the change" in str(message.value)
-        assert len([ref for ref in tries if ref.table == "Logical_Switch"]) == 2
+        assert len([ref for ref in tries if ref.table == "Logical_Switch"]) == 3, "unseen, seen, and seen again"
 
-    def test_eight_writers_on_one_set_lose_nothing(self, server):
-        """Real concurrency: eight processes of the engine itself, one locator each."""
-        from ansible_collections.vxlanlab.vtep.plugins.module_utils._look import Look
-        from ansible_collections.vxlanlab.vtep.plugins.module_utils._plan import plan
-        from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Add, Desired, Row, locator
-        from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import normalise
+    @pytest.mark.parametrize(("wish", "left"), [({"ipaddr": "192.168.1.1"}, ["192.168.1.1"]), ({"state": "absent"}, [])])
+    def test_the_other_writes_the_row_that_is_being_changed_or_removed(self, server, task, between, wish, left):
+        server.ctl("add-ucast-remote", "ls0", MAC, "10.2.0.1")
+        write = {"op": "update", "table": "Ucast_Macs_Remote", "where": [], "row": {"ipaddr": "192.168.1.9"}}
+        pending = between(lambda: server.transact(write))
+        done = task("vtep_ucast_remote", logical_switch="ls0", mac=MAC, **wish)
+        assert done["changed"] and not pending
+        assert [row["ipaddr"] for row in server.rows("Ucast_Macs_Remote", "ipaddr")] == left
+        assert "192.168.1.9" in str(done["diff"]["before"]), "looked again"
 
+    def test_a_mac_that_others_write_in_another_spelling_is_not_doubled(self, server, task, between):
+        pending = between(lambda: server.ctl("add-ucast-remote", "ls0", "0A:BB:CC:00:00:02", "10.1.0.1"))
+        done = task("vtep_ucast_remote", logical_switch="ls0", mac="0a:bb:cc:00:00:02", locator="10.2.0.1")
+        assert not pending and done["counts"] == {"created": 0, "updated": 1, "deleted": 0}
+        assert len(server.rows("Ucast_Macs_Remote")) == 1
+
+    def test_eight_writers_lose_and_double_nothing(self, server):
+        """Real concurrency: eight threads of the engine itself, each with a locator of its own for the same two rows."""
         conflicts = []
 
         def write(number: int) -> None:
-            row = Row("Mcast_Macs_Remote", ("ls0", "unknown-dst"), {"locator_set": Add({locator(f"10.{number}.0.1")})})
-            wanted = normalise(Desired(present=[row]))
+            members = Row("Mcast_Macs_Remote", ("ls0", "unknown-dst"), {"locator_set": Add({locator(f"10.{number}.0.1")})})
+            one = Row("Ucast_Macs_Remote", ("ls0", MAC), {"locator": locator(f"10.{number}.0.1")})
+            wanted = normalise(Desired(present=[members, one]))
             with _ovsdb.Database(server.remote, 30) as db:
+                look = Look(db, unseen=True)
                 while True:
-                    look = Look(db)
                     done = plan(wanted, look.for_plan(wanted))
                     try:
                         return _ovsdb.commit(db, done, look)
                     except _ovsdb.Conflict:
                         conflicts.append(number)
+                        look = Look(db)
 
         threads = [threading.Thread(target=write, args=(number,)) for number in range(1, 9)]
         for thread in threads:
@@ -122,3 +139,4 @@ class TestRaces:
         for thread in threads:
             thread.join()
         assert server.ctl("list-remote-macs", "ls0").count("unknown-dst") == 8
+        assert len(server.rows("Ucast_Macs_Remote")) == 1 and len(conflicts) >= 7
