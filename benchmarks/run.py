@@ -40,7 +40,7 @@ COMPILED = tempfile.TemporaryDirectory(prefix="vtep-bench-")
 ENV = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | {"PYTHONPYCACHEPREFIX": COMPILED.name}
 # Short runs are repeated, and the fastest counts: everything else that the machine does only makes them slower.
 REPEATS = 3
-SMALL_REPEATS = 7
+SMALL_REPEATS = 11
 # What a task on a cluster gets.
 PATIENCE_SECONDS = 60
 
