@@ -174,6 +174,7 @@ class VtepModule:
         unseen = unseen and not self.module.check_mode
         while True:
             look, unseen = Look(db, unseen=unseen), False
+            sent = None
             try:
                 current = look.for_plan(wanted)
                 _require_columns(db, wanted)
@@ -188,13 +189,14 @@ class VtepModule:
                     return _arrived(unanswered, current)
                 if self.module.check_mode or not done.changes:
                     return done
-                unanswered = done
+                sent = done
                 _ovsdb.commit(db, done, look)
                 return done
             except _ovsdb.Lost:
+                # It may still arrive: the next leader of a cluster can have it before it shows it.
+                unanswered = sent or unanswered
                 db.reconnect()
             except _ovsdb.Conflict as conflict:
-                unanswered = None
                 if look.guessed:
                     continue
                 tries += 1

@@ -115,6 +115,22 @@ class TestRaces:
         assert not pending and done["counts"] == {"created": 0, "updated": 1, "deleted": 0}
         assert len(server.rows("Ucast_Macs_Remote")) == 1
 
+    def test_a_change_that_arrives_after_its_connection_was_lost_is_the_tasks_own(self, server, task, monkeypatch):
+        commit, attempts = _ovsdb.commit, []
+
+        def commit_late(*args):
+            attempts.append(args)
+            if len(attempts) == 1:
+                raise _ovsdb.Lost("the connection broke")
+            # What was sent first arrives between the second look and the second commit.
+            server.ctl("add-ucast-remote", "ls0", MAC, "10.1.0.1")
+            return commit(*args)
+
+        monkeypatch.setattr(_ovsdb, "commit", commit_late)
+        done = task("vtep_ucast_remote", logical_switch="ls0", mac=MAC, locator="10.1.0.1")
+        assert len(attempts) == 2 and done["changed"] and done["row"]["_uuid"]
+        assert len(server.rows("Ucast_Macs_Remote")) == 1
+
     def test_eight_writers_lose_and_double_nothing(self, server):
         """Real concurrency: eight threads of the engine itself, each with a locator of its own for the same two rows."""
         conflicts = []
