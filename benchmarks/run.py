@@ -4,7 +4,7 @@
 
 """Runs the contenders side by side against private ovsdb-servers, and writes RESULTS.md and macs.png.
 
-    make bench            all of it, about half an hour
+    make bench            all of it, about a quarter of an hour
     python benchmarks/run.py a c  some of it, in place of these tables of RESULTS.md
 """
 
@@ -40,6 +40,7 @@ COMPILED = tempfile.TemporaryDirectory(prefix="vtep-bench-")
 ENV = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | {"PYTHONPYCACHEPREFIX": COMPILED.name}
 # Short runs are repeated, and the fastest counts: everything else that the machine does only makes them slower.
 REPEATS = 3
+# Of table (c), whose runs are the shortest.
 SMALL_REPEATS = 11
 # What a task on a cluster gets.
 PATIENCE_SECONDS = 60
@@ -433,7 +434,7 @@ def main() -> None:
     head = (
         "# Results\n\n"
         f"Written by `make bench` ({version}, Python {sys.version.split()[0]}, {os.cpu_count()} processors). Read ratios, not times: all of a\n"
-        "table comes from one run on one machine. Contenders are whole processes, start included, the fastest of three runs where they are short.\n"
+        "table comes from one run on one machine. Contenders are whole processes, start included, the fastest of several runs where they are short.\n"
         "The floor is a JSON-RPC client of 30 lines without any check, the empty task a module that has nothing to do.\n"
     )
     end = "## Time against number of MACs\n\n![Time against number of MACs](macs.png)\n"

@@ -60,7 +60,7 @@ class Read:
         indexed: unless the commit creates the row, it is enough that what was found is as it was."""
         if self.ref is None or self.ref in created:
             return [self.wait()]
-        return [{**self.wait(), "where": [["_uuid", "==", row["_uuid"]]], "rows": [row]} for row in self.rows]
+        return [{**self.wait(), "where": is_uuid(row["_uuid"]), "rows": [row]} for row in self.rows]
 
 
 class Look:
@@ -244,7 +244,7 @@ class Look:
         if len(missing) > BY_UUID:
             self._select(table, [[]])
         else:
-            self._select(table, [[["_uuid", "==", ["uuid", uuid]]] for uuid in missing])
+            self._select(table, [is_uuid(["uuid", uuid]) for uuid in missing])
 
     # -- names
 
@@ -384,6 +384,11 @@ class Look:
 
 #: An empty optional, as RFC 7047 writes it.
 _NOTHING: list = ["set", []]
+
+
+def is_uuid(uuid: list) -> list:
+    """The condition for the row that has this UUID."""
+    return [["_uuid", "==", uuid]]
 
 
 def _members(value: Any) -> list:

@@ -95,7 +95,7 @@ def _run(
     )
     if module.params["purge"] and module.params["state"] == "absent":
         module.module.fail_json(msg="purge: true goes with state: present; use entries: [] with purge: true to remove all")
-    module.apply(wishes, result, unseen=unseen and module.params["state"] == "present" and not module.params["purge"])
+    module.apply(wishes, result, unseen=unseen)
 
 
 def _needed(entry_options: dict) -> str | None:

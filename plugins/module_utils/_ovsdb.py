@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from typing import Any
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._look import Look, Read
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._look import Look, Read, is_uuid
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._plan import CREATE, DELETE, Change, Plan
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Ref, VtepError
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import DATABASE, OWNED, TABLES, Column, is_referable, own_parts, owner_key
@@ -375,12 +375,12 @@ class _Writer:
                 name = {"uuid-name": self._names[change.ref]} if is_referable(change.ref.table) else {}
                 yield {"op": "insert", "table": change.ref.table, **name, "row": row}
             elif change.action == DELETE:
-                deletes.append({"op": "delete", "table": change.ref.table, "where": _is(["uuid", change.uuid])})
+                deletes.append({"op": "delete", "table": change.ref.table, "where": is_uuid(["uuid", change.uuid])})
             else:
-                where = _is(["uuid", change.uuid])
+                where = is_uuid(["uuid", change.uuid])
                 updates.append({"op": "update", "table": change.ref.table, "where": where, "row": self._row(change)})
         mutations = [
-            {"op": "mutate", "table": owner.table, "where": _is(self._owner(owner)), "mutations": [[column, mutator, ["set", uuids]]]}
+            {"op": "mutate", "table": owner.table, "where": is_uuid(self._owner(owner)), "mutations": [[column, mutator, ["set", uuids]]]}
             for owner, members in owned.items()
             if owner not in self._names
             for column, mutator, uuids in members
@@ -473,10 +473,6 @@ class _Writer:
 
     def _key_columns(self, ref: Ref) -> dict:
         return {part.column: value for part, value in zip(TABLES[ref.table].key, ref.key) if value is not None}
-
-
-def _is(uuid: list) -> list:
-    return [["_uuid", "==", uuid]]
 
 
 # -- remotes --------------------------------------------------------------------------------------------------------

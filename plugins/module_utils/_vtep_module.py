@@ -171,7 +171,8 @@ class VtepModule:
         previous = None
         unanswered: Plan | None = None
         tries = 0
-        unseen = unseen and not self.module.check_mode
+        # Without a commit no guard tells, and what is to go has to be seen.
+        unseen = unseen and not (self.module.check_mode or wanted.absent or wanted.purge)
         while True:
             look, unseen = Look(db, unseen=unseen), False
             sent = None
