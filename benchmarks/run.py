@@ -4,8 +4,8 @@
 
 """Runs the contenders side by side against private ovsdb-servers, and writes RESULTS.md and macs.png.
 
-    make bench            all of it, about a quarter of an hour
-    python benchmarks/run.py a c  some of it, in place of these tables of RESULTS.md
+make bench            all of it, about a quarter of an hour
+python benchmarks/run.py a c  some of it, in place of these tables of RESULTS.md
 """
 
 from __future__ import annotations
@@ -65,7 +65,9 @@ def run(command: list, stdin: str | None = None, limit: float = 3600, cwd: Path 
         given.write(stdin or "")
         given.seek(0)
         launched = [PYTHON, HERE / "measure.py", measured.name, str(limit), *map(str, command)]
-        said = subprocess.run(launched, stdin=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=cwd, env=ENV, text=True, check=True).stdout
+        said = subprocess.run(
+            launched, stdin=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=cwd, env=ENV, text=True, check=True
+        ).stdout
         result = json.load(measured)
     cost = Cost(**result["cost"])
     if cost.wall >= limit:
@@ -245,7 +247,9 @@ def bench_b() -> str:
         costs = {
             "select alone": best([running.floor("select") for unused in range(REPEATS)]),
             EMPTY: best([running.module("vtep_ucast_remote", logical_switch="ls0", entries=[]) for unused in range(REPEATS)]),
-            "vtep_ucast_remote, src": best([running.module("vtep_ucast_remote", logical_switch="ls0", src=str(path)) for unused in range(REPEATS)]),
+            "vtep_ucast_remote, src": best(
+                [running.module("vtep_ucast_remote", logical_switch="ls0", src=str(path)) for unused in range(REPEATS)]
+            ),
             "vtep_ucast_remote, entries": best(
                 [running.module("vtep_ucast_remote", logical_switch="ls0", entries=entries(10000)) for unused in range(REPEATS)]
             ),

@@ -214,7 +214,9 @@ class Running:
         # A file, since a pipe would stay open for as long as a daemon that a failing test left behind.
         with log.open("ab") as output:
             # A process group of its own, so that one Ctrl-C reaches it once, through us.
-            self.process = subprocess.Popen(step.command, cwd=step.cwd, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output, preexec_fn=os.setpgrp)
+            self.process = subprocess.Popen(
+                step.command, cwd=step.cwd, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output, preexec_fn=os.setpgrp
+            )
 
     def ended(self) -> bool:
         """Whether it has ended. One that takes too long is interrupted, and then killed."""

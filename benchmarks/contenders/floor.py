@@ -4,7 +4,7 @@
 
 """The floor: OVSDB's JSON-RPC with the standard library alone. No checks, no second look, no guard.
 
-    floor.py SOCKET insert|select SWITCH [MACS.json]
+floor.py SOCKET insert|select SWITCH [MACS.json]
 """
 
 import json

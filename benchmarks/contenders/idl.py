@@ -4,7 +4,7 @@
 
 """What a script on ovsdbapp does: a replica of the tables, then one transaction of inserts for what is missing.
 
-    idl.py SOCKET SWITCH MACS.json
+idl.py SOCKET SWITCH MACS.json
 """
 
 import json

@@ -56,6 +56,7 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError, AnsibleFileNo
 from ansible.module_utils.common.text.converters import to_bytes, to_native, to_text
 from ansible.plugins.connection import ConnectionBase
 from ansible.utils.display import Display
+
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._netns import read_process, running
 
 display = Display()
@@ -96,7 +97,9 @@ class Connection(ConnectionBase):
         with open(to_bytes(in_path, errors="surrogate_or_strict"), "rb") as source:
             result = self._run([self._shell.executable, "-c", 'cat >"$1"', "sh", out_path], stdin=source)
         if result.returncode:
-            raise AnsibleError(f"failed to copy {to_native(in_path)} to {to_native(out_path)} in the node: {to_native(result.stderr).strip()}")
+            raise AnsibleError(
+                f"failed to copy {to_native(in_path)} to {to_native(out_path)} in the node: {to_native(result.stderr).strip()}"
+            )
 
     def fetch_file(self, in_path, out_path):
         super().fetch_file(in_path, out_path)

@@ -85,8 +85,8 @@ _value:
 """
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.vxlanlab.vtep.plugins.plugin_utils.lab_report import ReportError
-from ansible_collections.vxlanlab.vtep.plugins.plugin_utils.lab_report import lab_report as report
+
+from ansible_collections.vxlanlab.vtep.plugins.plugin_utils.lab_report import ReportError, lab_report as report
 
 
 def lab_report(summary, captures):

@@ -191,7 +191,9 @@ class Reader:
         if address not in network:
             self.problems.append(f"{where}: {address} is outside of {network}. Use an address of this network.")
         elif network.prefixlen < 31 and address in (network.network_address, network.broadcast_address):
-            self.problems.append(f"{where}: {address} stands for the whole network {network}. Use an address between its first and its last.")
+            self.problems.append(
+                f"{where}: {address} stands for the whole network {network}. Use an address between its first and its last."
+            )
 
 
 def lab_topology(topology):
@@ -232,7 +234,9 @@ def agree(reader, underlay, bridge, hypervisors):
     for vm in addressed:
         network = addressed[0]["ip"].network
         if vm["ip"].network != network:
-            reader.problems.append(f"{vm['where']}.ip: {vm['ip']} is not in {network}, the network of the first VM. Put all VMs into one network.")
+            reader.problems.append(
+                f"{vm['where']}.ip: {vm['ip']} is not in {network}, the network of the first VM. Put all VMs into one network."
+            )
         else:
             reader.inside(f"{vm['where']}.ip", vm["ip"].ip, network)
     if addressed and underlay["network"] and addressed[0]["ip"].network.overlaps(underlay["network"]):

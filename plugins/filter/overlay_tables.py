@@ -117,6 +117,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from ansible.errors import AnsibleFilterError
+
 from ansible_collections.vxlanlab.vtep.plugins.module_utils import _schema
 
 

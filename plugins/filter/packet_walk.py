@@ -129,6 +129,7 @@ _value:
 """
 
 from ansible.errors import AnsibleFilterError
+
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._walk import FIRST, WalkError, expected_walk
 
 

@@ -46,6 +46,7 @@ import sys
 from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin
 from ansible.utils.display import Display
+
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._netns import LabError, check_lab_name, running
 
 GROUP = "vtep_hypervisors"

@@ -332,19 +332,23 @@ def _hex(value, digits):
 
 
 ECHO = {"echo-request": "request", "echo-reply": "reply"}
-LAYERS = {} if SCAPY_ERROR else {
-    Ether: ("ethernet", _ethernet),
-    Dot1Q: ("vlan", _vlan),
-    ARP: ("arp", _arp),
-    IP: ("ipv4", _ipv4),
-    IPv6: ("ipv6", _ipv6),
-    UDP: ("udp", _udp),
-    TCP: ("tcp", _tcp),
-    VXLAN: ("vxlan", _vxlan),
-    ICMP: ("icmp", _icmp),
-    Padding: ("padding", _nothing),
-    Raw: ("data", _nothing),
-}
+LAYERS = (
+    {}
+    if SCAPY_ERROR
+    else {
+        Ether: ("ethernet", _ethernet),
+        Dot1Q: ("vlan", _vlan),
+        ARP: ("arp", _arp),
+        IP: ("ipv4", _ipv4),
+        IPv6: ("ipv6", _ipv6),
+        UDP: ("udp", _udp),
+        TCP: ("tcp", _tcp),
+        VXLAN: ("vxlan", _vxlan),
+        ICMP: ("icmp", _icmp),
+        Padding: ("padding", _nothing),
+        Raw: ("data", _nothing),
+    }
+)
 
 
 # --- the line that a packet is in a list, in Wireshark's columns -----------------------------------------------------

@@ -37,7 +37,7 @@ BY_UUID = 64
 class Read:
     """One select and its answer; the base of a guard. ``ref``: the one row that it asks for by its key."""
 
-    __slots__ = ("table", "where", "columns", "ref", "rows")
+    __slots__ = ("columns", "ref", "rows", "table", "where")
 
     def __init__(self, table: str, where: list, columns: list[str], ref: Ref | None = None):
         self.table = table

@@ -12,7 +12,6 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Add, De
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._source import OPTIONS, load_entries, place_in
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep_module import Outcome, VtepModule, first_row
 
-
 UNICAST = {
     "mac": {"type": "str", "required": True},
     "locator": {"type": "str"},
@@ -56,9 +55,7 @@ def multicast(table: str) -> None:
     _run(table, MULTICAST, row, {"exclusive": {"type": "bool", "default": False}})
 
 
-def _run(
-    table: str, entry_options: dict, row: Callable[[dict, dict], Row], more_options: dict | None = None, unseen: bool = False
-) -> None:
+def _run(table: str, entry_options: dict, row: Callable[[dict, dict], Row], more_options: dict | None = None, unseen: bool = False) -> None:
     """Run a module on one MAC table. ``row(params, entry)`` makes the row of an entry; the state decides what it means."""
 
     def wishes(params: dict) -> Desired:

@@ -91,7 +91,9 @@ class Deadline:
         return left
 
     def expired(self, waiting_for):
-        return LabError(f"timeout: gave up waiting for {waiting_for} after {self.seconds} s. Is the machine busy? Give it a larger timeout.")
+        return LabError(
+            f"timeout: gave up waiting for {waiting_for} after {self.seconds} s. Is the machine busy? Give it a larger timeout."
+        )
 
 
 # --- what a node is (pure) ------------------------------------------------------------------------------------------
@@ -212,8 +214,7 @@ def wiring(node, pid, inside, outside):
         inside = {name: link for name, link in inside.items() if name != node.interface}
         # Made inside the namespaces: it never shows in the host's, not even for a moment.
         in_underlay.append(
-            f"link add name {node.name} mtu {node.mtu} type veth"
-            f" peer name {node.interface} address {node.mac} mtu {node.mtu} netns {pid}"
+            f"link add name {node.name} mtu {node.mtu} type veth peer name {node.interface} address {node.mac} mtu {node.mtu} netns {pid}"
         )
         interface, port = {"address": node.mac, "mtu": node.mtu, "flags": []}, {"flags": []}
     if port.get("master") != UNDERLAY or "UP" not in port["flags"]:
@@ -323,7 +324,9 @@ def preflight_absent():
     try:
         os.close(os.pidfd_open(os.getpid()))
     except (AttributeError, OSError):
-        raise LabError(f"lab_netns needs Linux 5.3 or later and a Python built for it (os.pidfd_open). Update them, {OTHER_DRIVER}") from None
+        raise LabError(
+            f"lab_netns needs Linux 5.3 or later and a Python built for it (os.pidfd_open). Update them, {OTHER_DRIVER}"
+        ) from None
     for program, package in (("nsenter", "util-linux"), ("ip", "iproute2")):
         _require(program, package)
 

@@ -23,7 +23,15 @@ from typing import Any
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._look import Look, Read, is_uuid
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._plan import CREATE, DELETE, Change, Plan
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Ref, VtepError
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import DATABASE, OWNED, TABLES, Column, is_referable, own_parts, owner_key
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import (
+    DATABASE,
+    OWNED,
+    TABLES,
+    Column,
+    is_referable,
+    own_parts,
+    owner_key,
+)
 
 try:
     import ovs.poller

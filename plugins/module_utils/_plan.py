@@ -196,7 +196,9 @@ class _Planner:
         spec = TABLES[row.table]
         for name in spec.required:
             if name in after and not after[name]:
-                raise VtepError(f"{spec.columns[name].option or name}: {describe(row.ref)} cannot be without; give it, or use state: absent")
+                raise VtepError(
+                    f"{spec.columns[name].option or name}: {describe(row.ref)} cannot be without; give it, or use state: absent"
+                )
 
     def _check_key_references(self, row: Row) -> None:
         for index, table in TABLES[row.table].key_references:

@@ -14,7 +14,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Add, Desired, Ref, Row, VtepError
@@ -23,9 +23,7 @@ DATABASE = "hardware_vtep"
 
 _COLON_MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}", re.ASCII)
 _UNICAST_MAC = re.compile(r"[0-9a-f][02468ace](?::[0-9a-f]{2}){5}", re.ASCII)
-_ANY_MAC = re.compile(
-    r"[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}|[0-9a-f]{12}", re.ASCII
-)
+_ANY_MAC = re.compile(r"[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}|[0-9a-f]{12}", re.ASCII)
 UNKNOWN_DST = "unknown-dst"
 
 
@@ -421,7 +419,7 @@ OWNED: dict[str, list[str]] = {
 }
 
 
-@lru_cache(maxsize=None)
+@cache
 def is_referable(table: str) -> bool:
     """Whether a row of another table may refer to one of this, own it, or belong to it."""
     return bool(REFERRERS[table] or OWNED[table] or TABLES[table].owner)
@@ -435,7 +433,7 @@ def owner_key(table: str, key: tuple) -> tuple:
     return key[: len(TABLES[TABLES[table].owner[0]].key)]
 
 
-@lru_cache(maxsize=None)
+@cache
 def own_parts(table: str) -> tuple[int, tuple[Key, ...]]:
     """The parts of the key that are columns of the row itself, and where they start in the key."""
     spec = TABLES[table]

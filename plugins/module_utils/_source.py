@@ -27,7 +27,9 @@ def load(path: str) -> Any:
         with open(path, encoding="utf-8", newline="") as file:
             return reader(file)
     except OSError as error:
-        raise VtepError(f"src: cannot read {path!r} on the host that runs the module: {error.strerror}; remote_src: false takes the controller's") from None
+        raise VtepError(
+            f"src: cannot read {path!r} on the host that runs the module: {error.strerror}; remote_src: false takes the controller's"
+        ) from None
     except ValueError as error:
         raise VtepError(f"src: {os.path.basename(path)!r} is broken: {error}") from None
 

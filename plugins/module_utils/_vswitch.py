@@ -115,7 +115,9 @@ class Vswitch:
         try:
             helper = idlutils.get_schema_helper(database, "Open_vSwitch")
         except Exception as error:  # ovsdbapp raises a bare Exception here
-            raise VswitchError(f"database: cannot read the Open_vSwitch database at {database}: {error}; check that ovsdb-server runs") from None
+            raise VswitchError(
+                f"database: cannot read the Open_vSwitch database at {database}: {error}; check that ovsdb-server runs"
+            ) from None
         for table, columns in COLUMNS.items():
             helper.register_columns(table, columns)
         replica = connection.OvsdbIdl(database, helper)
@@ -144,7 +146,10 @@ class Vswitch:
         """Make the changes, and wait until ovs-vswitchd has carried them out."""
         commands = [self.api.add_br(name, may_exist=False)] if changes.create else []
         commands += [self.api.add_port(name, port, may_exist=False) for port in changes.added]
-        for table, record, columns in (("Bridge", name, changes.bridge), *(("Interface", port, columns) for port, columns in changes.ports.items())):
+        for table, record, columns in (
+            ("Bridge", name, changes.bridge),
+            *(("Interface", port, columns) for port, columns in changes.ports.items()),
+        ):
             if columns:
                 commands.append(self.api.db_set(table, record, *columns.items()))
         self._run(*commands)

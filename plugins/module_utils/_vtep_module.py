@@ -254,7 +254,9 @@ def _require_columns(db: Any, wanted: Desired) -> None:
     for table, column in {(one.table, column) for one in wanted.present for column in one.columns}:
         if not db.has(table, column):
             spec = TABLES[table].columns[column]
-            raise VtepError(f"{spec.option or column}: the server's hardware_vtep schema is older and has no {table}.{column}; leave it out")
+            raise VtepError(
+                f"{spec.option or column}: the server's hardware_vtep schema is older and has no {table}.{column}; leave it out"
+            )
 
 
 def gathered(db: Any, parts: list[str]) -> dict:

@@ -241,7 +241,10 @@ def _same(step, path):
 
 
 def _inner(fields):
-    return {f"inner.{path}": _same(value["step"], f"inner.{value['field']}") if isinstance(value, dict) else value for path, value in fields.items()}
+    return {
+        f"inner.{path}": _same(value["step"], f"inner.{value['field']}") if isinstance(value, dict) else value
+        for path, value in fields.items()
+    }
 
 
 # --- what was seen ---------------------------------------------------------------------------------------------------
@@ -281,7 +284,11 @@ def _compare(step, seen, own, walk):
     packet = seen.get(step["key"])
     if packet:
         # A packet that an earlier step lacks cannot tell what to expect.
-        wrong = [f"{path} is {packet.get(path)}, not {value}" for path, value in expected.items() if value is not None and packet.get(path) != value]
+        wrong = [
+            f"{path} is {packet.get(path)}, not {value}"
+            for path, value in expected.items()
+            if value is not None and packet.get(path) != value
+        ]
         wrong += [
             f"it came before step {other['number']}"
             for other in walk["steps"]

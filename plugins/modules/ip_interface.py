@@ -224,7 +224,9 @@ class Interface:
             raise InterfaceError(f"name: cannot read {self.name}: {err.strip()}")
         (link,) = [entry for entry in json.loads(out) if entry.get("ifname")]
         addresses = [
-            f"{one['local']}/{one['prefixlen']}" for one in link["addr_info"] if one.get("local") and one["scope"] != "link" and not one.get("dynamic")
+            f"{one['local']}/{one['prefixlen']}"
+            for one in link["addr_info"]
+            if one.get("local") and one["scope"] != "link" and not one.get("dynamic")
         ]
         return {
             "state": "up" if "UP" in link["flags"] else "down",
@@ -236,7 +238,9 @@ class Interface:
     def _routes(self) -> list[dict]:
         out = self.module.run_command([self.ip, "-json", "-4", "route", "show", "dev", self.name], check_rc=True)[1]
         return [
-            {"to": one["dst"], "via": one.get("gateway"), "metric": one.get("metric", 0)} for one in json.loads(out or "[]") if one.get("protocol") != "kernel"
+            {"to": one["dst"], "via": one.get("gateway"), "metric": one.get("metric", 0)}
+            for one in json.loads(out or "[]")
+            if one.get("protocol") != "kernel"
         ]
 
     def _effective(self, setting: str) -> int:

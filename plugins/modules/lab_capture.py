@@ -162,7 +162,19 @@ class Capture:
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
         # It stays root, or root itself could not see its files without CAP_SYS_PTRACE, as in a container. To its standard output,
         # which pid() finds it by. Each packet is written when it comes.
-        command = [tcpdump, "-Z", "root", "-i", self.interface, "--immediate-mode", "-U", "-n", "-w", "-", *([expression] if expression else [])]
+        command = [
+            tcpdump,
+            "-Z",
+            "root",
+            "-i",
+            self.interface,
+            "--immediate-mode",
+            "-U",
+            "-n",
+            "-w",
+            "-",
+            *([expression] if expression else []),
+        ]
         with open(self.path, "wb") as output, open(self.log, "wb") as log:
             self.process = start(command, output, log)
         self.wait_for(lambda: READY in self.said() or self.process.poll() is not None, "to begin")

@@ -176,6 +176,7 @@ underlay:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._netns import (
     UNDERLAY,
     Lab,

@@ -164,7 +164,9 @@ def wanted_bridge(params: dict) -> _vswitch.Bridge:
         check(mac is None or MAC.fullmatch(mac), label + "mac", mac, "a unicast MAC address such as 00:00:00:00:00:01, in quotes")
         check(port["mtu"] is None or 68 <= port["mtu"] <= 65535, label + "mtu", port["mtu"], "a whole number from 68 to 65535")
         for option in ("mac", "mtu"):
-            check(port["type"] == "internal" or port[option] is None, label + option, port[option], "no value, since the port is not internal")
+            check(
+                port["type"] == "internal" or port[option] is None, label + option, port[option], "no value, since the port is not internal"
+            )
         ports[name] = _vswitch.Port("internal" if port["type"] == "internal" else "", mac, port["mtu"])
     maps = {option: {str(key): str(value) for key, value in params[option].items()} for option in ("other_config", "external_ids")}
     return _vswitch.Bridge(params["datapath_type"], params["fail_mode"], ports=ports, **maps)
@@ -204,7 +206,9 @@ def predicted(wanted: _vswitch.Bridge, current: _vswitch.Bridge | None) -> _vswi
 
 def without_numbers(answer: dict) -> dict:
     """For the diff, which is the same before and after ovs-vswitchd numbers the ports."""
-    return {**answer, "ports": [{key: value for key, value in port.items() if key != "ofport"} for port in answer["ports"]]} if answer else {}
+    return (
+        {**answer, "ports": [{key: value for key, value in port.items() if key != "ofport"} for port in answer["ports"]]} if answer else {}
+    )
 
 
 def make(module: AnsibleModule, vswitch: _vswitch.Vswitch, name: str, wanted: _vswitch.Bridge) -> dict:
@@ -231,7 +235,9 @@ def make(module: AnsibleModule, vswitch: _vswitch.Vswitch, name: str, wanted: _v
 def why(port: _vswitch.Port | None, name: str, timeout: float) -> str:
     """Why a port has no number."""
     if port and port.ofport is not None:
-        return f"ovs-vswitchd cannot use {name}: {port.error or 'see its log'}; an internal port needs /dev/net/tun, a system port its device"
+        return (
+            f"ovs-vswitchd cannot use {name}: {port.error or 'see its log'}; an internal port needs /dev/net/tun, a system port its device"
+        )
     return f"ovs-vswitchd gave {name} no port number in {timeout:g} s; check that it runs, and its log"
 
 

@@ -168,6 +168,7 @@ captures:
 from functools import partial
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
 from ansible_collections.vxlanlab.vtep.plugins.module_utils import _capture
 
 

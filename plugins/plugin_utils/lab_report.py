@@ -44,7 +44,11 @@ LAYERS = {
     "icmp": ("ICMP", "A message of the underlay itself.", "The ping: a request and its reply have the same id and sequence number."),
     "data": ("Data", "Bytes that no protocol claims.", "What ping sends along to be returned unchanged."),
     "padding": ("Padding", "Fills a short Ethernet frame up.", "Fills a short Ethernet frame up."),
-    "quoted": ("Quoted packet", "The beginning of the packet that this error is about.", "The beginning of the packet that this error is about."),
+    "quoted": (
+        "Quoted packet",
+        "The beginning of the packet that this error is about.",
+        "The beginning of the packet that this error is about.",
+    ),
 }
 # The meanings that differ where there is no tunnel around the packet.
 OVERLAY = {
@@ -120,7 +124,9 @@ def lab_report(summary, captures):
         "tables": [{"hypervisor": name, "rows": rows} for name, rows in tables.items()],
         "drawing": drawing,
         "steps": _steps(shown, drawing, source, target),
-        "chapters": [_chapter(chapter, summary, shown, drawing["hypervisor_of"][source]) for chapter in CHAPTERS if chapter in summary["pings"]],
+        "chapters": [
+            _chapter(chapter, summary, shown, drawing["hypervisor_of"][source]) for chapter in CHAPTERS if chapter in summary["pings"]
+        ],
         "captures": sorted(shown, key=lambda capture: CHAPTERS.index(capture["chapter"])),
     }
 
@@ -256,7 +262,9 @@ def _steps(captures, drawing, source, target):
         raise ReportError(f"summary.json has no walk of {source} on the underlay. Run the lab again.")
     packets = {packet["number"]: packet for packet in capture["packets"]}
     return [
-        dict(step, route=_route(drawing, step, source, target), seen=packets.get(step["packet"]), file=capture["file"], capture=capture["id"])
+        dict(
+            step, route=_route(drawing, step, source, target), seen=packets.get(step["packet"]), file=capture["file"], capture=capture["id"]
+        )
         for step in capture["steps"]
     ]
 
@@ -296,7 +304,10 @@ def _capture(walk, capture):
         "count": capture["count"],
         "complete": capture["complete"],
         "steps": steps,
-        "packets": [_packet(packet, of_packet.get(packet["number"]), packet["number"] in walk["extra"], walk["network"]) for packet in capture["packets"]],
+        "packets": [
+            _packet(packet, of_packet.get(packet["number"]), packet["number"] in walk["extra"], walk["network"])
+            for packet in capture["packets"]
+        ],
     }
 
 

@@ -47,7 +47,10 @@ def pushed(engine, node_image):
         yield digest, node_image.attrs["RootFS"]["Layers"]
     finally:
         registry.remove(force=True, v=True)
-        for image in [*engine.images.list(filters={"reference": f"{REPOSITORY}*"}), *engine.images.list(filters={"reference": "127.0.0.1:*/base"})]:
+        for image in [
+            *engine.images.list(filters={"reference": f"{REPOSITORY}*"}),
+            *engine.images.list(filters={"reference": "127.0.0.1:*/base"}),
+        ]:
             for reference in image.tags or image.attrs["RepoDigests"]:
                 engine.images.remove(reference, force=True)
 
@@ -87,7 +90,12 @@ def test_nothing_to_start_from(engine, tmp_path, node_image):
     (programs / "mmdebstrap").chmod(0o755)
     # Its recipe differs from that of the image that is there, which would be used otherwise.
     refused = play(
-        IMAGE, "-e", "lab_docker_base=127.0.0.1:1/base:1", "-e", f"lab_docker_image={REPOSITORY}", PATH=f"{programs}{os.pathsep}{os.environ['PATH']}"
+        IMAGE,
+        "-e",
+        "lab_docker_base=127.0.0.1:1/base:1",
+        "-e",
+        f"lab_docker_image={REPOSITORY}",
+        PATH=f"{programs}{os.pathsep}{os.environ['PATH']}",
     )
     said = " ".join((refused.stdout + refused.stderr).split())
     assert refused.returncode and "apt-get install mmdebstrap" in said and "-e lab_docker_base=NAME:TAG" in said

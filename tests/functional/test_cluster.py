@@ -15,8 +15,9 @@ import threading
 from pathlib import Path
 
 import pytest
-from ansible_collections.vxlanlab.vtep.plugins.module_utils import _ovsdb
 from conftest import SCHEMA, Server, Task
+
+from ansible_collections.vxlanlab.vtep.plugins.module_utils import _ovsdb
 
 
 def free_ports(count: int) -> list[int]:

@@ -9,15 +9,17 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 LEAF = {
     "physical_switches": {"leaf1": {"tunnel_ips": ["10.0.0.1"], "ports": {"eth1": {"vlan_bindings": {0: "ls0", 7: "ls1"}}, "eth2": {}}}},
     "logical_switches": {
         "ls0": {
             "tunnel_key": 5000,
-            "ucast_remote": {"00:00:00:00:00:02": {"locator": "10.1.0.1"}, "00:00:00:00:00:03": {"locator": "10.2.0.1", "ipaddr": "192.168.1.3"}},
+            "ucast_remote": {
+                "00:00:00:00:00:02": {"locator": "10.1.0.1"},
+                "00:00:00:00:00:03": {"locator": "10.2.0.1", "ipaddr": "192.168.1.3"},
+            },
             "mcast_remote": {"unknown-dst": {"locators": ["10.1.0.1", "10.2.0.1"]}},
         },
         "ls1": {"replication_mode": "source_node"},
@@ -67,7 +69,9 @@ class TestConfig:
 
     def test_overridden_removes_the_rest_but_not_what_the_vtep_wrote(self, server, task):
         task("vtep_config", config=LEAF)
-        server.ctl("add-ucast-local", "ls0", "00:00:00:00:00:01", "10.0.0.1", "--", "add-ucast-local", "ls1", "00:00:00:00:00:0b", "10.0.0.1")
+        server.ctl(
+            "add-ucast-local", "ls0", "00:00:00:00:00:01", "10.0.0.1", "--", "add-ucast-local", "ls1", "00:00:00:00:00:0b", "10.0.0.1"
+        )
         config = {
             "physical_switches": {"leaf1": {"ports": {"eth2": {"vlan_bindings": {3: "ls0"}}}}},
             "logical_switches": {"ls0": {"tunnel_key": 5000}},
@@ -77,7 +81,10 @@ class TestConfig:
         task.twice("vtep_config", config=config, state="overridden")
         assert server.ctl("list-ls").split() == ["ls0"] and server.ctl("list-lr") == ""
         assert server.ctl("list-ports", "leaf1").split() == ["eth1", "eth2"]
-        assert server.ctl("list-bindings", "leaf1", "eth1") == "" and server.ctl("list-bindings", "leaf1", "eth2").split() == ["0003", "ls0"]
+        assert server.ctl("list-bindings", "leaf1", "eth1") == "" and server.ctl("list-bindings", "leaf1", "eth2").split() == [
+            "0003",
+            "ls0",
+        ]
         assert '"10.0.0.1"' in server.ctl("get", "Physical_Switch", "leaf1", "tunnel_ips")
         assert server.ctl("list-remote-macs", "ls0").count("->") == 0
         assert "00:00:00:00:00:01" in server.ctl("list-local-macs", "ls0")
@@ -87,7 +94,12 @@ class TestConfig:
 
     def test_deleted(self, server, task):
         task("vtep_config", config=LEAF)
-        names = {"logical_switches": {"ls0": None}, "acls": {"web": None}, "managers": {"ptcp:6641:127.0.0.9": None}, "tunnels": LEAF["tunnels"]}
+        names = {
+            "logical_switches": {"ls0": None},
+            "acls": {"web": None},
+            "managers": {"ptcp:6641:127.0.0.9": None},
+            "tunnels": LEAF["tunnels"],
+        }
         task.twice("vtep_config", config=names, state="deleted")
         assert server.ctl("list-ls").split() == ["ls1"] and server.rows("ACL_entry") == [] and server.rows("Tunnel") == []
         assert server.ctl("list-bindings", "leaf1", "eth1").split() == ["0007", "ls1"]
@@ -135,7 +147,9 @@ macs = st.integers(0, 255).map(lambda number: f"02:00:00:00:00:{number:02x}")
 def databases(draw):
     switches = draw(st.lists(names, min_size=1, max_size=4, unique=True))
     lists = draw(st.lists(names, max_size=2, unique=True))
-    ucast = st.dictionaries(macs, st.fixed_dictionaries({"locator": vteps, "ipaddr": st.sampled_from(["", "192.168.1.9", "2001:db8::9"])}), max_size=12)
+    ucast = st.dictionaries(
+        macs, st.fixed_dictionaries({"locator": vteps, "ipaddr": st.sampled_from(["", "192.168.1.9", "2001:db8::9"])}), max_size=12
+    )
     mcast = st.dictionaries(
         st.sampled_from(["unknown-dst", "01:00:5e:00:00:01"]),
         st.fixed_dictionaries({"locators": st.lists(vteps, min_size=1, max_size=4, unique=True)}),
@@ -155,11 +169,15 @@ def databases(draw):
         {"sequence": st.integers(0, 9), "action": st.sampled_from(["permit", "deny"]), "direction": st.sampled_from(["ingress", "egress"])},
         optional={"protocol": st.integers(0, 255), "source_ip": vteps, "dest_port_min": st.integers(0, 65535), "source_mac": macs},
     )
-    router = st.fixed_dictionaries({"switch_binding": st.dictionaries(vteps.map(lambda address: f"{address}/24"), st.sampled_from(switches), max_size=2)})
+    router = st.fixed_dictionaries(
+        {"switch_binding": st.dictionaries(vteps.map(lambda address: f"{address}/24"), st.sampled_from(switches), max_size=2)}
+    )
     return {
         "logical_switches": {name: draw(switch) for name in switches},
         "acls": {name: {"entries": draw(st.lists(entry, min_size=1, max_size=3, unique_by=lambda one: one["sequence"]))} for name in lists},
-        "physical_switches": draw(st.dictionaries(names, st.fixed_dictionaries({"ports": st.dictionaries(names, port, max_size=3)}), max_size=2)),
+        "physical_switches": draw(
+            st.dictionaries(names, st.fixed_dictionaries({"ports": st.dictionaries(names, port, max_size=3)}), max_size=2)
+        ),
         "logical_routers": draw(st.dictionaries(names, router, max_size=2)),
         "managers": draw(st.dictionaries(st.integers(1, 9).map(lambda port: f"ptcp:{port}:127.0.0.9"), st.just({}), max_size=2)),
         "arp_sources_remote": draw(st.dictionaries(macs, st.fixed_dictionaries({"locator": vteps}), max_size=2)),

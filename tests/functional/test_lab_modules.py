@@ -27,7 +27,9 @@ class Namespace:
         assert self.process.stdout.readline() == b"ready\n"
 
     def run(self, *command, **options):
-        return subprocess.run(["nsenter", "-t", str(self.process.pid), "-n", *command], capture_output=True, text=True, check=False, **options)
+        return subprocess.run(
+            ["nsenter", "-t", str(self.process.pid), "-n", *command], capture_output=True, text=True, check=False, **options
+        )
 
     def ping(self, count):
         assert self.run("ping", "-c", str(count), "-i", "0.01", "127.0.0.1").returncode == 0
@@ -93,7 +95,12 @@ def test_a_capture_as_root_of_a_container(namespace, path):
     pid = capture(namespace, path, "started", through=container)["captures"][0]["pid"]
     assert pid
     namespace.ping(1)
-    assert capture(namespace, path, "stopped", through=container)["captures"][0] == {"path": str(path), "pid": None, "packets": 2, "dropped": 0}
+    assert capture(namespace, path, "stopped", through=container)["captures"][0] == {
+        "path": str(path),
+        "pid": None,
+        "packets": 2,
+        "dropped": 0,
+    }
 
 
 def test_it_can_be_stopped_twice(namespace, path):

@@ -74,7 +74,9 @@ def module(lab, *nodes, prefix=(), env=None, **options):
     """Run the module in a process of its own and return its result."""
     if nodes:
         options["nodes"] = nodes
-    process = subprocess.run([*prefix, *module_command()], input=module_input(lab, **options), env=env, capture_output=True, text=True, check=False)
+    process = subprocess.run(
+        [*prefix, *module_command()], input=module_input(lab, **options), env=env, capture_output=True, text=True, check=False
+    )
     assert process.stdout, process.stderr
     return json.loads(process.stdout)
 
@@ -103,7 +105,10 @@ def inside(pid, *command, **options):
 
 
 def pings(pid, ip):
-    return subprocess.run(["nsenter", "-t", str(pid), "-a", "--", "ping", "-c1", "-W2", ip], stdout=subprocess.DEVNULL, check=False).returncode == 0
+    return (
+        subprocess.run(["nsenter", "-t", str(pid), "-a", "--", "ping", "-c1", "-W2", ip], stdout=subprocess.DEVNULL, check=False).returncode
+        == 0
+    )
 
 
 def links(pid):
@@ -598,7 +603,9 @@ def test_a_task_waits_for_another_one(lab):
     assert json.loads(process.stdout.read())["changed"] and process.wait() == 0
 
 
-@pytest.mark.parametrize("options", [{}, {"nodes": []}, {"nodes": [{"name": "hv1", "address": "10.0.0.1"}]}, {"nodes": [HV1], "timeout": 0}])
+@pytest.mark.parametrize(
+    "options", [{}, {"nodes": []}, {"nodes": [{"name": "hv1", "address": "10.0.0.1"}]}, {"nodes": [HV1], "timeout": 0}]
+)
 def test_bad_options_fail_before_anything_changes(lab, options):
     result = module(lab, **options)
     assert result["failed"] and ("nodes" in result["msg"] or "timeout" in result["msg"])
@@ -752,7 +759,9 @@ def test_a_node_that_does_not_run_is_unreachable(lab, tmp_path):
 def connection(lab, node):
     # What Ansible's loader does. The loader itself refuses a collection that Python has imported before it.
     netns.Connection._load_name = "vxlanlab.vtep.netns"
-    constants.config.initialize_plugin_configuration_definitions("connection", "vxlanlab.vtep.netns", yaml.safe_load(netns.DOCUMENTATION)["options"])
+    constants.config.initialize_plugin_configuration_definitions(
+        "connection", "vxlanlab.vtep.netns", yaml.safe_load(netns.DOCUMENTATION)["options"]
+    )
     plugin = netns.Connection(PlayContext(), None)
     plugin.set_options(var_options={"ansible_netns_lab": lab, "inventory_hostname": "somebody", "ansible_netns_node": node})
     return plugin._connect()
@@ -847,7 +856,8 @@ def test_another_user_enters_a_node_with_sudo(lab, sudo, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("script", "told"), [("echo 'sudo: a password is required' >&2; exit 1", "sudo refused: sudo: a password is required"), (None, "sudo cannot be run")]
+    ("script", "told"),
+    [("echo 'sudo: a password is required' >&2; exit 1", "sudo refused: sudo: a password is required"), (None, "sudo cannot be run")],
 )
 def test_another_user_without_sudo_is_told(lab, sudo, script, told):
     made(lab, HV1)
@@ -898,6 +908,8 @@ def test_the_inventory_refuses_a_bad_lab_name(ansible, tmp_path):
 
 
 def test_the_sample_inventory_is_for_the_default_lab():
-    listed = subprocess.run([BIN / "ansible-inventory", "-i", PLAYBOOKS.parents[2] / "lab.vtep_lab.yml", "--graph"], capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        [BIN / "ansible-inventory", "-i", PLAYBOOKS.parents[2] / "lab.vtep_lab.yml", "--graph"], capture_output=True, text=True, check=True
+    )
     assert "@vtep_hypervisors:" in listed.stdout
     assert listed.stdout.count("--hv") == len(_netns.running("vxlanlab"))

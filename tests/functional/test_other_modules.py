@@ -71,7 +71,10 @@ class TestRouter:
         assert done["row"]["switch_binding"] == {"192.168.1.254/24": "ls0", "2001:db8::1/64": "ls0"}
         assert server.ctl("list-lr").split() == ["lr0"]
         assert server.ctl("get", "Logical_Router", "lr0", "static_routes").strip() == '{"0.0.0.0/0"="192.168.1.1"}'
-        for module, name, part in (("vtep_logical_switch", "ls0", "192.168.1.254/24, 2001:db8::1/64"), ("vtep_acl", "web", "192.168.1.254/24")):
+        for module, name, part in (
+            ("vtep_logical_switch", "ls0", "192.168.1.254/24, 2001:db8::1/64"),
+            ("vtep_acl", "web", "192.168.1.254/24"),
+        ):
             assert f"logical router lr0 ({part})" in task.fails(module, name=name, state="absent")
         assert task.twice("vtep_acl", name="web", state="absent", cascade=True)["counts"] == {"created": 0, "updated": 1, "deleted": 2}
         done = task.twice("vtep_logical_router", name="lr0", switch_binding={})

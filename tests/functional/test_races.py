@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 
 import pytest
+
 from ansible_collections.vxlanlab.vtep.plugins.module_utils import _ovsdb
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._look import Look
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._plan import plan
@@ -87,14 +88,18 @@ class TestRaces:
         number = iter(range(100))
         between(*(lambda: server.ctl("bind-ls", "br0", "vm1", str(next(number)), "ls0") for unused in range(50)))
         before = len(server.rows("Ucast_Macs_Remote"))
-        message = pytest.raises(Exception, task, "vtep_binding", physical_switch="br0", port="vm1", vlan=4000, logical_switch="ls0", timeout=60)
+        message = pytest.raises(
+            Exception, task, "vtep_binding", physical_switch="br0", port="vm1", vlan=4000, logical_switch="ls0", timeout=60
+        )
         assert "gave up after 10 tries" in str(message.value)
         assert "4000" not in server.ctl("list-bindings", "br0", "vm1") and before == 0
 
     def test_a_change_that_the_server_refuses_is_not_tried_for_ever(self, server, task, between, monkeypatch):
         tries = []
         # Every locator gets a UUID that does not exist, as if the database had lost a row that it shows.
-        monkeypatch.setattr(_ovsdb._Writer, "_uuid", lambda self, ref: tries.append(ref) or ["uuid", "1" * 8 + "-0000-0000-0000-" + "0" * 12])
+        monkeypatch.setattr(
+            _ovsdb._Writer, "_uuid", lambda self, ref: tries.append(ref) or ["uuid", "1" * 8 + "-0000-0000-0000-" + "0" * 12]
+        )
         message = pytest.raises(Exception, task, "vtep_ucast_remote", logical_switch="ls0", mac=MAC, locator="10.2.0.1")
         assert "the server refuses the change" in str(message.value)
         assert len([ref for ref in tries if ref.table == "Logical_Switch"]) == 3, "unseen, seen, and seen again"

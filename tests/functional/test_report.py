@@ -99,7 +99,12 @@ def frames(chapter, at, network):
     if chapter != "first":
         return wrapped
     # A copy for the third hypervisor, and a connection that has nothing to do with the tunnel.
-    foreign = [ask(HV, 1, 3), answer(HV, 3, 1), in_vxlan(1, 3, ask(VM, 1, 2)), Ether() / IP(src="10.0.0.1", dst="10.1.0.1") / TCP(dport=6640, sport=50000)]
+    foreign = [
+        ask(HV, 1, 3),
+        answer(HV, 3, 1),
+        in_vxlan(1, 3, ask(VM, 1, 2)),
+        Ether() / IP(src="10.0.0.1", dst="10.1.0.1") / TCP(dport=6640, sport=50000),
+    ]
     return [ask(HV, 1, 2), answer(HV, 2, 1), *foreign, *wrapped]
 
 
@@ -108,7 +113,9 @@ def vtep(number):
     remotes = {VM[vm][0]: {"locator": HV[other][1], "ipaddr": VM[vm][1]} for other in others for vm in VMS_OF[other]}
     return {
         "physical_switches": {"br0": {"ports": {f"vm{vm}": {"vlan_bindings": {"0": "ls0"}} for vm in VMS_OF[number]}}},
-        "logical_switches": {"ls0": {"ucast_remote": remotes, "mcast_remote": {"unknown-dst": {"locators": [HV[other][1] for other in others]}}}},
+        "logical_switches": {
+            "ls0": {"ucast_remote": remotes, "mcast_remote": {"unknown-dst": {"locators": [HV[other][1] for other in others]}}}
+        },
     }
 
 
@@ -161,7 +168,9 @@ def artifacts(tmp_path_factory):
 
 def run_playbook(folder):
     command = [Path(sys.executable).with_name("ansible-playbook"), ROOT / "playbooks/lab_report.yml", "-e", f"lab_artifacts={folder}"]
-    result = subprocess.run(command, env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}, capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        command, env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}, capture_output=True, text=True, check=False
+    )
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
 
@@ -239,7 +248,9 @@ def test_every_packet_opens(page):
         });
         """
     )
-    assert len(packets) == sum(len(frames(chapter, at, network)) for chapter in FILES for at in ("vm1", "vm2") for network in ("overlay", "underlay"))
+    assert len(packets) == sum(
+        len(frames(chapter, at, network)) for chapter in FILES for at in ("vm1", "vm2") for network in ("overlay", "underlay")
+    )
     assert all(before is False and opened and layers >= 2 and shown for before, opened, layers, shown in packets)
 
 
@@ -269,7 +280,17 @@ def test_the_numbers_are_those_of_tshark(page, artifacts):
         ]));
         """
     )
-    names = ["frame.number", "frame.time_relative", "_ws.col.Source", "_ws.col.Destination", "_ws.col.Protocol", "frame.len", "vxlan.vni", "icmp.seq", "ip.src"]
+    names = [
+        "frame.number",
+        "frame.time_relative",
+        "_ws.col.Source",
+        "_ws.col.Destination",
+        "_ws.col.Protocol",
+        "frame.len",
+        "vxlan.vni",
+        "icmp.seq",
+        "ip.src",
+    ]
     compared = 0
     for path in sorted(artifacts.glob("*.pcap")):
         rows = tshark(path, names)
@@ -377,7 +398,9 @@ def test_without_javascript_it_is_a_list(page):
 @pytest.mark.parametrize(("name", "size", "scheme"), [("light", WIDE, "light"), ("dark", WIDE, "dark"), ("phone", PHONE, "light")])
 def test_how_it_looks(page, name, size, scheme):
     browser = page(size, scheme)
-    browser.execute_script("document.querySelectorAll('[data-step]')[2].click(); document.querySelector('#vm1_underlay_pcap-9').open = true")
+    browser.execute_script(
+        "document.querySelectorAll('[data-step]')[2].click(); document.querySelector('#vm1_underlay_pcap-9').open = true"
+    )
     screenshot(browser, name)
     colour, width = browser.execute_script("return [getComputedStyle(document.body).backgroundColor, document.documentElement.scrollWidth]")
     assert (int(colour[4:].split(",")[0]) < 60) == (scheme == "dark")

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import TABLES, own_parts
 from conftest import SCHEMA
+
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import TABLES, own_parts
 
 INSTALLED = json.loads(SCHEMA.read_text())["tables"]
 

@@ -12,8 +12,9 @@ import socket
 import threading
 
 import pytest
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._tree import PARTS
 from conftest import SCHEMA, Server, Task
+
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._tree import PARTS
 
 
 def hang_up(listener: socket.socket) -> None:

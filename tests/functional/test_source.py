@@ -66,7 +66,11 @@ class TestSource:
             ("macs.json", '[{"mac": "00:00:00:00:00:01", "vtep": "10.1.0.1"}]', ["src macs.json[0]", "vtep", "locator"]),
             ("macs.json", "[7]", ["src macs.json[0]", "7"]),
             ("macs.json", '[{"locator": "10.1.0.1"}]', ["src macs.json[0].mac", "needed"]),
-            ("macs.csv", "mac,locator\n00:00:00:00:00:01,10.1.0.1\n00:00:00:00:00:02,10.1.0\n", ["src macs.csv, line 3.locator", "'10.1.0'"]),
+            (
+                "macs.csv",
+                "mac,locator\n00:00:00:00:00:01,10.1.0.1\n00:00:00:00:00:02,10.1.0\n",
+                ["src macs.csv, line 3.locator", "'10.1.0'"],
+            ),
             ("macs.csv", "mac,locator\n00:00:00:00:00:01,10.1.0.1,x\n", ["src macs.csv, line 2", "more"]),
             ("macs.csv", 'mac,locator\n"00:00', ["'macs.csv' is broken"]),
         ],

@@ -28,7 +28,9 @@ class Authority:
         """A certificate as module options; one of -1 days has expired."""
         key, request, cert = (self.directory / f"{self.name}-{name}.{end}" for end in ("key", "csr", "crt"))
         self._openssl("req", "-new", "-nodes", *self._key(key), "-subj", f"/CN={name}", "-out", request)
-        self._openssl("x509", "-req", "-in", request, "-CA", self.cert, "-CAkey", self.key, "-CAcreateserial", "-days", str(days), "-out", cert)
+        self._openssl(
+            "x509", "-req", "-in", request, "-CA", self.cert, "-CAkey", self.key, "-CAcreateserial", "-days", str(days), "-out", cert
+        )
         return {"private_key": str(key), "certificate": str(cert), "ca_cert": str(self.cert)}
 
     def _key(self, path: Path) -> list:

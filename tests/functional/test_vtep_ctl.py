@@ -19,12 +19,53 @@ DOCUMENT = (Path(__file__).resolve().parents[2] / "docs/vtep-ctl.md").read_text(
 CHANGING, SHOWING = DOCUMENT.split("## Commands that show")
 
 #: vtep-ctl has no list of its commands; these are the ones of its manual page.
-COMMANDS = """
-add-ps del-ps list-ps ps-exists list-ports add-port del-port add-ls del-ls list-ls ls-exists bind-ls unbind-ls list-bindings set-replication-mode
-get-replication-mode add-lr del-lr list-lr lr-exists add-ucast-local del-ucast-local add-mcast-local del-mcast-local clear-local-macs
-list-local-macs add-ucast-remote del-ucast-remote add-mcast-remote del-mcast-remote clear-remote-macs list-remote-macs get-manager del-manager
-set-manager list find get set add remove clear create destroy wait-until
-""".split()
+COMMANDS = [
+    "add-ps",
+    "del-ps",
+    "list-ps",
+    "ps-exists",
+    "list-ports",
+    "add-port",
+    "del-port",
+    "add-ls",
+    "del-ls",
+    "list-ls",
+    "ls-exists",
+    "bind-ls",
+    "unbind-ls",
+    "list-bindings",
+    "set-replication-mode",
+    "get-replication-mode",
+    "add-lr",
+    "del-lr",
+    "list-lr",
+    "lr-exists",
+    "add-ucast-local",
+    "del-ucast-local",
+    "add-mcast-local",
+    "del-mcast-local",
+    "clear-local-macs",
+    "list-local-macs",
+    "add-ucast-remote",
+    "del-ucast-remote",
+    "add-mcast-remote",
+    "del-mcast-remote",
+    "clear-remote-macs",
+    "list-remote-macs",
+    "get-manager",
+    "del-manager",
+    "set-manager",
+    "list",
+    "find",
+    "get",
+    "set",
+    "add",
+    "remove",
+    "clear",
+    "create",
+    "destroy",
+    "wait-until",
+]
 
 START = (
     "add-ps br0 -- set Physical_Switch br0 tunnel_ips=10.0.0.1 -- add-port br0 vm1 -- add-port br0 vm2 -- add-ls ls0 -- add-ls ls1 -- add-lr lr0",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 
 import pytest
+
 from ansible_collections.vxlanlab.vtep.plugins.module_utils import _wait
 
 MAC = "00:00:00:00:00:0a"
@@ -50,8 +51,14 @@ class TestWait:
         [
             ({"physical_switch": "br0", "port": "vm1"}, ["add-port", "br0", "vm1"]),
             ({"logical_switch": "ls0", "mac": MAC}, ["add-ucast-local", "ls0", MAC.upper(), "10.0.0.1"]),
-            ({"row": {"table": "Manager", "match": {"target": "ptcp:6641:127.0.0.9", "is_connected": True}}}, ["set", "Manager", ".", "is_connected=true"]),
-            ({"row": {"table": "Logical_Switch", "match": {"name": "ls0", "tunnel_key": 5}}}, ["set", "Logical_Switch", "ls0", "tunnel_key=5"]),
+            (
+                {"row": {"table": "Manager", "match": {"target": "ptcp:6641:127.0.0.9", "is_connected": True}}},
+                ["set", "Manager", ".", "is_connected=true"],
+            ),
+            (
+                {"row": {"table": "Logical_Switch", "match": {"name": "ls0", "tunnel_key": 5}}},
+                ["set", "Logical_Switch", "ls0", "tunnel_key=5"],
+            ),
             (
                 {"row": {"table": "Mcast_Macs_Remote", "match": {"logical_switch": "ls0", "locators": ["10.1.0.1"]}}},
                 ["add-mcast-remote", "ls0", "unknown-dst", "10.1.0.1"],
@@ -111,6 +118,8 @@ class TestWait:
         task("vtep_ucast_local", logical_switch="ls0", entries=entries)
         seen = []
         look = _wait.Watch.found
-        monkeypatch.setattr(_wait.Watch, "found", lambda self, replica: seen.append(len(replica.tables[self.table].rows)) or look(self, replica))
+        monkeypatch.setattr(
+            _wait.Watch, "found", lambda self, replica: seen.append(len(replica.tables[self.table].rows)) or look(self, replica)
+        )
         task("vtep_wait", logical_switch="ls0", mac="02:00:00:00:00:07")
         assert seen == [1]

@@ -197,13 +197,20 @@ class TestSeed:
         assert failed_checks(lab) == []
         assert len(lab.summary["checks"]) == 19
         assert "Checks: 19 of 19 passed" in output
-        for wanted in ("hv1         10.0.0.1", "vm2              192.168.1.2/24      00:00:00:00:00:02", "Try next:", "vxlanlab.vtep.lab_down"):
+        for wanted in (
+            "hv1         10.0.0.1",
+            "vm2              192.168.1.2/24      00:00:00:00:00:02",
+            "Try next:",
+            "vxlanlab.vtep.lab_down",
+        ):
             assert output.count(wanted) == 1
 
     def test_its_artifacts(self, lab):
         captures = {path.name for path in (lab.folder / "artifacts").glob("*.pcap")}
         chapters = ("", "_no_mcast_cached", "_no_mcast_flushed")
-        assert captures == {f"{vm}_{network}{chapter}.pcap" for vm in ("vm1", "vm2") for network in ("overlay", "underlay") for chapter in chapters}
+        assert captures == {
+            f"{vm}_{network}{chapter}.pcap" for vm in ("vm1", "vm2") for network in ("overlay", "underlay") for chapter in chapters
+        }
         assert "<title>vm1 pings vm2 through VXLAN 5000</title>" in (lab.folder / "artifacts/report.html").read_text()
         summary = lab.summary
         assert [(entry["name"], entry["underlay_ip"]) for entry in summary["hypervisors"]] == [("hv1", "10.0.0.1"), ("hv2", "10.1.0.1")]
@@ -247,7 +254,9 @@ class TestSeed:
         assert "  00:00:00:00:00:02 -> vxlan_over_ipv4/10.1.0.1" in remotes
         assert "  unknown-dst -> vxlan_over_ipv4/10.1.0.1" in remotes
         assert sum("->" in line for line in remotes) == 2
-        assert re.search(r'Bridge "?br0"?\n(?: {8}.*\n)*? {8}Port "?vm1"?\n {12}Interface "?vm1"?\n {16}type: internal', lab.on("hv1", "ovs-vsctl show"))
+        assert re.search(
+            r'Bridge "?br0"?\n(?: {8}.*\n)*? {8}Port "?vm1"?\n {12}Interface "?vm1"?\n {16}type: internal', lab.on("hv1", "ovs-vsctl show")
+        )
 
     def test_a_second_run_changes_only_what_the_story_does(self, lab):
         output = lab.up()
@@ -313,7 +322,14 @@ class TestKilled:
         assert (mesh["expected"], mesh["seen"]) == ("6 of 6 answered", "6 of 6 answered")
         assert "VNI 16777215" in output
         captures = {path.name for path in (lab.folder / "artifacts").glob("*.pcap")}
-        assert {"a1_overlay.pcap", "a1_underlay.pcap", "b1_overlay.pcap", "b1_underlay.pcap", "c1_overlay.pcap", "c1_underlay.pcap"} <= captures
+        assert {
+            "a1_overlay.pcap",
+            "a1_underlay.pcap",
+            "b1_overlay.pcap",
+            "b1_underlay.pcap",
+            "c1_overlay.pcap",
+            "c1_underlay.pcap",
+        } <= captures
 
     def test_nothing_is_left_of_a_lab_that_was_killed_in_its_story(self, lab):
         lab.end_at("Ping after the caches were emptied", signal.SIGKILL)

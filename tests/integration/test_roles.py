@@ -63,7 +63,9 @@ class Lab:
         nodes = [{"name": host, "address": f"{vtep(n)}/8"} for host, n in NUMBERS.items()]
         arguments = json.dumps({"name": LAB, "state": state, "nodes": nodes})
         env = {**self.env, "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"}
-        done = subprocess.run(["ansible", "localhost", "-m", "vxlanlab.vtep.lab_netns", "-a", arguments], env=env, check=False, capture_output=True, text=True)
+        done = subprocess.run(
+            ["ansible", "localhost", "-m", "vxlanlab.vtep.lab_netns", "-a", arguments], env=env, check=False, capture_output=True, text=True
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         self.pids = {node["name"]: node["pid"] for node in json.loads(done.stdout.split("=>", 1)[1])["nodes"]}
 
@@ -145,7 +147,11 @@ def test_the_vms_reach_each_other(lab):
 def test_the_database_is_what_the_overlay_declares(lab):
     assert lab.run("hv1", "vtep-ctl", "list-bindings", "br0", "vm1") == "0000 ls0"
     macs = lab.run("hv1", "vtep-ctl", "list-remote-macs", "ls0")
-    for line in (f"{mac(2)} -> vxlan_over_ipv4/{vtep(2)}", f"{mac(3)} -> vxlan_over_ipv4/{vtep(3)}", "unknown-dst -> vxlan_over_ipv4/10.2.0.1"):
+    for line in (
+        f"{mac(2)} -> vxlan_over_ipv4/{vtep(2)}",
+        f"{mac(3)} -> vxlan_over_ipv4/{vtep(3)}",
+        "unknown-dst -> vxlan_over_ipv4/10.2.0.1",
+    ):
         assert line in macs
     assert lab.run("hv1", "vtep-ctl", "get", "Logical_Switch", "ls0", "replication_mode") == "source_node"
     assert lab.run("hv1", "vtep-ctl", "get", "Physical_Switch", "br0", "tunnel_ips") == f'["{vtep(1)}"]'

@@ -37,14 +37,27 @@ def away(tmp_path_factory):
     (folder / "ansible.cfg").write_text("")
     run("ansible-galaxy", "collection", "build", "--output-path", str(folder), cwd=ROOT)
     (tarball,) = folder.glob("vxlanlab-vtep-*.tar.gz")
-    run("ansible-galaxy", "collection", "install", "--no-deps", str(tarball), "--collections-path", str(folder / "collections"), cwd=folder, **env)
+    run(
+        "ansible-galaxy",
+        "collection",
+        "install",
+        "--no-deps",
+        str(tarball),
+        "--collections-path",
+        str(folder / "collections"),
+        cwd=folder,
+        **env,
+    )
     return folder, env
 
 
 def test_the_installed_one_is_used(away):
     folder, env = away
     found = json.loads(run("ansible-doc", "--json", "vxlanlab.vtep.vtep_info", cwd=folder, **env))
-    assert found["vxlanlab.vtep.vtep_info"]["doc"]["filename"] == f"{folder}/collections/ansible_collections/vxlanlab/vtep/plugins/modules/vtep_info.py"
+    assert (
+        found["vxlanlab.vtep.vtep_info"]["doc"]["filename"]
+        == f"{folder}/collections/ansible_collections/vxlanlab/vtep/plugins/modules/vtep_info.py"
+    )
 
 
 def test_it_holds_what_it_needs_and_no_more(away):
@@ -60,7 +73,9 @@ def hosts(away):
     folder, env = away
     (folder / "hosts.vtep_lab.yml").write_text(f"plugin: vxlanlab.vtep.lab\nlab: {LAB}\n")
     (folder / "hosts.yml").write_text("vteps: {children: {vtep_hypervisors: {}}}\n")
-    nodes = [{"name": name, "address": address, "interface": "eth0"} for name, address in (("left", "10.9.0.1/24"), ("right", "10.9.0.2/24"))]
+    nodes = [
+        {"name": name, "address": address, "interface": "eth0"} for name, address in (("left", "10.9.0.1/24"), ("right", "10.9.0.2/24"))
+    ]
     try:
         run("ansible", "localhost", "-m", "vxlanlab.vtep.lab_netns", "-a", json.dumps({"name": LAB, "nodes": nodes}), cwd=folder, **env)
         yield

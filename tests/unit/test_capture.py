@@ -11,8 +11,7 @@ import tracemalloc
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import ICMPv6MLReport2, IPv6
 from scapy.layers.l2 import ARP, Dot1Q, Ether
@@ -22,7 +21,9 @@ from scapy.utils import PcapWriter, wrpcap, wrpcapng
 from ansible_collections.vxlanlab.vtep.plugins.module_utils import _capture
 from ansible_collections.vxlanlab.vtep.plugins.modules import vxlan_capture_info
 
-OUTER = Ether(src="02:42:0a:00:00:01", dst="02:42:0a:01:00:01") / IP(src="10.0.0.1", dst="10.1.0.1", flags="DF") / UDP(sport=51750, dport=4789)
+OUTER = (
+    Ether(src="02:42:0a:00:00:01", dst="02:42:0a:01:00:01") / IP(src="10.0.0.1", dst="10.1.0.1", flags="DF") / UDP(sport=51750, dport=4789)
+)
 INNER = Ether(src="00:00:00:00:00:01", dst="00:00:00:00:00:02")
 REQUEST = ARP(op=1, hwsrc="00:00:00:00:00:01", psrc="192.168.1.1", pdst="192.168.1.2")
 ECHO = INNER / IP(src="192.168.1.1", dst="192.168.1.2") / ICMP(type=8, id=7, seq=1) / (b"x" * 56)
@@ -107,7 +108,12 @@ def test_every_layer_of_an_arp_request_in_vxlan(traffic):
                 "inner": False,
                 "offset": 34,
                 "length": 8,
-                "fields": {"source_port": 51750, "destination_port": 4789, "length": 58, "checksum": packet["layers"][2]["fields"]["checksum"]},
+                "fields": {
+                    "source_port": 51750,
+                    "destination_port": 4789,
+                    "length": 58,
+                    "checksum": packet["layers"][2]["fields"]["checksum"],
+                },
             },
             {"name": "vxlan", "inner": False, "offset": 42, "length": 8, "fields": {"flags": "0x08", "vni": 5000}},
             {
@@ -183,7 +189,11 @@ def test_other_protocols(tmp_path):
 
 def test_the_padding_of_a_short_frame_is_no_data(tmp_path):
     packet = read_one(tmp_path, bytes(TRAFFIC[0]).ljust(60, b"\0"))
-    assert [(layer["name"], layer["offset"], layer["length"]) for layer in packet["layers"]] == [("ethernet", 0, 14), ("arp", 14, 28), ("padding", 42, 18)]
+    assert [(layer["name"], layer["offset"], layer["length"]) for layer in packet["layers"]] == [
+        ("ethernet", 0, 14),
+        ("arp", 14, 28),
+        ("padding", 42, 18),
+    ]
 
 
 def test_packets_that_the_capture_cut(tmp_path):
@@ -199,7 +209,9 @@ def test_packets_that_the_capture_cut(tmp_path):
     assert names(packets[9]) == ["data"]
 
 
-@given(st.binary(min_size=1, max_size=200), st.sampled_from([b"", bytes(OUTER), bytes(OUTER / vxlan()), bytes(ECHO)[:14], bytes(ECHO)[:34]]))
+@given(
+    st.binary(min_size=1, max_size=200), st.sampled_from([b"", bytes(OUTER), bytes(OUTER / vxlan()), bytes(ECHO)[:14], bytes(ECHO)[:34]])
+)
 def test_any_bytes_are_data(tail, head):
     raw = head + tail
     packet = _capture._packet(_capture.Frame(1, 0, raw, len(raw), 1), 0, "path")
@@ -255,7 +267,7 @@ def test_it_tells_how_far_it_is(tmp_path, monkeypatch, compressed):
     _capture.read(path, limit=0, progress=lambda packets, part: told.append((packets, part)))
     assert [packets for packets, part in told] == [1000, 2000, 3000, 4000, 5000]
     parts = [part for packets, part in told]
-    assert parts == sorted(parts) and 0 < parts[0] and parts[-1] <= 1
+    assert parts == sorted(parts) and parts[0] > 0 and parts[-1] <= 1
     assert compressed or parts[0] == pytest.approx(1 / 5.5, abs=0.05)
 
 
@@ -325,7 +337,9 @@ def test_a_file_that_cannot_be_read(tmp_path):
     assert "Is a directory" in refusal(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"#!/bin/sh\nexit 0\n", b"\x1f\x8bnot really", b"\xd4\xc3\xb2\xa1\x02\0", gzip.compress(b"text, as it may be", mtime=0)])
+@pytest.mark.parametrize(
+    "content", [b"#!/bin/sh\nexit 0\n", b"\x1f\x8bnot really", b"\xd4\xc3\xb2\xa1\x02\0", gzip.compress(b"text, as it may be", mtime=0)]
+)
 def test_a_foreign_file(tmp_path, content):
     path = tmp_path / "foreign.pcap"
     path.write_bytes(content)
@@ -391,7 +405,10 @@ def test_the_module_reads_files_in_their_order(traffic, tmp_path, capsys):
     wrpcap(str(second), TRAFFIC[2:3])
     code, result = run_module(capsys, path=[str(second), str(traffic)], vni=5000, limit=1)
     assert (code, result["changed"]) == (0, False)
-    assert [(capture["path"], capture["count"], capture["complete"]) for capture in result["captures"]] == [(str(second), 1, True), (str(traffic), 4, False)]
+    assert [(capture["path"], capture["count"], capture["complete"]) for capture in result["captures"]] == [
+        (str(second), 1, True),
+        (str(traffic), 4, False),
+    ]
     assert [packet["number"] for capture in result["captures"] for packet in capture["packets"]] == [1, 2]
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.vxlanlab.vtep.plugins.modules.ip_interface import InterfaceError, plan, predicted, wanted
 
 DEFAULT = {"to": "default", "via": "10.0.0.254", "metric": 0}
@@ -19,7 +20,13 @@ def lines(changes: dict, have: dict | None = None) -> list[str]:
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"state": "up"}, {"addresses": ["10.0.0.1/8", "fd00::1/64"]}, {"addresses": ["10.0.0.1/8"], "family": "ipv4"}, {"routes": [DEFAULT]}],
+    [
+        {},
+        {"state": "up"},
+        {"addresses": ["10.0.0.1/8", "fd00::1/64"]},
+        {"addresses": ["10.0.0.1/8"], "family": "ipv4"},
+        {"routes": [DEFAULT]},
+    ],
 )
 def test_what_is_right_is_not_touched(changes):
     assert not lines(changes)

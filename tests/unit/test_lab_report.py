@@ -16,13 +16,21 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._walk import check_w
 lab_report = FilterModule().filters()["lab_report"]
 
 ETHERNET = {"source": "02:42:0a:00:00:01", "destination": "ff:ff:ff:ff:ff:ff", "type": "0x0806"}
-ARP = {"operation": "request", "sender_mac": "02:42:0a:00:00:01", "sender_ip": "10.0.0.1", "target_mac": "00:00:00:00:00:00", "target_ip": "10.0.1.1"}
+ARP = {
+    "operation": "request",
+    "sender_mac": "02:42:0a:00:00:01",
+    "sender_ip": "10.0.0.1",
+    "target_mac": "00:00:00:00:00:00",
+    "target_ip": "10.0.1.1",
+}
 
 
 def hypervisor(number, count):
     """Hypervisor number, of so many, with as many VMs as its number."""
     remotes = {f"00:00:00:00:0{other}:01": {"locator": f"10.0.{other}.1", "ipaddr": ""} for other in range(count) if other != number}
-    vms = [{"name": f"vm{number}{vm}", "mac": f"00:00:00:00:0{number}:0{vm}", "ip": f"192.168.{number}.{vm}/16"} for vm in range(1, number + 2)]
+    vms = [
+        {"name": f"vm{number}{vm}", "mac": f"00:00:00:00:0{number}:0{vm}", "ip": f"192.168.{number}.{vm}/16"} for vm in range(1, number + 2)
+    ]
     return {
         "name": f"hv{number}",
         "underlay_ip": f"10.0.{number}.1",
@@ -31,7 +39,10 @@ def hypervisor(number, count):
         "vtep": {
             "physical_switches": {"br0": {"ports": {vm["name"]: {"vlan_bindings": {"0": "ls0"}} for vm in vms}}},
             "logical_switches": {
-                "ls0": {"ucast_remote": remotes, "mcast_remote": {"unknown-dst": {"locators": [remote["locator"] for remote in remotes.values()]}}}
+                "ls0": {
+                    "ucast_remote": remotes,
+                    "mcast_remote": {"unknown-dst": {"locators": [remote["locator"] for remote in remotes.values()]}},
+                }
             },
         },
     }
@@ -162,7 +173,13 @@ def test_a_packet_of_a_step_explains_itself():
 
 def test_other_packets_explain_themselves():
     echo = {"name": "icmp", "inner": False, "offset": 34, "length": 8, "fields": {"kind": "echo-request", "sequence": 9}}
-    address = {"name": "ipv4", "inner": False, "offset": 14, "length": 20, "fields": {"source": "192.168.0.1", "destination": "192.168.1.1"}}
+    address = {
+        "name": "ipv4",
+        "inner": False,
+        "offset": 14,
+        "length": 20,
+        "fields": {"source": "192.168.0.1", "destination": "192.168.1.1"},
+    }
     first, again, extra = report(packets=[packet(), packet(2), packet(3, layers=[address, echo])])["captures"][0]["packets"]
     assert first["step"] == 1
     assert again["step"] is None and not again["extra"] and again["says"].startswith("No step of its own")

@@ -59,7 +59,11 @@ def test_three_hypervisors(topology):
     topology["hypervisors"].append(HV3)
     topology["underlay"]["mtu"] = 9000
     lab = lab_topology(topology)
-    assert [hypervisor["peers"] for hypervisor in lab["hypervisors"]] == [["10.1.0.1", "10.2.0.1"], ["10.0.0.1", "10.2.0.1"], ["10.0.0.1", "10.1.0.1"]]
+    assert [hypervisor["peers"] for hypervisor in lab["hypervisors"]] == [
+        ["10.1.0.1", "10.2.0.1"],
+        ["10.0.0.1", "10.2.0.1"],
+        ["10.0.0.1", "10.1.0.1"],
+    ]
     assert lab["hypervisors"][2]["ports"] == [{"name": "vm3", "mac": "00:00:00:00:00:0a", "ip": "192.168.1.3/24", "mtu": 8950}]
     assert len(lab["endpoints"]) == 3
 
@@ -69,8 +73,16 @@ def test_three_hypervisors(topology):
     [
         ("underlay.network", "10.0.0.0", "is outside of 10.0.0.0/32"),
         ("underlay.network", "10.0.0.1/8", "lab_underlay.network: '10.0.0.1/8' cannot be used: use an IPv4 network"),
-        ("underlay.network", "192.168.0.0/16", "lab_hypervisors[0].underlay_ip: 10.0.0.1 is outside of 192.168.0.0/16. Use an address of this network."),
-        ("underlay.network", "192.168.0.0/16", "lab_underlay.network: 192.168.0.0/16 overlaps 192.168.1.0/24, the network of the VMs. Keep them apart."),
+        (
+            "underlay.network",
+            "192.168.0.0/16",
+            "lab_hypervisors[0].underlay_ip: 10.0.0.1 is outside of 192.168.0.0/16. Use an address of this network.",
+        ),
+        (
+            "underlay.network",
+            "192.168.0.0/16",
+            "lab_underlay.network: 192.168.0.0/16 overlaps 192.168.1.0/24, the network of the VMs. Keep them apart.",
+        ),
         ("underlay.mtu", 625, "lab_underlay.mtu: 625 cannot be used: expected a whole number from 626 to 65535."),
         ("underlay.mtu", True, "lab_underlay.mtu: True"),
         ("underlay.interface", "a/b", "lab_underlay.interface: 'a/b'"),
@@ -78,23 +90,55 @@ def test_three_hypervisors(topology):
         ("bridge", "a-bridge-too-long", "lab_bridge: 'a-bridge-too-long'"),
         ("bridge", "vm1", "lab_hypervisors[0].vms[0].name: vm1 is also that of lab_bridge. Give each its own."),
         ("bridge", "eth0", "lab_bridge: eth0 is also that of lab_underlay.interface"),
-        ("logical_switch.tunnel_key", 16777216, "lab_logical_switch.tunnel_key: 16777216 cannot be used: expected a whole number from 0 to 16777215."),
+        (
+            "logical_switch.tunnel_key",
+            16777216,
+            "lab_logical_switch.tunnel_key: 16777216 cannot be used: expected a whole number from 0 to 16777215.",
+        ),
         ("logical_switch.name", "", "lab_logical_switch.name: ''"),
         ("hypervisors", [], "lab_hypervisors: [] cannot be used: use a list with at least one entry."),
         ("hypervisors.1.name", "hv1", "lab_hypervisors[1].name: hv1 is also that of lab_hypervisors[0].name. Give each its own."),
-        ("hypervisors.1.underlay_ip", "10.0.0.1", "lab_hypervisors[1].underlay_ip: 10.0.0.1 is also that of lab_hypervisors[0].underlay_ip."),
+        (
+            "hypervisors.1.underlay_ip",
+            "10.0.0.1",
+            "lab_hypervisors[1].underlay_ip: 10.0.0.1 is also that of lab_hypervisors[0].underlay_ip.",
+        ),
         ("hypervisors.1.underlay_ip", "10.255.255.255", "lab_hypervisors[1].underlay_ip: 10.255.255.255 stands for the whole network"),
         ("hypervisors.1.underlay_ip", "10.1.0", "lab_hypervisors[1].underlay_ip: '10.1.0'"),
         ("hypervisors.1.vms", [], "lab_hypervisors[1].vms: [] cannot be used: use a list with at least one entry."),
         ("hypervisors.1.vms", None, "lab_hypervisors[1].vms: None"),
         ("hypervisors.1.vms.0.name", "vm1", "lab_hypervisors[1].vms[0].name: vm1 is also that of lab_hypervisors[0].vms[0].name."),
-        ("hypervisors.1.vms.0.mac", "00-00-00-00-00-01", "lab_hypervisors[1].vms[0].mac: 00:00:00:00:00:01 is also that of lab_hypervisors[0].vms[0].mac."),
-        ("hypervisors.1.vms.0.mac", "01:00:00:00:00:01", "lab_hypervisors[1].vms[0].mac: '01:00:00:00:00:01' cannot be used: expected a unicast MAC"),
+        (
+            "hypervisors.1.vms.0.mac",
+            "00-00-00-00-00-01",
+            "lab_hypervisors[1].vms[0].mac: 00:00:00:00:00:01 is also that of lab_hypervisors[0].vms[0].mac.",
+        ),
+        (
+            "hypervisors.1.vms.0.mac",
+            "01:00:00:00:00:01",
+            "lab_hypervisors[1].vms[0].mac: '01:00:00:00:00:01' cannot be used: expected a unicast MAC",
+        ),
         ("hypervisors.1.vms.0.mac", 60, "lab_hypervisors[1].vms[0].mac: 60 cannot be used"),
-        ("hypervisors.1.vms.0.ip", "192.168.1.1/24", "lab_hypervisors[1].vms[0].ip: 192.168.1.1 is also that of lab_hypervisors[0].vms[0].ip."),
-        ("hypervisors.1.vms.0.ip", "192.168.1.2", "lab_hypervisors[1].vms[0].ip: '192.168.1.2' cannot be used: use an IPv4 address with its prefix length"),
-        ("hypervisors.1.vms.0.ip", "192.168.2.2/24", "192.168.2.2/24 is not in 192.168.1.0/24, the network of the first VM. Put all VMs into one network."),
-        ("hypervisors.1.vms.0.ip", "192.168.1.255/24", "lab_hypervisors[1].vms[0].ip: 192.168.1.255 stands for the whole network 192.168.1.0/24."),
+        (
+            "hypervisors.1.vms.0.ip",
+            "192.168.1.1/24",
+            "lab_hypervisors[1].vms[0].ip: 192.168.1.1 is also that of lab_hypervisors[0].vms[0].ip.",
+        ),
+        (
+            "hypervisors.1.vms.0.ip",
+            "192.168.1.2",
+            "lab_hypervisors[1].vms[0].ip: '192.168.1.2' cannot be used: use an IPv4 address with its prefix length",
+        ),
+        (
+            "hypervisors.1.vms.0.ip",
+            "192.168.2.2/24",
+            "192.168.2.2/24 is not in 192.168.1.0/24, the network of the first VM. Put all VMs into one network.",
+        ),
+        (
+            "hypervisors.1.vms.0.ip",
+            "192.168.1.255/24",
+            "lab_hypervisors[1].vms[0].ip: 192.168.1.255 stands for the whole network 192.168.1.0/24.",
+        ),
         ("hypervisors.1.vms.0.ip", "2001:db8::2/64", "lab_hypervisors[1].vms[0].ip: '2001:db8::2/64'"),
         ("hypervisors.1.vms.0", "vm2", "lab_hypervisors[1].vms[0]: 'vm2' cannot be used: use a dictionary with the keys name, mac, ip."),
         ("hypervisors.1.vms.0.vlan", 7, "lab_hypervisors[1].vms[0].vlan: there is no such key. Use name, mac, ip."),

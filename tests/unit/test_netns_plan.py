@@ -56,7 +56,9 @@ def test_a_bad_lab_name_is_refused(lab):
     assert repr(lab) in str(error.value) and "1 to 32" in str(error.value)
 
 
-@pytest.mark.parametrize("name", ["", "x" * 16, "-a", "a_b", "a.b", "a b", "a\n", "underlay", "lo", "all", "default", "localhost", "ungrouped"])
+@pytest.mark.parametrize(
+    "name", ["", "x" * 16, "-a", "a_b", "a.b", "a b", "a\n", "underlay", "lo", "all", "default", "localhost", "ungrouped"]
+)
 def test_a_bad_node_name_is_refused(name):
     with pytest.raises(LabError) as error:
         wanted_nodes("lab", [entry(name)], 1500)
@@ -71,7 +73,8 @@ def test_a_bad_interface_name_is_refused(interface):
 
 
 @pytest.mark.parametrize(
-    "address", ["10.0.0.1", "10.0.0.1/33", "10.0.0.0/8", "10.255.255.255/8", "10.0.0.1/31", "10.0.0.1/32", "300.0.0.1/8", "fd00::1/64", "", "x"]
+    "address",
+    ["10.0.0.1", "10.0.0.1/33", "10.0.0.0/8", "10.255.255.255/8", "10.0.0.1/31", "10.0.0.1/32", "300.0.0.1/8", "fd00::1/64", "", "x"],
 )
 def test_a_bad_address_is_refused(address):
     with pytest.raises(LabError) as error:
@@ -201,7 +204,9 @@ def test_the_bridge_is_made_or_put_right(bridge, commands):
 # The inventory's file name
 
 
-@pytest.mark.parametrize(("name", "taken"), [("lab.vtep_lab.yml", True), ("x.vtep_lab.yaml", True), ("lab.yml", False), ("vtep_lab.yml.bak", False)])
+@pytest.mark.parametrize(
+    ("name", "taken"), [("lab.vtep_lab.yml", True), ("x.vtep_lab.yaml", True), ("lab.yml", False), ("vtep_lab.yml.bak", False)]
+)
 def test_the_inventory_takes_only_its_own_files(tmp_path, name, taken):
     path = tmp_path / name
     path.touch()

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import pytest
 from ansible.errors import AnsibleFilterError
+from hypothesis import given, strategies as st
+
 from ansible_collections.vxlanlab.vtep.plugins.filter.overlay_tables import overlay_tables
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 def endpoint(number: int, host: int | None = None, **changes) -> dict:
@@ -93,7 +93,10 @@ def test_an_endpoint_needs_no_address(ip):
         ({"prot": "vm2"}, "prot: unknown key; the keys are host, "),
         ({"host": "hv1"}, "vtep: host hv1 has two VTEPs, 10.1.0.1 and 10.2.0.1"),
         ({"vtep": "10.1.0.1"}, "vtep: 10.1.0.1 is the VTEP of two hosts, hv1 and hv2"),
-        ({"mac": "00:00:00:00:00:01"}, "mac: 00:00:00:00:00:01 on logical switch ls0 belongs to endpoint 0 (host hv1, port vm1) and to endpoint 1"),
+        (
+            {"mac": "00:00:00:00:00:01"},
+            "mac: 00:00:00:00:00:01 on logical switch ls0 belongs to endpoint 0 (host hv1, port vm1) and to endpoint 1",
+        ),
         ({"ip": "192.168.1.1"}, "ip: 192.168.1.1 on logical switch ls0 belongs to endpoint 0 (host hv1, port vm1) and to endpoint 1"),
         (
             {"host": "hv1", "vtep": "10.1.0.1", "port": "vm1", "logical_switch": "ls1"},
@@ -115,7 +118,9 @@ def test_a_missing_key_is_named(key):
         overlay_tables([endpoint(1), bad], "hv1")
 
 
-@pytest.mark.parametrize(("endpoints", "words"), [("vm1", "expected a list of endpoints, not str"), (["vm1"], "endpoint 0: expected a dictionary, not 'vm1'")])
+@pytest.mark.parametrize(
+    ("endpoints", "words"), [("vm1", "expected a list of endpoints, not str"), (["vm1"], "endpoint 0: expected a dictionary, not 'vm1'")]
+)
 def test_what_is_no_endpoint_is_refused(endpoints, words):
     with pytest.raises(AnsibleFilterError, match=words):
         overlay_tables(endpoints, "hv1")

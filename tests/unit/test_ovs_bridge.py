@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vswitch import Bridge, Port, VswitchError, plan
 from ansible_collections.vxlanlab.vtep.plugins.modules.ovs_bridge import predicted, wanted_bridge
 
@@ -64,7 +65,10 @@ GOOD = {"name": "br0", "timeout": 10, "datapath_type": None, "fail_mode": None, 
         ({"timeout": 0}, "timeout: 0 is not accepted"),
         ({"ports": [GOOD_PORT, GOOD_PORT]}, "ports[1].name: 'vm1' is not accepted: expected a name that is used once"),
         ({"ports": [GOOD_PORT | {"name": "br0"}]}, "ports[0].name: 'br0' is not accepted"),
-        ({"ports": [GOOD_PORT | {"mac": "01:00:5e:00:00:01"}]}, "ports[0].mac: '01:00:5e:00:00:01' is not accepted: expected a unicast MAC"),
+        (
+            {"ports": [GOOD_PORT | {"mac": "01:00:5e:00:00:01"}]},
+            "ports[0].mac: '01:00:5e:00:00:01' is not accepted: expected a unicast MAC",
+        ),
         ({"ports": [GOOD_PORT | {"mtu": 67}]}, "ports[0].mtu: 67 is not accepted: expected a whole number from 68 to 65535"),
         ({"ports": [GOOD_PORT | {"type": "system", "mtu": 1450}]}, "ports[0].mtu: 1450 is not accepted: expected no value"),
     ],

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._plan import CREATE, DELETE, UPDATE, Current, Have, plan
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._render import diff
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Add, Desired, Missing, Ref, Row, Scope, VtepError, locator
@@ -104,7 +105,11 @@ def test_a_locator_without_a_key_means_the_one_in_use():
 
 
 def test_purge_removes_the_rest_of_the_scope_only():
-    rows = [("Ucast_Macs_Remote", (switch, str(i)), have(f"{switch}{i}", "Ucast_Macs_Remote", locator=THERE)) for switch in ("ls0", "ls1") for i in (1, 2)]
+    rows = [
+        ("Ucast_Macs_Remote", (switch, str(i)), have(f"{switch}{i}", "Ucast_Macs_Remote", locator=THERE))
+        for switch in ("ls0", "ls1")
+        for i in (1, 2)
+    ]
     wanted = Desired(present=[Row("Ucast_Macs_Remote", ("ls0", "1"))], purge=[Scope("Ucast_Macs_Remote", ("ls0",))])
     assert actions(plan(wanted, current(SWITCH, *rows))) == [(DELETE, ("ls0", "2"))]
 

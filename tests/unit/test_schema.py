@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.vxlanlab.vtep.plugins.module_utils import _schema
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Desired, Ref, Row, VtepError, locator
 

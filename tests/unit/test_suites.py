@@ -97,7 +97,9 @@ def test_lanes_run_at_the_same_time(tmp_path, monkeypatch):
     def meet(mine: str, other: str) -> suites.Step:
         return suites.Step(["sh", "-c", f"touch {mine}; while ! [ -e {other} ]; do sleep 0.1; done"], cwd=tmp_path, limit_seconds=60)
 
-    monkeypatch.setattr(suites, "SUITES", {"one": lambda: [meet("a", "b")], "two": lambda: [meet("b", "a")], "three": lambda: [meet("c", "a")]})
+    monkeypatch.setattr(
+        suites, "SUITES", {"one": lambda: [meet("a", "b")], "two": lambda: [meet("b", "a")], "three": lambda: [meet("c", "a")]}
+    )
     lanes = [suites.Lane(["one"], live=False), suites.Lane(["two", "three"], live=False)]
     suites.run_all(lanes)
     assert {name: count.passed for lane in lanes for name, (count, _seconds) in lane.results.items()} == {"one": 1, "two": 1, "three": 1}
@@ -119,7 +121,9 @@ def test_an_interrupted_run_lets_the_step_clean_up_and_fails(number, names, tmp_
         f"sys.argv[1:] = {names}\n"
         "sys.exit(suites.main())\n"
     )
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}) as runner:
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+    ) as runner:
         deadline = time.monotonic() + 60
         while not (tmp_path / "ready").exists():
             assert runner.poll() is None and time.monotonic() < deadline

@@ -52,7 +52,12 @@ def answer(hosts, sender, target):
 
 def echo(kind, sender, target, sequence=1, number=7):
     (mac, ip), (target_mac, target_ip) = VM[sender], VM[target]
-    return Ether(src=mac, dst=target_mac) / IP(src=ip, dst=target_ip) / ICMP(type=8 if kind == "request" else 0, id=number, seq=sequence) / (b"x" * 56)
+    return (
+        Ether(src=mac, dst=target_mac)
+        / IP(src=ip, dst=target_ip)
+        / ICMP(type=8 if kind == "request" else 0, id=number, seq=sequence)
+        / (b"x" * 56)
+    )
 
 
 def in_vxlan(sender, target, frame, vni=5000):
@@ -144,11 +149,24 @@ def test_without_the_multicast_remote():
 def test_every_step_names_the_row_that_decides():
     rows = [step["row"] for step in packet_walk(LAB, "vm1", "vm2", "vm1", "underlay")["steps"]]
     multicast = {"hypervisor": "hv1", "table": "Mcast_Macs_Remote", "logical_switch": "ls0", "mac": "unknown-dst", "locator": "10.1.0.1"}
-    unicast = {"hypervisor": "hv1", "table": "Ucast_Macs_Remote", "logical_switch": "ls0", "mac": "00:00:00:00:00:02", "locator": "10.1.0.1"}
+    unicast = {
+        "hypervisor": "hv1",
+        "table": "Ucast_Macs_Remote",
+        "logical_switch": "ls0",
+        "mac": "00:00:00:00:00:02",
+        "locator": "10.1.0.1",
+    }
     back = {"hypervisor": "hv2", "table": "Ucast_Macs_Remote", "logical_switch": "ls0", "mac": "00:00:00:00:00:01", "locator": "10.0.0.1"}
     assert rows == [multicast, None, multicast, back, unicast, back]
     for at, hypervisor in (("vm1", "hv1"), ("vm2", "hv2")):
-        port = {"hypervisor": hypervisor, "table": "Physical_Port", "physical_switch": "br0", "port": at, "vlan": 0, "logical_switch": "ls0"}
+        port = {
+            "hypervisor": hypervisor,
+            "table": "Physical_Port",
+            "physical_switch": "br0",
+            "port": at,
+            "vlan": 0,
+            "logical_switch": "ls0",
+        }
         assert [step["row"] for step in packet_walk(LAB, "vm1", "vm2", at, "overlay")["steps"]] == [port] * 4
 
 
