@@ -57,7 +57,7 @@ from ansible.module_utils.common.text.converters import to_bytes, to_native, to_
 from ansible.plugins.connection import ConnectionBase
 from ansible.utils.display import Display
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._netns import read_process, running
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.netns import read_process, running
 
 display = Display()
 

@@ -90,7 +90,7 @@ _value:
       type: str
 """
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._walk import check_walk
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.walk import check_walk
 
 
 def check_packet_walk(packets, walk):

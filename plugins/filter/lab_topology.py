@@ -103,12 +103,12 @@ _value:
 import ipaddress
 import re
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils import _schema
+from ansible_collections.vxlanlab.vtep.plugins.module_utils import _values
 
 # Outer IPv4, UDP and VXLAN headers and the inner Ethernet header (RFC 7348, section 5).
 VXLAN_OVERHEAD = 50
 # What every IPv4 host takes (RFC 791) must fit into a VM's packet.
-mtu = _schema.integer(576 + VXLAN_OVERHEAD, 65535)
+mtu = _values.Integer(576 + VXLAN_OVERHEAD, 65535)
 # IFNAMSIZ, netdevice(7).
 INTERFACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}")
 
@@ -143,9 +143,9 @@ def some(value):
 
 # Key -> how its value is read: returns it, or raises ValueError saying what to use.
 UNDERLAY = {"network": ipv4_network, "interface": interface, "mtu": mtu}
-LOGICAL_SWITCH = {"name": _schema.name, "tunnel_key": _schema.vni}
-HYPERVISOR = {"name": _schema.name, "underlay_ip": _schema.tunnel_ipv4, "vms": some}
-VM = {"name": interface, "mac": _schema.unicast_mac, "ip": ipv4_interface}
+LOGICAL_SWITCH = {"name": _values.name, "tunnel_key": _values.vni}
+HYPERVISOR = {"name": _values.name, "underlay_ip": _values.tunnel_ipv4, "vms": some}
+VM = {"name": interface, "mac": _values.unicast_mac, "ip": ipv4_interface}
 
 
 class Reader:

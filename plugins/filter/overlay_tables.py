@@ -118,7 +118,7 @@ from typing import Any, NamedTuple
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils import _schema
+from ansible_collections.vxlanlab.vtep.plugins.module_utils import _values
 
 
 class Endpoint(NamedTuple):
@@ -154,14 +154,14 @@ def address(value: Any) -> str:
 
 
 KEYS = {
-    "host": Key(_schema.name),
-    "physical_switch": Key(_schema.name),
-    "port": Key(_schema.name),
-    "vlan": Key(_schema.vlan, 0),
-    "logical_switch": Key(_schema.name),
-    "mac": Key(_schema.unicast_mac),
+    "host": Key(_values.name),
+    "physical_switch": Key(_values.name),
+    "port": Key(_values.name),
+    "vlan": Key(_values.vlan, 0),
+    "logical_switch": Key(_values.name),
+    "mac": Key(_values.unicast_mac),
     "ip": Key(address, ""),
-    "vtep": Key(_schema.tunnel_ipv4),
+    "vtep": Key(_values.tunnel_ipv4),
 }
 
 
@@ -236,7 +236,7 @@ def tables(name: str, host: str, endpoints: Iterable[Endpoint]) -> dict:
     return {
         "name": name,
         "unicast": [{"mac": e.mac, "locator": e.vtep, "ipaddr": e.ip} for e in remote],
-        "multicast": [{"mac": _schema.UNKNOWN_DST, "locators": locators}] if locators else [],
+        "multicast": [{"mac": _values.UNKNOWN_DST, "locators": locators}] if locators else [],
     }
 
 

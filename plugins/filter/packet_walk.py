@@ -130,7 +130,7 @@ _value:
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._walk import FIRST, WalkError, expected_walk
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.walk import FIRST, WalkError, expected_walk
 
 
 def packet_walk(lab, source, target, at, network, chapter=FIRST, count=1):

@@ -47,7 +47,7 @@ from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin
 from ansible.utils.display import Display
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._netns import LabError, check_lab_name, running
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.netns import LabError, check_lab_name, running
 
 GROUP = "vtep_hypervisors"
 display = Display()

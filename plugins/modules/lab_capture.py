@@ -105,7 +105,7 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._background import start
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.background import start
 
 READY = "listening on "
 COUNTS = re.compile(r"(\d+) packets? captured.*?(\d+) packets? dropped by kernel", re.DOTALL)

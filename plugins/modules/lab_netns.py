@@ -177,7 +177,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._netns import (
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.netns import (
     UNDERLAY,
     Lab,
     LabError,

@@ -113,7 +113,7 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._background import start
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.background import start
 
 # Gets the listening socket and the timeout; outlives the task.
 RECEIVER = """

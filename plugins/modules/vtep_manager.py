@@ -72,29 +72,28 @@ counts:
   sample: {created: 1, updated: 0, deleted: 0}
 """
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Desired, Row, Scope, managed
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep_module import VtepModule
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.module import VtepModule, column_options
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Row, Scope, Wanted
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import columns_from
 
 
-def wishes(params: dict) -> Desired:
+def want(params: dict) -> Wanted:
     manager = Row("Manager", (params["target"],))
     if params["state"] == "absent":
-        return Desired(absent=[manager])
-    manager.columns = managed(**{column: params[column] for column in ("max_backoff", "inactivity_probe", "other_config")})
-    return Desired(present=[manager], purge=[Scope("Manager", ())] if params["exclusive"] else [])
+        return Wanted(absent=[manager])
+    manager.columns = columns_from("Manager", params)
+    return Wanted(present=[manager], purge=[Scope("Manager", ())] if params["exclusive"] else [])
 
 
 def main() -> None:
     module = VtepModule(
         {
             "target": {"type": "str", "required": True},
-            "max_backoff": {"type": "int"},
-            "inactivity_probe": {"type": "int"},
-            "other_config": {"type": "dict"},
+            **column_options("Manager"),
             "exclusive": {"type": "bool", "default": False},
         }
     )
-    module.apply(wishes)
+    module.apply(want)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 import re
-from itertools import combinations
+from itertools import combinations, pairwise
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._walk import CHAPTERS, FIRST, NO_MCAST_CACHED, NO_MCAST_FLUSHED
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.walk import CHAPTERS, FIRST, NO_MCAST_CACHED, NO_MCAST_FLUSHED
 
 # Layer -> what it is called, and what it does outside and inside of the tunnel.
 LAYERS = {
@@ -239,7 +239,7 @@ def _route(drawing, step, source, target):
     wrapped = [0, 1]
     if not between_vteps:
         points = [_port(start, sender), *points, _port(end, receiver)]
-        lengths = [((a[0] - b[0]) ** 2 + (a[1] - b[1]) ** 2) ** 0.5 for a, b in zip(points, points[1:])]
+        lengths = [((a[0] - b[0]) ** 2 + (a[1] - b[1]) ** 2) ** 0.5 for a, b in pairwise(points)]
         wrapped = [round(lengths[0] / sum(lengths), 3), round(1 - lengths[-1] / sum(lengths), 3)]
         stations = [sender, *stations, receiver]
     return {"points": " ".join(f"{x:g},{y:g}" for x, y in points), "wrapped": wrapped, "stations": stations, "plain": between_vteps}

@@ -280,7 +280,7 @@ def test_a_large_file_is_not_held_in_memory(tmp_path):
     frame = bytes(OUTER / vxlan() / ECHO).ljust(1400, b"\0")
     with PcapWriter(str(path), linktype=1) as writer:
         writer.write_header(None)
-        for dummy in range(5_000):
+        for _dummy in range(5_000):
             writer.write_packet(frame)
     assert path.stat().st_size > 7_000_000
     _capture.read(path, limit=1)  # what is loaded once

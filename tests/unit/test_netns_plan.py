@@ -8,11 +8,11 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.vxlanlab.vtep.plugins.inventory.lab import InventoryModule
-from ansible_collections.vxlanlab.vtep.plugins.module_utils import _netns
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._netns import LabError, Node, Wiring, underlay_wiring, wanted_nodes, wiring
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab import netns
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.netns import LabError, Node, Wiring, underlay_wiring, wanted_nodes, wiring
 
 HV1 = Node("lab", "hv1", "10.0.0.1/8", "eth0", 1500)
-UNDERLAY = _netns.underlay_of("lab", 1500)
+UNDERLAY = netns.underlay_of("lab", 1500)
 
 
 def entry(name="hv1", address="10.0.0.1/8", interface="eth0"):
@@ -112,10 +112,10 @@ def test_the_mac_is_local_unicast_and_follows_from_the_address():
 
 
 @pytest.mark.parametrize("node", [HV1, UNDERLAY])
-@pytest.mark.parametrize("marker", [_netns.NODE, _netns.NEW_NODE])
+@pytest.mark.parametrize("marker", [netns.NODE, netns.NEW_NODE])
 def test_a_command_line_names_its_node(node, marker):
-    assert _netns.parse_command_line(["sh", "-c", "script", marker, *node.arguments()]) == (marker, node)
-    assert _netns.parse_command_line([*_netns.UNSHARE, "sh", "-c", "script", marker, *node.arguments()]) == (marker, node)
+    assert netns.parse_command_line(["sh", "-c", "script", marker, *node.arguments()]) == (marker, node)
+    assert netns.parse_command_line([*netns.UNSHARE, "sh", "-c", "script", marker, *node.arguments()]) == (marker, node)
 
 
 @pytest.mark.parametrize(
@@ -123,16 +123,16 @@ def test_a_command_line_names_its_node(node, marker):
     [
         [],
         ["sh"],
-        ["grep", _netns.NODE],
-        ["grep", _netns.NODE, *HV1.arguments()],
-        ["sh", "-c", "script", _netns.NODE, *HV1.arguments()[:-1]],
-        ["sh", "-c", "script", _netns.NODE, *HV1.arguments()[:-1], "many"],
-        ["sh", "-c", "script", _netns.NODE, *HV1.arguments(), "more"],
+        ["grep", netns.NODE],
+        ["grep", netns.NODE, *HV1.arguments()],
+        ["sh", "-c", "script", netns.NODE, *HV1.arguments()[:-1]],
+        ["sh", "-c", "script", netns.NODE, *HV1.arguments()[:-1], "many"],
+        ["sh", "-c", "script", netns.NODE, *HV1.arguments(), "more"],
         ["sh", "-c", "script", "other/node", *HV1.arguments()],
     ],
 )
 def test_other_command_lines_are_none_of_ours(arguments):
-    assert _netns.parse_command_line(arguments) is None
+    assert netns.parse_command_line(arguments) is None
 
 
 # The wiring

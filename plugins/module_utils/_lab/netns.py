@@ -517,7 +517,7 @@ class Lab:
     def _wire(self):
         pids = self._pids(processes(self.name))
         underlay = next((node for node in self.created if node.is_underlay), None)
-        bridge = underlay_wiring(underlay, {}) + ["link set dev lo up"] if underlay else self.bridge
+        bridge = [*underlay_wiring(underlay, {}), "link set dev lo up"] if underlay else self.bridge
         outside = {} if underlay else links(pids[UNDERLAY], self.deadline)
         plans = dict(self.wirings)
         for node in self.created:
@@ -629,7 +629,7 @@ def kill(victims, deadline):
                 del waiting[fd]
         while waiting:
             names = ", ".join(sorted(f"{process.node.name} (pid {process.pid})" for process in waiting.values()))
-            for fd, event in poll.poll(deadline.left(f"the end of {names}") * 1000):
+            for fd, _event in poll.poll(deadline.left(f"the end of {names}") * 1000):
                 poll.unregister(fd)
                 os.close(fd)
                 del waiting[fd]
