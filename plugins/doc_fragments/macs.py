@@ -74,7 +74,7 @@ options:
       encapsulation:
         description: See O(encapsulation).
         type: str
-          ipaddr:
+      ipaddr:
         description: See O(ipaddr).
         type: str
 notes:
@@ -126,7 +126,7 @@ options:
       encapsulation:
         description: See O(encapsulation).
         type: str
-          ipaddr:
+      ipaddr:
         description: See O(ipaddr).
         type: str
 """

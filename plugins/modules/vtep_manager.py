@@ -27,11 +27,11 @@ options:
     required: true
   max_backoff:
     description:
-      - The longest time between two attempts to connect, in milliseconds, at least 1000.
+      - The longest time between two attempts to connect, in milliseconds, 1000 to 2147483647.
     type: int
   inactivity_probe:
     description:
-      - After so many milliseconds without a message a probe is sent. 0 switches probes off.
+      - The time without a message after which a probe is sent, in milliseconds, 0 to 2147483647. 0 switches probes off.
     type: int
   other_config:
     description:

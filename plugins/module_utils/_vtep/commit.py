@@ -50,7 +50,8 @@ class _Writer:
             if change.action == CREATE and is_referable(change.ref.table):
                 self._names[change.ref] = f"row{len(self._names)}"
         owned = self._owned(changes)
-        updates, deletes = [], []
+        updates: list[dict] = []
+        deletes: list[dict] = []
         for change in changes:
             if change.action == CREATE:
                 # In the insert itself, since a column that may not be empty is checked there and then.
@@ -94,7 +95,7 @@ class _Writer:
                 created = change.action == CREATE
                 uuid = ["named-uuid", self._names[change.ref]] if created else ["uuid", change.uuid]
                 owner = owner_ref(*change.ref)
-                if owner in going:
+                if owner is None or owner in going:
                     continue
                 members.setdefault(("insert" if created else "delete", owner, spec.owner[1]), []).append(uuid)
         owned: dict[Ref, list[tuple[str, str, list]]] = {}

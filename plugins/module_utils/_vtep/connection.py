@@ -338,11 +338,11 @@ def _parsed_remotes(text: str) -> list[str]:
     remotes = [remote.strip() for remote in text.split(",") if remote.strip()]
     for remote in remotes:
         kind, unused, rest = remote.partition(":")
-        good = kind == "unix" and rest
+        good = kind == "unix" and bool(rest)
         if kind in ("tcp", "ssl"):
             host, unused, port = rest.rpartition(":")
             bracketed = host.startswith("[") and host.endswith("]")
-            good = host and port.isdigit() and 0 < int(port) < 65536 and (bracketed or ":" not in host)
+            good = bool(host) and port.isdigit() and 0 < int(port) < 65536 and (bracketed or ":" not in host)
         if not good:
             raise UserError(
                 f"database: {remote!r} is not accepted: expected unix:PATH, tcp:HOST:PORT or ssl:HOST:PORT, IPv6 in brackets, "

@@ -309,7 +309,7 @@ class Look:
 
     def _new_key_reader(self, table: str) -> Callable[[str, dict], tuple]:
         spec = TABLES[table]
-        is_owned = bool(spec.owner and spec.key and spec.key[0].refers == spec.owner[0])
+        owner = spec.owner if spec.owner and spec.key and spec.key[0].refers == spec.owner[0] else None
         parts = [(part.column, part.refers, part.parse) for part in own_parts(table)[1]]
 
         def part_of(row: dict, column: str, target: str | None, parse: Callable[[Any], Any]) -> Any:
@@ -321,10 +321,10 @@ class Look:
 
         def read(uuid: str, row: dict) -> tuple:
             own = tuple([part_of(row, *part) for part in parts])
-            if not is_owned:
+            if owner is None:
                 return own
             if uuid not in self._owners:
-                self._own(spec.owner)
+                self._own(owner)
             return self._owners.get(uuid, (None,)) + own
 
         return read
@@ -386,4 +386,4 @@ class Look:
 
 def _pointed(column: Column) -> str:
     """The table whose rows a referring column points to."""
-    return column.through[0] if column.through else column.refers
+    return column.through[0] if column.through else column.refers or ""

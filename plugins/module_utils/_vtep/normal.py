@@ -59,7 +59,7 @@ def _normal_rows(rows: Sequence[Row], place: Callable[[int, Row], str] | None) -
 
 
 def _normal_part(part: Key, value: Any) -> Any:
-    if isinstance(value, tuple):
+    if part.refers and isinstance(value, tuple):
         try:
             return _normal_ref(Ref(part.refers, value)).key
         except _Bad as bad:

@@ -262,7 +262,7 @@ class _Planner:
     def _held(self, table: str, key: tuple, have: Have, column: str) -> set[Ref]:
         """What a row refers to by a column when the task is done."""
         for index, part in enumerate(TABLES[table].key):
-            if part.column == column:
+            if part.refers and part.column == column:
                 return {Ref(part.refers, as_key(key[index]))}
         return set(references(self._value(Ref(table, key), have, column)))
 

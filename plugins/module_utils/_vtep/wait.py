@@ -54,9 +54,8 @@ class Watch:
     def needs(self) -> Iterator[tuple[str, list[str]]]:
         """The tables and columns that tell whether a row matches."""
         yield self.table, [self._column(option) for option in self.match if option != self.owner]
-        if self.owner:
-            owner, column = TABLES[self.table].owner
-            yield owner, [_name_column(owner), column]
+        if owner := TABLES[self.table].owner:
+            yield owner[0], [_name_column(owner[0]), owner[1]]
         for option in self.match:
             if option in self.keys:
                 target, through = self.keys[option].refers, None
@@ -86,9 +85,10 @@ class Watch:
         return None
 
     def _owners(self, replica: idl.Idl) -> dict:
-        if not self.owner:
+        owner = TABLES[self.table].owner
+        if not self.owner or not owner:
             return {}
-        table, column = TABLES[self.table].owner
+        table, column = owner
         return {
             child.uuid: getattr(row, _name_column(table)) for row in replica.tables[table].rows.values() for child in getattr(row, column)
         }
@@ -146,7 +146,7 @@ def _name_column(table: str) -> str:
 
 
 def _named(value: Any, column: Column) -> Any:
-    if isinstance(value, idl.Row):
+    if column.refers and isinstance(value, idl.Row):
         return getattr(value, _name_column(column.refers))
     return tolerant(column.parse, value)
 
