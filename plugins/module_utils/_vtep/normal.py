@@ -93,10 +93,21 @@ def _normal_atom(column: Column, value: Any, option: str) -> Any:
         raise _Bad(bad.option if bad.option in TABLES[column.refers].beside else option, bad.value, bad.error) from None
 
 
-@lru_cache(maxsize=4096)
 def _normal_ref(ref: Ref) -> Ref:
+    try:
+        return _shared(ref)
+    except TypeError:
+        # A list or dictionary where a name belongs: its parser says so.
+        return _checked(ref)
+
+
+def _checked(ref: Ref) -> Ref:
     parts = zip(TABLES[ref.table].key, ref.key)
     return Ref(ref.table, tuple(_parsed(part.parse, value, part.beside or part.option) for part, value in parts))
+
+
+# Many rows refer to the same one.
+_shared = lru_cache(maxsize=4096)(_checked)
 
 
 def _parsed(parse: Parse, value: Any, option: str) -> Any:

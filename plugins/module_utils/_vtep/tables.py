@@ -150,9 +150,9 @@ class Table:
         return not self.key and self.kept_by_references
 
     @cached_property
-    def beside(self) -> frozenset[str]:
+    def beside(self) -> tuple[str, ...]:
         """The options that stand beside a reference to a row of this table."""
-        return frozenset(part.beside for part in self.key if part.beside)
+        return tuple(part.beside for part in self.key if part.beside)
 
 
 STRINGS = Column("map")
@@ -403,27 +403,28 @@ def describe(ref: Ref) -> str:
 # -- from the user's words to references ----------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=4096)
-def _ref(table: str, key: tuple) -> Ref:
-    """One object for many rows that refer to the same one."""
-    return Ref(table, key)
+def _named(table: str, name: Any, beside: tuple) -> Ref:
+    spec = TABLES[table]
+    if spec.label is None:
+        return Ref(table, as_key(name))
+    said = dict(zip(spec.beside, beside))
+    key = [said.get(part.beside or "") or part.default for part in spec.key]
+    key[spec.label] = name
+    return Ref(table, tuple(key))
+
+
+# Many rows that refer to the same one share an object.
+_shared = lru_cache(maxsize=4096)(_named)
 
 
 def reference(table: str, name: Any, said: Mapping[str, Any] | None = None) -> Ref:
     """The row of ``table`` that the user calls ``name``; ``said`` holds the options beside it, where there are any."""
-    spec = TABLES[table]
-    if spec.label is None:
-        return _ref(table, as_key(name))
-    given = said or {}
-    return _ref(
-        table,
-        tuple(
-            [
-                name if index == spec.label else given.get(part.beside) or part.default if part.beside else part.default
-                for index, part in enumerate(spec.key)
-            ]
-        ),
-    )
+    beside = tuple([said.get(option) for option in TABLES[table].beside]) if said else ()
+    try:
+        return _shared(table, name, beside)
+    except TypeError:
+        # A list or dictionary where a name belongs: it is refused where values are checked.
+        return _named(table, name, beside)
 
 
 def locator(dst_ip: str) -> Ref:
