@@ -47,7 +47,9 @@ from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin
 from ansible.utils.display import Display
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.netns import LabError, check_lab_name, running
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import check_lab_name
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.processes import running
 
 GROUP = "vtep_hypervisors"
 display = Display()
@@ -118,7 +120,7 @@ class InventoryModule(BaseInventoryPlugin):
         lab = self.get_option("lab")
         try:
             check_lab_name(lab)
-        except LabError as error:
+        except UserError as error:
             raise AnsibleParserError(f"{path}: option lab, {error}") from error
         self.inventory.add_group(GROUP)
         for source in SOURCES:
