@@ -42,8 +42,11 @@ lab: vxlanlab
 """
 
 import sys
+from typing import Any
 
 from ansible.errors import AnsibleParserError
+from ansible.inventory.data import InventoryData
+from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin
 from ansible.utils.display import Display
 
@@ -55,7 +58,7 @@ GROUP = "vtep_hypervisors"
 display = Display()
 
 
-def netns_hosts(lab):
+def netns_hosts(lab: str) -> dict[str, dict[str, Any]]:
     """name -> host variables of the nodes that are namespaces on this machine."""
     return {
         name: {
@@ -73,7 +76,7 @@ def netns_hosts(lab):
     }
 
 
-def docker_hosts(lab):
+def docker_hosts(lab: str) -> dict[str, dict[str, Any]]:
     """name -> host variables of the nodes that are containers; none where Docker is not in use."""
     try:
         import docker
@@ -111,10 +114,10 @@ SOURCES = (netns_hosts, docker_hosts)
 class InventoryModule(BaseInventoryPlugin):
     NAME = "vxlanlab.vtep.lab"
 
-    def verify_file(self, path):
+    def verify_file(self, path: str) -> bool:
         return super().verify_file(path) and path.endswith((".vtep_lab.yml", ".vtep_lab.yaml"))
 
-    def parse(self, inventory, loader, path, cache=True):
+    def parse(self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True) -> None:
         super().parse(inventory, loader, path, cache=cache)
         self._read_config_data(path)
         lab = self.get_option("lab")
