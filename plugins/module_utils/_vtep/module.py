@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The only place that touches AnsibleModule: options in, result out, every error one ``fail_json``."""
+"""The only room of the engine that touches AnsibleModule: options in, result out."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import gc
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import MissingLibrary, UserError
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._module import finish
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import Choice, Integer, Parse
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.connection import OVS_ERROR, Database
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.normal import normalise
@@ -104,15 +105,14 @@ class VtepModule:
 
     def finish(self, work: Callable[[], dict]) -> NoReturn:
         """End the module with what ``work`` returns, or with the error that it raises."""
-        try:
+
+        def brief() -> dict:
             result = work()
-        except MissingLibrary as missing:
-            self._module.fail_json(msg=missing_required_lib(missing.library, reason=missing.reason), exception=missing.trace)
-        except UserError as error:
-            self._module.fail_json(msg=str(error))
-        # The result repeats the arguments; of a long list the beginning does.
-        self._module.params = {k: v[:SAMPLE] if isinstance(v, list) else v for k, v in self.params.items() if k != "config"}
-        self._module.exit_json(**{"changed": False, **result})
+            # The result repeats the arguments; of a long list the beginning does.
+            self._module.params = {k: v[:SAMPLE] if isinstance(v, list) else v for k, v in self.params.items() if k != "config"}
+            return result
+
+        finish(self._module, brief)
 
     def warn(self, warning: str) -> None:
         """Add a warning to the result."""
