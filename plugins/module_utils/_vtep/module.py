@@ -30,6 +30,8 @@ CONNECTION = {
     "certificate": {"type": "path"},
     "ca_cert": {"type": "path"},
 }
+#: The longest time to wait, in seconds: as milliseconds it fits into the 32 bits that poll(2) takes.
+LONGEST = 2_000_000
 STATE = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}}
 
 
@@ -122,7 +124,8 @@ class VtepModule:
         """The database that the options name, not yet connected: use it in a ``with`` statement."""
         if OVS_ERROR:
             raise MissingLibrary("ovs (it comes with ovsdbapp)", OVS_ERROR)
-        if not self.params["timeout"] > 0:
-            raise UserError(f"timeout: {self.params['timeout']:g} is not accepted: expected a number of seconds above 0")
+        # Also refuses what is no number (NaN), and what no clock can count.
+        if not 0 < self.params["timeout"] <= LONGEST:
+            raise UserError(f"timeout: {self.params['timeout']:g} is not accepted: expected a number of seconds above 0, up to {LONGEST}")
         tls = {option: self.params[option] for option in ("private_key", "certificate", "ca_cert")}
         return Database(self.params["database"], self.params["timeout"], tls)

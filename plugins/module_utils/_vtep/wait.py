@@ -132,7 +132,11 @@ def wait(schema: dict, remotes: str, watch: Watch, absent: bool, deadline: float
     try:
         while True:
             # The first change is the replica's arrival.
-            idlutils.wait_for_change(replica, max(deadline - time.monotonic(), 0))
+            left = deadline - time.monotonic()
+            # No time at all would mean no limit.
+            if left <= 0:
+                raise TimeoutException(commands=[watch.table], timeout=0, cause=what)
+            idlutils.wait_for_change(replica, left)
             found = watch.found(replica)
             if bool(found) != absent or once:
                 return found
