@@ -257,7 +257,7 @@ class _Planner:
                             self._let_go(Ref(table, key), have, column, held)
         if users and not self.wanted.cascade:
             ref, names = next(iter(users.items()))
-            raise UserError(f"{describe(ref)} is in use by {enumerated(names)}; remove these first, or set cascade: true")
+            raise UserError(f"{describe(ref)} is in use by {enumerated(sorted(names))}; remove these first, or set cascade: true")
 
     def _held(self, table: str, key: tuple, have: Have, column: str) -> set[Ref]:
         """What a row refers to by a column when the task is done."""
