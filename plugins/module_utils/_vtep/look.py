@@ -141,10 +141,12 @@ class Look:
 
     def find(self, table: str, keys: set[tuple]) -> None:
         """Read the rows that these keys name."""
-        if table in self._whole or not keys:
+        if not keys:
+            return
+        self._find_parents(table, keys)
+        if table in self._whole:
             return
         start, parts = own_parts(table)
-        self._find_parents(table, keys)
         if len(keys) > ONE_BY_ONE:
             keys = {tuple(value if part.refers else None for part, value in zip(parts, key[start:])) for key in keys}
             start = 0

@@ -20,7 +20,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.normal import 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.plan import CREATE, DELETE, SAMPLE, UPDATE
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.render import Outcome, diff, first_row
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Current, Wanted
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import TABLES
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import TABLES, clearable
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.task import carry_out, reported
 
 CONNECTION = {
@@ -52,6 +52,11 @@ def column_options(table: str) -> dict[str, dict[str, Any]]:
         if column.refers and column.kind != "map":
             options |= {part.beside: {"type": "str"} for part in TABLES[column.refers].key if part.beside and not part.open}
     return options
+
+
+def clear_option(table: str) -> dict[str, dict[str, Any]]:
+    """The option that empties columns which no value of their own option empties."""
+    return {"clear": {"type": "list", "elements": "str", "choices": list(clearable(table))}}
 
 
 def _option(parse: Parse) -> dict[str, Any]:
@@ -93,14 +98,14 @@ class VtepModule:
             wanted = normalise(want(self.params))
             with self.database() as db:
                 done = carry_out(db, wanted, check=self.check_mode, wait=wait, assume_new=assume_new)
-                outcome = Outcome(done, reported(db, wanted) if status else Current())
+                outcome = Outcome(done, reported(db, done.wanted) if status else Current())
             for warning in done.warnings:
                 self.warn(warning)
             return {
                 "changed": bool(done.changes),
                 "counts": {"created": done.count(CREATE), "updated": done.count(UPDATE), "deleted": done.count(DELETE)},
                 **({"diff": diff(done)} if self._module._diff else {}),
-                **result(outcome, wanted),
+                **result(outcome, done.wanted),
             }
 
         self.finish(work)

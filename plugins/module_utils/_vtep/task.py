@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -17,8 +18,8 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.connection imp
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.look import Look
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.normal import normalise
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.plan import CREATE, Plan, enumerated, plan
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Current, Missing, Scope, Wanted
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import TABLES
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Add, Current, Missing, Row, Scope, Wanted
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import TABLES, describe
 
 #: Seconds after the deadline to find out what an error should say.
 SPARE = 2
@@ -56,7 +57,7 @@ class _Task:
 
     def __init__(self, db: Database, wanted: Wanted, check: bool, wait: bool) -> None:
         self.db = db
-        self.wanted = wanted
+        self.wanted = _for_schema(db, wanted)
         self.check = check
         self.wait = wait
         self._late = ""
@@ -71,7 +72,6 @@ class _Task:
             if not self.check:
                 self.db.lock()
             current = look.for_plan(self.wanted)
-            _require_columns(self.db, self.wanted)
             return self._carry_out(look, current)
         except Lost:
             self.db.reconnect()
@@ -184,14 +184,22 @@ def reported(db: Database, wanted: Wanted) -> Current:
             db.left()
 
 
-def _require_columns(db: Database, wanted: Wanted) -> None:
-    """A column that the server's schema lacks cannot be managed there."""
-    for table, column in {(one.table, column) for one in wanted.present for column in one.columns}:
-        if not db.has(table, column):
-            spec = TABLES[table].columns[column]
-            raise UserError(
-                f"{spec.option or column}: the server's hardware_vtep schema is older and has no {table}.{column}; leave it out"
-            )
+def _for_schema(db: Database, wanted: Wanted) -> Wanted:
+    """The same without what the server's schema, which may be an older one, lacks: a default there is no change, all else an error."""
+    older = "the server's hardware_vtep schema is older and has no"
+
+    def known(row: Row) -> Row:
+        spec = TABLES[row.table]
+        if not db.has(row.table):
+            raise UserError(f"{describe(row.ref)}: {older} table {row.table}; leave it out")
+        missing = [name for name in row.columns if not db.has(row.table, name)]
+        for name in missing:
+            value = row.columns[name]
+            if (value.members if isinstance(value, Add) else value) not in (spec.defaults[name], None):
+                raise UserError(f"{spec.columns[name].option or name}: {older} {row.table}.{name}; leave it out")
+        return replace(row, columns={name: value for name, value in row.columns.items() if name not in missing}) if missing else row
+
+    return replace(wanted, present=[known(row) for row in wanted.present], absent=[row for row in wanted.absent if db.has(row.table)])
 
 
 def gathered(db: Database, parts: list[str]) -> dict:
