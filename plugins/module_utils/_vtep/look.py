@@ -26,9 +26,11 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import 
     REFERRERS,
     TABLES,
     Column,
+    is_open,
     is_referable,
     own_parts,
     owner_ref,
+    said_key,
 )
 
 #: Up to so many rows are asked for one by one; beyond, the whole (switch's) table is read. Each condition is a linear
@@ -316,6 +318,10 @@ class Look:
             self.find(target, {owner.key for owner in owners})
 
     def _uuids(self, table: str, key: tuple) -> list[str]:
+        """The rows of this name; of one that leaves a part open, all that have the rest."""
+        ref = Ref(table, key)
+        if is_open(ref):
+            return [uuid for uuid in self._raw.get(table, {}) if said_key(Ref(table, self._key(table, uuid))) == said_key(ref)]
         return [uuid for uuid in self._raw.get(table, {}) if self._key(table, uuid) == key]
 
     def _resolve(self) -> None:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
@@ -67,6 +67,29 @@ def _option(parse: Parse) -> dict[str, Any]:
     return {"type": "str"}
 
 
+class _Module(AnsibleModule):
+    """AnsibleModule makes text of whatever is given where text is expected; a list or dictionary there is a mistake."""
+
+    def _load_params(self) -> None:
+        super()._load_params()
+        #: The first such option and its value.
+        self.mistake = next(_structures(self.argument_spec, self.params, ""), None)
+
+
+def _structures(spec: dict[str, Any], params: Any, where: str) -> Iterator[tuple[str, Any]]:
+    for option, said in spec.items():
+        value = params.get(option) if isinstance(params, dict) else None
+        if value is None:
+            continue
+        if said.get("type", "str") == "str" and isinstance(value, (list, dict)):
+            yield f"{where}{option}", value
+        if said.get("type") == "list" and isinstance(value, list):
+            for index, member in enumerate(value):
+                if said.get("elements") == "str" and isinstance(member, (list, dict)):
+                    yield f"{where}{option}[{index}]", member
+                yield from _structures(said.get("options", {}), member, f"{where}{option}[{index}].")
+
+
 class VtepModule:
     """An Ansible module on the hardware_vtep database.
 
@@ -77,9 +100,12 @@ class VtepModule:
         # A module is a short process that builds much and drops little: collecting its garbage only costs time.
         gc.disable()
         spec = {**CONNECTION, **(STATE if state else {}), **options}
-        self._module = AnsibleModule(argument_spec=spec, supports_check_mode=True, **kwargs)
+        self._module = _Module(argument_spec=spec, supports_check_mode=True, **kwargs)
         self.params: dict[str, Any] = self._module.params
         self.check_mode: bool = self._module.check_mode
+        if self._module.mistake:
+            option, value = self._module.mistake
+            self._module.fail_json(msg=f"{option}: {value!r} is not accepted: expected text")
 
     def apply(
         self,

@@ -199,7 +199,7 @@ def _for_schema(db: Database, wanted: Wanted) -> Wanted:
                 raise UserError(f"{spec.columns[name].option or name}: {older} {row.table}.{name}; leave it out")
         return replace(row, columns={name: value for name, value in row.columns.items() if name not in missing}) if missing else row
 
-    return replace(wanted, present=[known(row) for row in wanted.present], absent=[row for row in wanted.absent if db.has(row.table)])
+    return replace(wanted, present=[known(row) for row in wanted.present])
 
 
 def gathered(db: Database, parts: list[str]) -> dict:
