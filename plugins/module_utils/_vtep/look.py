@@ -137,6 +137,9 @@ class Look:
                     self.find(table, keys)
                     self._find_owners(table, keys)
         going = {row.ref for row in wanted.absent if not row.columns} | self._left_over(wanted)
+        # With its last member may go one that cannot be without.
+        owners = {owner for row in wanted.absent if (owner := owner_ref(row.table, row.key)) and TABLES[owner.table].members}
+        going |= owners
         self._under_all(Scope(table, ref.key) for ref in going for table in OWNED[ref.table])
         self._referrers(going)
         return self.current()

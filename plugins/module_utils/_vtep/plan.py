@@ -23,7 +23,15 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import (
     as_key,
     references,
 )
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import OWNED, REFERRERS, TABLES, describe, is_open, said_key
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import (
+    OWNED,
+    REFERRERS,
+    TABLES,
+    describe,
+    is_open,
+    owner_ref,
+    said_key,
+)
 
 CREATE, UPDATE, DELETE = "create", "update", "delete"
 
@@ -131,6 +139,7 @@ class _Planner:
                     self._reset(Ref(scope.table, key), haves, columns)
         for row in self.wanted.present:
             self._present(row)
+        self._empty()
         self._release()
         return self.result
 
@@ -179,7 +188,7 @@ class _Planner:
     def _create(self, row: Row) -> None:
         spec = TABLES[row.table]
         if spec.members and not any(ref.table == spec.members[0] and ref.key[:1] == row.key for ref in self.coming):
-            raise UserError(f"{spec.members[1]}: {describe(row.ref)} cannot be without; give it, or use state: absent")
+            raise UserError(_needed(spec.members[1], row.ref))
         after = spec.defaults | row.columns
         for name, value in row.columns.items():
             if isinstance(value, Add):
@@ -193,9 +202,7 @@ class _Planner:
         spec = TABLES[row.table]
         for name in spec.required:
             if name in after and not after[name]:
-                raise UserError(
-                    f"{spec.columns[name].option or name}: {describe(row.ref)} cannot be without; give it, or use state: absent"
-                )
+                raise UserError(_needed(spec.columns[name].option or name, row.ref))
 
     def _check_key_references(self, row: Row) -> None:
         for index, table in TABLES[row.table].key_references:
@@ -252,6 +259,20 @@ class _Planner:
                     self._delete(Ref(table, key), one)
         self.result.changes.append(Change(DELETE, ref, have.uuid, have.columns, {}))
 
+    def _empty(self) -> None:
+        """What cannot be without members goes with the last of them."""
+        for owner in sorted({owner for ref in self.going if (owner := owner_ref(*ref)) and TABLES[owner.table].members}):
+            table, option = TABLES[owner.table].members or ("", "")
+            left = {
+                key for key, haves in self.current.under(Scope(table, owner.key)) if any(have.uuid not in self.deleted for have in haves)
+            }
+            if left or any(ref.table == table and ref.key[: len(owner.key)] == owner.key for ref in self.coming):
+                continue
+            if owner in self.coming:
+                raise UserError(_needed(option, owner))
+            for have in self.current.get(*owner):
+                self._delete(owner, have)
+
     def _release(self) -> None:
         """Whoever still refers to a row that goes: an error that names them, or they go, or let go, with it."""
         going = {ref for ref in self.going if REFERRERS[ref.table]}
@@ -294,6 +315,10 @@ class _Planner:
             entries = ", ".join(str(key) for key, value in self._value(ref, have, column).items() if value == gone)
             words += f" ({entry[0].upper() + ' ' if entry else ''}{entries})"
         return words
+
+
+def _needed(option: str, ref: Ref) -> str:
+    return f"{option}: {describe(ref)} cannot be without; give it, or use state: absent"
 
 
 def enumerated(names: list[str]) -> str:
