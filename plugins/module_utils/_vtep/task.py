@@ -79,7 +79,9 @@ class _Task:
             # Taken for new, and not new.
             if not look.assumed:
                 self._give_way(conflict)
-        except TimedOut:
+        except TimedOut as timed_out:
+            if self._conflicts:
+                raise UserError(f"{timed_out}; before that, other writers changed the same rows {self._conflicts} times") from None
             raise
         except UserError:
             # What is wrong with a new row may be right with the one that is there.
