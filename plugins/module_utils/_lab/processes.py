@@ -13,8 +13,16 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError, check_range
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import NODE, Node, parse_command_line
+
+#: Seconds, so that no clock of the system overflows: a day is longer than anything takes.
+LONGEST = 86400
+
+
+def check_timeout(seconds: int) -> None:
+    """Raise ``UserError`` unless the option ``timeout`` is a number of seconds that can be waited for."""
+    check_range("timeout", seconds, 1, LONGEST, "Use {} seconds.")
 
 
 class Deadline:
