@@ -40,7 +40,7 @@ options:
     description: What to capture, as C(pcap-filter(7)) describes it. By default everything.
     type: str
   timeout:
-    description: Time for each capture to start or to stop, in seconds, 1 to 86400.
+    description: Time for each capture to start or to stop, in seconds, 1 to 2,000,000.
     type: int
     default: 10
 attributes:

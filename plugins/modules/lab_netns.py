@@ -70,7 +70,7 @@ options:
     default: 1500
   timeout:
     description:
-      - Time for the whole task in seconds, 1 to 86400.
+      - Time for the whole task in seconds, 1 to 2,000,000.
     type: int
     default: 30
 attributes:
@@ -125,6 +125,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+labs:
+  description: The names of all labs of namespaces that run on this machine when the task ends.
+  returned: success
+  type: list
+  elements: str
+  sample: [vxlanlab]
 nodes:
   description: The nodes of the lab as they are now, without the underlay. Sorted by name.
   returned: success
@@ -183,7 +189,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.netns import Lab, preflight, preflight_absent
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import UNDERLAY, Node, wanted_nodes
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.processes import check_timeout
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.processes import check_timeout, labs
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._module import finish
 
 
@@ -229,7 +235,7 @@ def carried_out(lab: Lab, check_mode: bool) -> dict[str, Any]:
     else:
         lab.apply()
         nodes = {name: (process.node, process.pid) for name, process in lab.nodes().items()}
-    return {"changed": lab.changed, "diff": {"before": before, "after": after}, **shown(nodes)}
+    return {"changed": lab.changed, "diff": {"before": before, "after": after}, "labs": labs(), **shown(nodes)}
 
 
 def main() -> NoReturn:

@@ -42,7 +42,7 @@ options:
     default: 10485760
   timeout:
     description:
-      - Seconds, 1 to 86400. The sender's whole transfer may take so long.
+      - Seconds, 1 to 2,000,000. The sender's whole transfer may take so long.
       - A receiver waits so long for its sender, and so long for each further part of the data.
     type: int
     default: 60
