@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - Copies files of a node, such as captures, into a folder of the controller, all in one task.
   - The folder may be one that others write to. Whatever has the name of a file there is replaced; a link with that name is replaced as
-    well, and never followed, as M(ansible.builtin.fetch) would do.
+    well, and never followed, as C(ansible.builtin.fetch) would do.
   - A file is there as a whole or not at all.
 options:
   src:
@@ -37,7 +37,6 @@ attributes:
 notes:
   - C(become) is not used; the user of the connection reads the files.
 seealso:
-  - module: ansible.builtin.fetch
   - module: vxlanlab.vtep.lab_capture
 author:
   - The vxlanlab.vtep maintainers (@vxlanlab)
