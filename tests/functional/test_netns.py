@@ -899,6 +899,53 @@ def test_file_errors_name_the_file_and_leave_no_part_of_it(lab, tmp_path):
     assert not (tmp_path / "target").exists()
 
 
+def fetch(ansible, *files, dest):
+    arguments = json.dumps({"src": files, "dest": str(dest)})
+    ran = ansible("ansible", "hv1", "-m", "vxlanlab.vtep.lab_fetch", "-a", arguments, ANSIBLE_CALLBACK_RESULT_FORMAT="json")
+    return ran.returncode, json.loads(ran.stdout[ran.stdout.index("=> {") + 3 :])
+
+
+def test_files_are_fetched_in_place_of_links_which_are_not_followed(lab, ansible, tmp_path):
+    pid = pids(made(lab, HV1))["hv1"]
+    inside(pid, "sh", "-c", "head -c 3000000 /dev/urandom >/run/large; echo small >/run/small; echo more >/run/lock/more")
+    (tmp_path / "precious").write_text("of somebody")
+    folder = tmp_path / "of others"
+    folder.mkdir()
+    (folder / "large").symlink_to(tmp_path / "precious")
+    (folder / "small").symlink_to("/no/such/file")
+    (folder / "more").write_text("of an earlier run")
+    status, result = fetch(ansible, "/run/large", "/run/small", "/run/lock/more", dest=folder)
+    assert status == 0 and result["changed"] and result["files"] == [f"{folder}/{name}" for name in ("large", "small", "more")]
+    assert (tmp_path / "precious").read_text() == "of somebody" and not Path("/no/such/file").exists()
+    assert sorted(path.name for path in folder.iterdir() if path.is_file() and not path.is_symlink()) == ["large", "more", "small"]
+    assert len(list(folder.iterdir())) == 3
+    assert hashlib.sha256((folder / "large").read_bytes()).hexdigest() == inside(pid, "sha256sum", "/run/large").split()[0]
+    assert ((folder / "small").read_text(), (folder / "more").read_text()) == ("small\n", "more\n")
+    assert (folder / "small").stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize(
+    ("files", "dest", "told"),
+    [
+        (["/run/small", "/run/missing"], "new", "failed to fetch /run/missing from the node: "),
+        (["/run/small", "/run/lock/small"], "new", "src: small is there twice. Fetch files of one name into folders of their own."),
+        (["small"], "new", "src: 'small' is not accepted: expected the absolute path of a file"),
+        (["/run/lock/"], "new", "src: '/run/lock/' is not accepted"),
+        (["/run/sm\0all"], "new", "src: '/run/sm\\x00all' is not accepted"),
+        (["/run/small"], "file", "cannot take the files: "),
+        (["/run/small"], "full", "cannot take the files: "),
+    ],
+)
+def test_files_that_cannot_be_fetched_are_told_and_nothing_is_left_of_them(lab, ansible, tmp_path, files, dest, told):
+    inside(pids(made(lab, HV1))["hv1"], "sh", "-c", "echo small >/run/small")
+    (tmp_path / "file").touch()
+    (tmp_path / "full/small").mkdir(parents=True)
+    before = sorted(tmp_path.rglob("*"))
+    status, result = fetch(ansible, *files, dest=tmp_path / dest)
+    assert status and told in result["msg"] and "Traceback" not in result["msg"]
+    assert sorted(path for path in tmp_path.rglob("*") if "home" not in path.parts) == before
+
+
 @pytest.fixture
 def sudo(monkeypatch):
     """Put a shell script in place of sudo, in a folder that any user may enter. None: there is none."""
@@ -965,6 +1012,12 @@ def test_the_inventory_lists_the_running_nodes(lab, ansible):
     }
     ran = ansible("ansible", "hv2", "-m", "ansible.builtin.command", "-a", "hostname")
     assert ran.returncode == 0 and ran.stdout.splitlines()[-1] == "hv2"
+
+
+def test_a_docker_socket_that_cannot_be_does_not_hide_the_nodes(lab, ansible):
+    made(lab, HV1)
+    listed = ansible("ansible-inventory", "--list", DOCKER_HOST=f"unix:///tmp/{'x' * 200}.sock")
+    assert listed.returncode == 0 and json.loads(listed.stdout)["vtep_hypervisors"]["hosts"] == ["hv1"]
 
 
 def test_the_inventory_of_a_lab_that_does_not_run_is_empty_and_says_why(lab, ansible):
