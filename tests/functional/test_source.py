@@ -100,6 +100,7 @@ class TestSource:
             ),
             ("macs.csv", 'mac,locator,ipaddr\n00:00:00:00:00:01,"10.1.0.1\n",\n00:00:00:00:00:02,10.1.0.1,"1\n\n0"\n', ["line 4.ipaddr"]),
             ("macs.json", '[{"mac": "00:00:00:00:00:01", "mac": "00:00:00:00:00:02"}]', ["'macs.json' is broken", "'mac' is there twice"]),
+            ("macs.json", '[{"mac": "00:00:00:00:00:01", "locator": "\\ud800"}]', ["src macs.json[0].locator", "'\\ud800'"]),
             ("macs.json", '[{"mac": NaN}]', ["'macs.json' is broken", "NaN"]),
             ("macs.json", "[" * 200_000, ["'macs.json' is broken", "nested too deep"]),
             ("macs.json", '{"a":' * 200_000, ["'macs.json' is broken", "nested too deep"]),

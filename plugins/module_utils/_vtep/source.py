@@ -127,7 +127,7 @@ def _read_yaml(path: str) -> Any:
         _check_events(yaml.parse(text, Loader=loader))
         return yaml.load(text, Loader=loader)
     except yaml.YAMLError as error:
-        _broken(path, str(error))
+        _broken(path, " ".join(str(error).split()))
     except ValueError as error:
         _broken(path, str(error))
 
