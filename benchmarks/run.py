@@ -91,8 +91,16 @@ class Server:
         database = directory / "vtep.db"
         subprocess.run(["ovsdb-tool", "-vconsole:off", *(word.format(database=database) for word in create)], check=True)
         subprocess.run(
-            ["ovsdb-server", "--detach", "--no-chdir", f"--pidfile={directory}/pid", "-vconsole:off"]
-            + [f"--remote=punix:{self.socket}", f"--unixctl={directory}/ctl", database],
+            [
+                "ovsdb-server",
+                "--detach",
+                "--no-chdir",
+                f"--pidfile={directory}/pid",
+                "-vconsole:off",
+                f"--remote=punix:{self.socket}",
+                f"--unixctl={directory}/ctl",
+                database,
+            ],
             check=True,
         )
         self.pid = int((directory / "pid").read_text())

@@ -51,7 +51,7 @@ options:
     type: str
   encapsulation:
     description:
-      - How frames are wrapped. The schema knows C(vxlan_over_ipv4) only, and that is what is used when it is left out.
+      - How frames are wrapped. The schema knows C(vxlan_over_ipv4) only, which is also used when the option is left out.
     type: str
   ipaddr:
     description:
@@ -98,7 +98,11 @@ options:
     elements: str
   encapsulation:
     description:
-      - How frames are wrapped. The schema knows C(vxlan_over_ipv4) only, and that is what is used when it is left out.
+      - How frames are wrapped. The schema knows C(vxlan_over_ipv4) only, which is also used when the option is left out.
+    type: str
+  ipaddr:
+    description:
+      - IPv4 or IPv6 address that the MAC address stands for. An empty string removes it.
     type: str
   exclusive:
     description:
@@ -107,7 +111,7 @@ options:
     default: false
   entries:
     description:
-      - Several entries at once, instead of O(mac), O(locators) and O(encapsulation).
+      - Several entries at once, instead of O(mac), O(locators), O(encapsulation) and O(ipaddr).
     type: list
     elements: dict
     suboptions:
@@ -121,5 +125,8 @@ options:
         elements: str
       encapsulation:
         description: See O(encapsulation).
+        type: str
+      ipaddr:
+        description: See O(ipaddr).
         type: str
 """

@@ -127,33 +127,31 @@ counts:
   sample: {created: 1, updated: 0, deleted: 0}
 """
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Desired, Row, Scope, VtepError, entry_place
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep_module import Outcome, VtepModule
-
-NUMBERS = (
-    "protocol", "source_port_min", "source_port_max", "dest_port_min", "dest_port_max", "tcp_flags", "tcp_flags_mask", "icmp_type", "icmp_code",
-)  # fmt: skip
-TEXTS = ("source_mac", "dest_mac", "ethertype", "source_ip", "source_mask", "dest_ip", "dest_mask")
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.module import VtepModule, column_options
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.render import Outcome
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Row, Scope, Wanted, entry_place
 
 
-def wishes(params: dict) -> Desired:
+def want(params: dict) -> Wanted:
     acl = Row("ACL", (params["name"],))
     if params["state"] == "absent":
-        return Desired(absent=[acl], cascade=params["cascade"])
+        return Wanted(absent=[acl], cascade=params["cascade"])
     scope = Scope("ACL_entry", acl.key)
     if params["entries"] is None:
-        return Desired(present=[acl], show=[scope])
+        return Wanted(present=[acl], show=[scope])
     if not params["entries"]:
-        raise VtepError("entries: a list cannot be empty; give entries, or use state: absent")
+        raise UserError("entries: a list cannot be empty; give entries, or use state: absent")
+    # Entries are given whole: what is left out of one is cleared.
     entries = [
         Row("ACL_entry", (params["name"], entry["sequence"]), {k: v for k, v in entry.items() if k != "sequence"})
         for entry in params["entries"]
     ]
-    return Desired(present=[*entries, acl], purge=[scope], place=entry_place)
+    return Wanted(present=[*entries, acl], purge=[scope], place=entry_place)
 
 
-def result(outcome: Outcome, desired: Desired) -> dict:
-    acl = (desired.present or desired.absent)[-1]
+def result(outcome: Outcome, wanted: Wanted) -> dict:
+    acl = (wanted.present or wanted.absent)[-1]
     row = outcome.row(acl.ref)
     if row:
         held = outcome.rows(Scope("ACL_entry", acl.key))
@@ -162,24 +160,17 @@ def result(outcome: Outcome, desired: Desired) -> dict:
 
 
 def main() -> None:
+    entry = {"sequence": {"type": "int"}, **column_options("ACL_entry")}
+    for option in ("sequence", "action", "direction"):
+        entry[option]["required"] = True
     module = VtepModule(
         {
             "name": {"type": "str", "required": True},
-            "entries": {
-                "type": "list",
-                "elements": "dict",
-                "options": {
-                    "sequence": {"type": "int", "required": True},
-                    "action": {"type": "str", "required": True, "choices": ["permit", "deny"]},
-                    "direction": {"type": "str", "required": True, "choices": ["ingress", "egress"]},
-                    **{text: {"type": "str"} for text in TEXTS},
-                    **{number: {"type": "int"} for number in NUMBERS},
-                },
-            },
+            "entries": {"type": "list", "elements": "dict", "options": entry},
             "cascade": {"type": "bool", "default": False},
         }
     )
-    module.apply(wishes, result)
+    module.apply(want, result)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,10 @@ options:
     description:
       - IPv4 address of the VTEP that uses the MAC address. Needed to create an entry.
     type: str
+  encapsulation:
+    description:
+      - How frames are wrapped. The schema knows C(vxlan_over_ipv4) only, which is also used when the option is left out.
+    type: str
   table:
     description:
       - V(remote) is what the controller tells the VTEP of others; V(local) is what a VTEP says of itself.
@@ -61,29 +65,31 @@ counts:
   sample: {created: 1, updated: 0, deleted: 0}
 """
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Desired, Row, locator, managed
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep_module import VtepModule
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.module import VtepModule, column_options
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Row, Wanted
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import columns_from
 
 TABLES = {"remote": "Arp_Sources_Remote", "local": "Arp_Sources_Local"}
 
 
-def wishes(params: dict) -> Desired:
-    source = Row(TABLES[params["table"]], (params["mac"],))
+def want(params: dict) -> Wanted:
+    table = TABLES[params["table"]]
+    source = Row(table, (params["mac"],))
     if params["state"] == "absent":
-        return Desired(absent=[source])
-    source.columns = managed(locator=None if params["locator"] is None else locator(params["locator"]))
-    return Desired(present=[source])
+        return Wanted(absent=[source])
+    source.columns = columns_from(table, params)
+    return Wanted(present=[source])
 
 
 def main() -> None:
     module = VtepModule(
         {
             "mac": {"type": "str", "required": True},
-            "locator": {"type": "str"},
+            **column_options("Arp_Sources_Remote"),
             "table": {"type": "str", "choices": list(TABLES), "default": "remote"},
         }
     )
-    module.apply(wishes)
+    module.apply(want)
 
 
 if __name__ == "__main__":

@@ -80,17 +80,17 @@ counts:
   sample: {created: 0, updated: 1, deleted: 0}
 """
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Add, Desired, Ref, Row
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep_module import VtepModule
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.module import VtepModule
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Add, Ref, Row, Wanted
 
 
-def wishes(params: dict) -> Desired:
+def want(params: dict) -> Wanted:
     switch = params["logical_switch"]
     binding = {params["vlan"]: None if switch is None else Ref("Logical_Switch", (switch,))}
     key = (params["physical_switch"], params["port"])
     if params["state"] == "absent":
-        return Desired(absent=[Row("Physical_Port", key, {"vlan_bindings": binding})])
-    return Desired(present=[Row("Physical_Port", key, {"vlan_bindings": Add(binding)}, must_exist=True)])
+        return Wanted(absent=[Row("Physical_Port", key, {"vlan_bindings": binding})])
+    return Wanted(present=[Row("Physical_Port", key, {"vlan_bindings": Add(binding)}, must_exist=True)])
 
 
 def main() -> None:
@@ -103,7 +103,7 @@ def main() -> None:
         },
         required_if=[("state", "present", ("logical_switch",))],
     )
-    module.apply(wishes, wait=True)
+    module.apply(want, wait=True)
 
 
 if __name__ == "__main__":

@@ -134,11 +134,21 @@ rendered:
     - {op: insert, table: Logical_Switch, uuid-name: row0, row: {name: ls0, tunnel_key: 5000}}
 """
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._source import OPTIONS
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._tree import PARTS
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep_module import VtepModule
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.module import VtepModule
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.source import OPTIONS, load
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.task import gathered, rendered
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tree import PARTS, wanted
 
 STATES = ("merged", "replaced", "overridden", "deleted", "gathered", "rendered")
+
+
+def config(params: dict) -> dict:
+    return params["config"] if params["src"] is None else load(params["src"])
+
+
+def gather(module: VtepModule) -> dict:
+    with module.database() as db:
+        return {"gathered": gathered(db, module.params["gather"])}
 
 
 def main() -> None:
@@ -153,7 +163,12 @@ def main() -> None:
         mutually_exclusive=[("config", "src")],
         required_if=[("state", state, ("config", "src"), True) for state in STATES if state != "gathered"],
     )
-    module.configure()
+    state = module.params["state"]
+    if state == "gathered":
+        module.finish(lambda: gather(module))
+    if state == "rendered":
+        module.finish(lambda: {"rendered": rendered(config(module.params))})
+    module.apply(lambda params: wanted(config(params), state), lambda outcome, unused: {})
 
 
 if __name__ == "__main__":

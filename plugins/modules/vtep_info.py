@@ -103,8 +103,16 @@ vtep:
     arp_sources_local: {}
 """
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._tree import PARTS
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep_module import VtepModule, compiled_query, gathered
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.module import VtepModule
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.query import compiled
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.task import gathered
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tree import PARTS
+
+
+def info(module: VtepModule) -> dict:
+    pick = compiled(module.params["query"])
+    with module.database() as db:
+        return {"vtep": pick(gathered(db, module.params["gather"]))}
 
 
 def main() -> None:
@@ -115,8 +123,7 @@ def main() -> None:
         },
         state=False,
     )
-    pick = compiled_query(module, module.params["query"])
-    module.read(lambda db: {"vtep": pick(gathered(db, module.params["gather"]))})
+    module.finish(lambda: info(module))
 
 
 if __name__ == "__main__":

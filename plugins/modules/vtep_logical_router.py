@@ -82,36 +82,22 @@ counts:
   sample: {created: 1, updated: 0, deleted: 0}
 """
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Desired, Row, managed, refs
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep_module import VtepModule
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.module import VtepModule, column_options
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Row, Wanted
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import columns_from
 
 
-def wishes(params: dict) -> Desired:
+def want(params: dict) -> Wanted:
     router = Row("Logical_Router", (params["name"],))
     if params["state"] == "absent":
-        return Desired(absent=[router])
-    router.columns = managed(
-        description=params["description"],
-        switch_binding=refs("Logical_Switch", params["switch_binding"]),
-        static_routes=params["static_routes"],
-        acl_binding=refs("ACL", params["acl_binding"]),
-        other_config=params["other_config"],
-    )
-    return Desired(present=[router])
+        return Wanted(absent=[router])
+    router.columns = columns_from("Logical_Router", params)
+    return Wanted(present=[router])
 
 
 def main() -> None:
-    module = VtepModule(
-        {
-            "name": {"type": "str", "required": True},
-            "description": {"type": "str"},
-            "switch_binding": {"type": "dict"},
-            "static_routes": {"type": "dict"},
-            "acl_binding": {"type": "dict"},
-            "other_config": {"type": "dict"},
-        }
-    )
-    module.apply(wishes)
+    module = VtepModule({"name": {"type": "str", "required": True}, **column_options("Logical_Router")})
+    module.apply(want)
 
 
 if __name__ == "__main__":

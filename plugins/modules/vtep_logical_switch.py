@@ -86,31 +86,28 @@ counts:
   sample: {created: 1, updated: 0, deleted: 0}
 """
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Desired, Row, managed
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep_module import VtepModule
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.module import VtepModule, column_options
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Row, Wanted
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import columns_from
 
 
-def wishes(params: dict) -> Desired:
+def want(params: dict) -> Wanted:
     switch = Row("Logical_Switch", (params["name"],))
     if params["state"] == "absent":
-        return Desired(absent=[switch], cascade=params["cascade"])
-    columns = ("tunnel_key", "replication_mode", "description", "other_config")
-    switch.columns = managed(**{column: params[column] for column in columns})
-    return Desired(present=[switch])
+        return Wanted(absent=[switch], cascade=params["cascade"])
+    switch.columns = columns_from("Logical_Switch", params)
+    return Wanted(present=[switch])
 
 
 def main() -> None:
     module = VtepModule(
         {
             "name": {"type": "str", "required": True},
-            "tunnel_key": {"type": "int", "aliases": ["vni"], "no_log": False},
-            "replication_mode": {"type": "str", "choices": ["service_node", "source_node"]},
-            "description": {"type": "str"},
-            "other_config": {"type": "dict"},
+            **column_options("Logical_Switch"),
             "cascade": {"type": "bool", "default": False},
         }
     )
-    module.apply(wishes)
+    module.apply(want)
 
 
 if __name__ == "__main__":

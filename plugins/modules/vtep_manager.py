@@ -27,11 +27,11 @@ options:
     required: true
   max_backoff:
     description:
-      - The longest time between two attempts to connect, in milliseconds, at least 1000.
+      - The longest time between two attempts to connect, in milliseconds, 1000 to 2147483647.
     type: int
   inactivity_probe:
     description:
-      - After so many milliseconds without a message a probe is sent. 0 switches probes off.
+      - The time without a message after which a probe is sent, in milliseconds, 0 to 2147483647. 0 switches probes off.
     type: int
   other_config:
     description:
@@ -72,29 +72,28 @@ counts:
   sample: {created: 1, updated: 0, deleted: 0}
 """
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Desired, Row, Scope, managed
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep_module import VtepModule
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.module import VtepModule, column_options
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Row, Scope, Wanted
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import columns_from
 
 
-def wishes(params: dict) -> Desired:
+def want(params: dict) -> Wanted:
     manager = Row("Manager", (params["target"],))
     if params["state"] == "absent":
-        return Desired(absent=[manager])
-    manager.columns = managed(**{column: params[column] for column in ("max_backoff", "inactivity_probe", "other_config")})
-    return Desired(present=[manager], purge=[Scope("Manager", ())] if params["exclusive"] else [])
+        return Wanted(absent=[manager])
+    manager.columns = columns_from("Manager", params)
+    return Wanted(present=[manager], purge=[Scope("Manager", ())] if params["exclusive"] else [])
 
 
 def main() -> None:
     module = VtepModule(
         {
             "target": {"type": "str", "required": True},
-            "max_backoff": {"type": "int"},
-            "inactivity_probe": {"type": "int"},
-            "other_config": {"type": "dict"},
+            **column_options("Manager"),
             "exclusive": {"type": "bool", "default": False},
         }
     )
-    module.apply(wishes)
+    module.apply(want)
 
 
 if __name__ == "__main__":

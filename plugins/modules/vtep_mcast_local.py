@@ -69,11 +69,11 @@ counts:
   sample: {created: 1, updated: 0, deleted: 0}
 """
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils import _mac_module
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep import mac_module
 
 
 def main() -> None:
-    _mac_module.multicast("Mcast_Macs_Local")
+    mac_module.multicast("Mcast_Macs_Local")
 
 
 if __name__ == "__main__":

@@ -94,23 +94,24 @@ counts:
   sample: {created: 1, updated: 0, deleted: 0}
 """
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Desired, Row, Scope, managed
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep_module import Outcome, VtepModule
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.module import VtepModule, column_options
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.render import Outcome
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Row, Scope, Wanted
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import columns_from
 
 
-def wishes(params: dict) -> Desired:
+def want(params: dict) -> Wanted:
     switch = Row("Physical_Switch", (params["name"],))
     if params["state"] == "absent":
-        return Desired(absent=[switch])
-    columns = ("description", "management_ips", "tunnel_ips", "other_config")
-    switch.columns = managed(**{column: params[column] for column in columns})
+        return Wanted(absent=[switch])
+    switch.columns = columns_from("Physical_Switch", params)
     ports = [Row("Physical_Port", (params["name"], port)) for port in params["ports"] or ()]
     scope = Scope("Physical_Port", switch.key)
-    return Desired(present=[switch, *ports], purge=[scope] if params["purge_ports"] else [], show=[scope])
+    return Wanted(present=[switch, *ports], purge=[scope] if params["purge_ports"] else [], show=[scope])
 
 
-def result(outcome: Outcome, desired: Desired) -> dict:
-    switch = (desired.present or desired.absent)[0]
+def result(outcome: Outcome, wanted: Wanted) -> dict:
+    switch = (wanted.present or wanted.absent)[0]
     row = outcome.row(switch.ref)
     if row:
         row["ports"] = outcome.names(Scope("Physical_Port", switch.key))
@@ -121,15 +122,12 @@ def main() -> None:
     module = VtepModule(
         {
             "name": {"type": "str", "required": True},
-            "description": {"type": "str"},
-            "management_ips": {"type": "list", "elements": "str"},
-            "tunnel_ips": {"type": "list", "elements": "str"},
-            "other_config": {"type": "dict"},
+            **column_options("Physical_Switch"),
             "ports": {"type": "list", "elements": "str"},
             "purge_ports": {"type": "bool", "default": False},
         },
     )
-    module.apply(wishes, result)
+    module.apply(want, result)
 
 
 if __name__ == "__main__":

@@ -84,17 +84,18 @@ counts:
   sample: {created: 1, updated: 0, deleted: 0}
 """
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Desired, Row, locator, managed
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep_module import VtepModule
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.module import VtepModule, column_options
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Row, Wanted
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import columns_from, locator
 
 
-def wishes(params: dict) -> Desired:
+def want(params: dict) -> Wanted:
     ends = (locator(params["local"]).key, locator(params["remote"]).key)
     tunnel = Row("Tunnel", (params["physical_switch"], *ends))
     if params["state"] == "absent":
-        return Desired(absent=[tunnel])
-    tunnel.columns = managed(**{column: params[column] for column in ("bfd_params", "bfd_config_local", "bfd_config_remote")})
-    return Desired(present=[tunnel])
+        return Wanted(absent=[tunnel])
+    tunnel.columns = columns_from("Tunnel", params)
+    return Wanted(present=[tunnel])
 
 
 def main() -> None:
@@ -103,12 +104,10 @@ def main() -> None:
             "physical_switch": {"type": "str", "required": True},
             "local": {"type": "str", "required": True},
             "remote": {"type": "str", "required": True},
-            "bfd_params": {"type": "dict"},
-            "bfd_config_local": {"type": "dict"},
-            "bfd_config_remote": {"type": "dict"},
+            **column_options("Tunnel"),
         }
     )
-    module.apply(wishes, status=True)
+    module.apply(want, status=True)
 
 
 if __name__ == "__main__":

@@ -67,11 +67,11 @@ counts:
   sample: {created: 1, updated: 0, deleted: 0}
 """
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils import _mac_module
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep import mac_module
 
 
 def main() -> None:
-    _mac_module.unicast("Ucast_Macs_Remote")
+    mac_module.unicast("Ucast_Macs_Remote")
 
 
 if __name__ == "__main__":

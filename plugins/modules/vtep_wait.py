@@ -52,16 +52,17 @@ options:
           - Physical_Switch
           - Physical_Port
           - Tunnel
+          - Manager
           - Logical_Switch
-          - Ucast_Macs_Local
           - Ucast_Macs_Remote
-          - Mcast_Macs_Local
           - Mcast_Macs_Remote
           - Logical_Router
           - ACL
-          - Manager
+          - ACL_entry
           - Arp_Sources_Local
           - Arp_Sources_Remote
+          - Ucast_Macs_Local
+          - Mcast_Macs_Local
       match:
         description:
           - What the row shall have, in the words of the modules and of RV(vxlanlab.vtep.vtep_info#module:vtep), such as C(locator)
@@ -107,15 +108,11 @@ row:
   sample: {physical_switch: br0, name: vm1, _uuid: 04af20e7-3b38-4cc5-903d-0452265b9cbd}
 """
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep_module import VtepModule
-
-ROW_TABLES = (
-    "Physical_Switch", "Physical_Port", "Tunnel", "Logical_Switch", "Ucast_Macs_Local", "Ucast_Macs_Remote", "Mcast_Macs_Local",
-    "Mcast_Macs_Remote", "Logical_Router", "ACL", "Manager", "Arp_Sources_Local", "Arp_Sources_Remote",
-)  # fmt: skip
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.module import VtepModule
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import NAMED_TABLES
 
 
-def wanted(params: dict) -> tuple[str, dict, str]:
+def sought(params: dict) -> tuple[str, dict, str]:
     """The table, what to match in it, and the same in words with what to check when it does not come."""
     switch, logical = params["physical_switch"], params["logical_switch"]
     if params["port"] is not None:
@@ -131,6 +128,23 @@ def wanted(params: dict) -> tuple[str, dict, str]:
     return row["table"], row["match"], f"a row of {row['table']} with {row['match']}"
 
 
+def wait_for(module: VtepModule, table: str, match: dict, what: str) -> dict:
+    # Here and not above: what it imports takes its time, and a module that ends with an error does not need it.
+    from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.wait import Watch, wait
+
+    absent = module.params["state"] == "absent"
+    watch = Watch(table, match)
+    # Says at once what a wait for a server that cannot be reached would say at its end, and less clearly.
+    with module.database() as db:
+        schema, deadline = db.schema, db.deadline
+    words = ("no more " if absent else "") + what
+    # In check mode an earlier task may be the one that makes it, so one look is all.
+    found = wait(schema, ",".join(db.remotes), watch, absent, deadline, words, once=module.check_mode)
+    if not found and not absent:
+        module.warn(f"not there now: {what}. The real run waits for it.")
+    return {"row": found or {}}
+
+
 def main() -> None:
     kinds = ("port", "mac", "tunnel", "row")
     module = VtepModule(
@@ -143,7 +157,7 @@ def main() -> None:
             "row": {
                 "type": "dict",
                 "options": {
-                    "table": {"type": "str", "required": True, "choices": list(ROW_TABLES)},
+                    "table": {"type": "str", "required": True, "choices": list(NAMED_TABLES)},
                     "match": {"type": "dict", "required": True},
                 },
             },
@@ -152,7 +166,7 @@ def main() -> None:
         mutually_exclusive=[kinds],
         required_by={"port": "physical_switch", "tunnel": "physical_switch", "mac": "logical_switch"},
     )
-    module.wait(*wanted(module.params))
+    module.finish(lambda: wait_for(module, *sought(module.params)))
 
 
 if __name__ == "__main__":

@@ -52,8 +52,18 @@ class Server:
         directory = self.directory
         # --detach returns when the server listens, so there is nothing to wait for.
         subprocess.run(
-            ["ovsdb-server", "--detach", "--no-chdir", f"--pidfile={directory}/pid", f"--log-file={directory}/log", "-vconsole:off"]
-            + [f"--remote=punix:{self.socket}", f"--unixctl={directory}/ctl", *options, database],
+            [
+                "ovsdb-server",
+                "--detach",
+                "--no-chdir",
+                f"--pidfile={directory}/pid",
+                f"--log-file={directory}/log",
+                "-vconsole:off",
+                f"--remote=punix:{self.socket}",
+                f"--unixctl={directory}/ctl",
+                *options,
+                database,
+            ],
             check=True,
             # The pid file needs a directory that exists, whatever the host has.
             env={**os.environ, "OVS_RUNDIR": str(directory)},

@@ -7,8 +7,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
+from conftest import MODULES
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 LEAF = {
@@ -110,6 +113,19 @@ class TestConfig:
         assert server.rows("Logical_Switch") == []
         server.transact(*operations)
         assert not task("vtep_config", config=LEAF)["changed"]
+
+    def test_rendered_needs_neither_a_server_nor_the_library_that_speaks_to_one(self, tmp_path):
+        arguments = tmp_path / "arguments.json"
+        arguments.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": {"config": LEAF, "state": "rendered"}}))
+        hidden = (
+            "import runpy, sys; sys.modules |= dict.fromkeys(('ovs', 'ovsdbapp')); runpy.run_module(sys.argv.pop(1), run_name='__main__')"
+        )
+        command = [sys.executable, "-c", hidden, f"{MODULES}.vtep_config", str(arguments)]
+        shown = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        assert {operation["table"] for operation in shown["rendered"]} >= {"Logical_Switch", "Ucast_Macs_Remote", "Physical_Locator"}
+        arguments.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": {"state": "gathered"}}))
+        refused = json.loads(subprocess.run(command, check=False, capture_output=True, text=True).stdout)
+        assert refused["failed"] and "ovs (it comes with ovsdbapp)" in refused["msg"]
 
     @pytest.mark.parametrize(
         ("config", "words"),

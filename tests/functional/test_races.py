@@ -9,12 +9,14 @@ from __future__ import annotations
 import threading
 
 import pytest
+from conftest import Failed
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils import _ovsdb
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._look import Look
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._plan import plan
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Add, Desired, Row, locator
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import normalise
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep import commit, connection, task as engine
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.look import Look
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.normal import normalise
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.plan import CREATE, plan
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Add, Row, Wanted
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import locator
 
 MAC = "00:00:00:00:00:02"
 
@@ -22,7 +24,7 @@ MAC = "00:00:00:00:00:02"
 @pytest.fixture
 def between(monkeypatch):
     """Run something between the look and the commit: each callable once, in turn."""
-    commit = _ovsdb.commit
+    send = engine.commit
 
     def install(*actions):
         pending = list(actions)
@@ -30,9 +32,9 @@ def between(monkeypatch):
         def commit_after_another_writer(*args):
             if pending:
                 pending.pop(0)()
-            return commit(*args)
+            return send(*args)
 
-        monkeypatch.setattr(_ovsdb, "commit", commit_after_another_writer)
+        monkeypatch.setattr(engine, "commit", commit_after_another_writer)
         return pending
 
     return install
@@ -76,33 +78,35 @@ class TestRaces:
 
     def test_the_other_removes_the_logical_switch(self, server, task, between):
         between(lambda: server.ctl("del-ls", "ls0"))
-        message = pytest.raises(Exception, task, "vtep_ucast_remote", logical_switch="ls0", mac=MAC, locator="10.1.0.1")
-        assert "logical switch ls0 is not in the database" in str(message.value)
+        with pytest.raises(Failed) as failed:
+            task("vtep_ucast_remote", logical_switch="ls0", mac=MAC, locator="10.1.0.1")
+        assert "logical switch ls0 is not in the database" in failed.value.msg
 
     def test_a_new_use_of_a_switch_that_is_being_removed(self, server, task, between):
         between(lambda: server.ctl("add-ucast-remote", "ls0", MAC, "10.1.0.1"))
-        message = pytest.raises(Exception, task, "vtep_logical_switch", name="ls0", state="absent")
-        assert "is in use by unicast remote 00:00:00:00:00:02" in str(message.value)
+        with pytest.raises(Failed) as failed:
+            task("vtep_logical_switch", name="ls0", state="absent")
+        assert "is in use by unicast remote 00:00:00:00:00:02" in failed.value.msg
 
     def test_a_writer_that_never_rests_ends_in_an_error(self, server, task, between):
         number = iter(range(100))
         between(*(lambda: server.ctl("bind-ls", "br0", "vm1", str(next(number)), "ls0") for unused in range(50)))
         before = len(server.rows("Ucast_Macs_Remote"))
-        message = pytest.raises(
-            Exception, task, "vtep_binding", physical_switch="br0", port="vm1", vlan=4000, logical_switch="ls0", timeout=60
-        )
-        assert "gave up after 10 tries" in str(message.value)
+        with pytest.raises(Failed) as failed:
+            task("vtep_binding", physical_switch="br0", port="vm1", vlan=4000, logical_switch="ls0", timeout=60)
+        assert "gave up after 10 tries" in failed.value.msg
         assert "4000" not in server.ctl("list-bindings", "br0", "vm1") and before == 0
 
     def test_a_change_that_the_server_refuses_is_not_tried_for_ever(self, server, task, between, monkeypatch):
         tries = []
         # Every locator gets a UUID that does not exist, as if the database had lost a row that it shows.
         monkeypatch.setattr(
-            _ovsdb._Writer, "_uuid", lambda self, ref: tries.append(ref) or ["uuid", "1" * 8 + "-0000-0000-0000-" + "0" * 12]
+            commit._Writer, "_uuid", lambda self, ref: tries.append(ref) or ["uuid", "1" * 8 + "-0000-0000-0000-" + "0" * 12]
         )
-        message = pytest.raises(Exception, task, "vtep_ucast_remote", logical_switch="ls0", mac=MAC, locator="10.2.0.1")
-        assert "the server refuses the change" in str(message.value)
-        assert len([ref for ref in tries if ref.table == "Logical_Switch"]) == 3, "unseen, seen, and seen again"
+        with pytest.raises(Failed) as failed:
+            task("vtep_ucast_remote", logical_switch="ls0", mac=MAC, locator="10.2.0.1")
+        assert "the server refuses the change" in failed.value.msg
+        assert len([ref for ref in tries if ref.table == "Logical_Switch"]) == 3, "taken for new, seen, and seen again"
 
     @pytest.mark.parametrize(("wish", "left"), [({"ipaddr": "192.168.1.1"}, ["192.168.1.1"]), ({"state": "absent"}, [])])
     def test_the_other_writes_the_row_that_is_being_changed_or_removed(self, server, task, between, wish, left):
@@ -121,17 +125,17 @@ class TestRaces:
         assert len(server.rows("Ucast_Macs_Remote")) == 1
 
     def test_a_change_that_arrives_after_its_connection_was_lost_is_the_tasks_own(self, server, task, monkeypatch):
-        commit, attempts = _ovsdb.commit, []
+        send, attempts = engine.commit, []
 
         def commit_late(*args):
             attempts.append(args)
             if len(attempts) == 1:
-                raise _ovsdb.Lost("the connection broke")
+                raise connection.Lost("the connection broke")
             # What was sent first arrives between the second look and the second commit.
             server.ctl("add-ucast-remote", "ls0", MAC, "10.1.0.1")
-            return commit(*args)
+            return send(*args)
 
-        monkeypatch.setattr(_ovsdb, "commit", commit_late)
+        monkeypatch.setattr(engine, "commit", commit_late)
         done = task("vtep_ucast_remote", logical_switch="ls0", mac=MAC, locator="10.1.0.1")
         assert len(attempts) == 2 and done["changed"] and done["row"]["_uuid"]
         assert len(server.rows("Ucast_Macs_Remote")) == 1
@@ -143,14 +147,14 @@ class TestRaces:
         def write(number: int) -> None:
             members = Row("Mcast_Macs_Remote", ("ls0", "unknown-dst"), {"locator_set": Add({locator(f"10.{number}.0.1")})})
             one = Row("Ucast_Macs_Remote", ("ls0", MAC), {"locator": locator(f"10.{number}.0.1")})
-            wanted = normalise(Desired(present=[members, one]))
-            with _ovsdb.Database(server.remote, 30) as db:
-                look = Look(db, unseen=True)
+            wanted = normalise(Wanted(present=[members, one]))
+            with connection.Database(server.remote, 30) as db:
+                look = Look(db, assume_new=True)
                 while True:
                     done = plan(wanted, look.for_plan(wanted))
                     try:
-                        return _ovsdb.commit(db, done, look)
-                    except _ovsdb.Conflict:
+                        return engine.commit(db, done, look.guards({one.ref for one in done.changes if one.action == CREATE}))
+                    except connection.Conflict:
                         conflicts.append(number)
                         look = Look(db)
 

@@ -26,7 +26,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils import _capture
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._walk import check_walk, expected_walk
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.walk import check_walk, expected_walk
 
 ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = ROOT / "artifacts/test"

@@ -11,7 +11,7 @@ import json
 import pytest
 from conftest import SCHEMA
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import TABLES, own_parts
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import TABLES, own_parts
 
 INSTALLED = json.loads(SCHEMA.read_text())["tables"]
 
@@ -38,8 +38,9 @@ def test_tables_and_columns(table):
     columns = INSTALLED[table]["columns"]
     for name, column in TABLES[table].columns.items():
         if column.through:
-            assert target(columns[name]) == column.through
-            assert target(INSTALLED[column.through]["columns"]["locators"]) == column.refers
+            between, holding = column.through
+            assert target(columns[name]) == between
+            assert target(INSTALLED[between]["columns"][holding]) == column.refers
         else:
             assert kind(columns[name]) == column.kind
             assert target(columns[name]) == column.refers

@@ -14,7 +14,7 @@ import threading
 import pytest
 from conftest import SCHEMA, Server, Task
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._tree import PARTS
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tree import PARTS
 
 
 def hang_up(listener: socket.socket) -> None:
@@ -127,4 +127,4 @@ class TestInfo:
 
     def test_an_empty_database(self, server, task):
         server.empty()
-        assert task("vtep_info")["vtep"] == {**dict.fromkeys(PARTS, {}), "tunnels": []}
+        assert task("vtep_info")["vtep"] == {**{key: {} for key in PARTS}, "tunnels": []}

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils import _wait
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep import wait
 
 MAC = "00:00:00:00:00:0a"
 
@@ -25,7 +25,7 @@ def once_waiting(monkeypatch):
     """Run something when the module has looked once and now waits."""
 
     def install(action):
-        look, threads = _wait.Watch.found, []
+        look, threads = wait.Watch.found, []
 
         def look_and_act(self, replica):
             found = look(self, replica)
@@ -34,7 +34,7 @@ def once_waiting(monkeypatch):
                 threads[0].start()
             return found
 
-        monkeypatch.setattr(_wait.Watch, "found", look_and_act)
+        monkeypatch.setattr(wait.Watch, "found", look_and_act)
         return threads
 
     return install
@@ -117,9 +117,9 @@ class TestWait:
         entries = [{"mac": f"02:00:00:00:00:{i:02x}", "locator": "10.1.0.1"} for i in range(100)]
         task("vtep_ucast_local", logical_switch="ls0", entries=entries)
         seen = []
-        look = _wait.Watch.found
+        look = wait.Watch.found
         monkeypatch.setattr(
-            _wait.Watch, "found", lambda self, replica: seen.append(len(replica.tables[self.table].rows)) or look(self, replica)
+            wait.Watch, "found", lambda self, replica: seen.append(len(replica.tables[self.table].rows)) or look(self, replica)
         )
         task("vtep_wait", logical_switch="ls0", mac="02:00:00:00:00:07")
         assert seen == [1]

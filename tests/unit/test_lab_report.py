@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import pytest
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.vxlanlab.vtep.plugins.filter.lab_report import FilterModule
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._walk import check_walk, expected_walk
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.walk import check_walk, expected_walk
 
 lab_report = FilterModule().filters()["lab_report"]
 
@@ -105,14 +105,14 @@ def test_boxes_do_not_overlap_and_hold_what_is_theirs(count):
     drawing = report(count)["drawing"]
     boxes = drawing["boxes"]
     assert [box["name"] for box in boxes] == [f"hv{number}" for number in range(count)]
-    for above, below in zip(boxes, boxes[1:]):
+    for above, below in pairwise(boxes):
         assert above["top"] + above["height"] < below["top"]
     assert boxes[-1]["top"] + boxes[-1]["height"] < drawing["height"]
     for box in boxes:
         inside = range(box["top"], box["top"] + box["height"])
         things = [(vm["top"], vm["height"]) for vm in box["vms"]] + [(row["top"], 18) for row in box["rows"]]
         assert all(top in inside and top + height in inside for top, height in things)
-        assert all(a[0] + a[1] <= b[0] for a, b in zip(things, things[1:]))
+        assert all(a[0] + a[1] <= b[0] for a, b in pairwise(things))
 
 
 @pytest.mark.parametrize("count", [2, 3, 6])

@@ -13,58 +13,114 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-PLUGINS = sorted(ROOT.glob("plugins/*/*.py"))
+PLUGINS = sorted(path for path in ROOT.glob("plugins/**/*.py") if path.name != "__init__.py")
+MODULE_UTILS = [path for path in PLUGINS if "module_utils" in path.parts]
 VTEP_MODULES = sorted(ROOT.glob("plugins/modules/vtep_*.py"))
+CONTROLLER = [path for path in PLUGINS if not {"module_utils", "modules", "doc_fragments"} & set(path.parts)]
 ROLES = sorted(path for path in ROOT.glob("roles/*") if path.is_dir())
-OUR_UTILS = "ansible_collections.vxlanlab.vtep.plugins.module_utils"
+OURS = "ansible_collections.vxlanlab.vtep.plugins."
+UTILS = f"{OURS}module_utils."
 
-# What the front of the engine (_rows, _vtep_module and what is built on them) keeps from the modules.
-BEHIND_THE_FRONT = {"_schema", "_plan", "_look", "_render", "_ovsdb"}
-WIRE = {"ovs", "ovsdbapp", "socket", "ssl"}
+# The rooms of the engine, from the inside out, and the rooms that each one looks into; all may use _errors and _values.
+ENGINE = {
+    "rows": set(),
+    "encoding": set(),
+    "source": set(),
+    "query": set(),
+    "tables": {"rows"},
+    "normal": {"rows", "tables"},
+    "plan": {"rows", "tables"},
+    "render": {"plan", "rows", "tables"},
+    "tree": {"render", "rows", "tables"},
+    "connection": {"tables"},
+    "look": {"encoding", "rows", "tables"},
+    "commit": {"encoding", "plan", "rows", "tables"},
+    "wait": {"tables"},
+    "task": {"commit", "connection", "look", "normal", "plan", "rows", "tables", "tree"},
+    "module": {"connection", "normal", "plan", "render", "rows", "tables", "task"},
+    "mac_module": {"module", "render", "rows", "source", "tables"},
+}
+# What a module of the action group `vtep` sees of it. `wait` is for vtep_wait.
+FRONT = {"mac_module", "module", "query", "render", "rows", "source", "tables", "task", "tree", "wait"}
+PURE = {"_errors", "_values"}
+# How OVSDB is reached, and the only rooms that do.
+WIRE = {"ovs", "ovsdbapp", "ssl"}
+ON_THE_WIRE = {"_vtep.connection", "_vtep.wait", "_vswitch"}
+# Whoever runs on a target without being a module has no Ansible in it.
+TOUCHES_ANSIBLE = {"_module", "_vtep.module"}
 
 
 @cache
-def imports(path: Path) -> set[str]:
-    """All that a file imports, by full name; a part of our module_utils as OUR_UTILS._part."""
+def imports(path: Path) -> frozenset[str]:
+    """All that a file imports, by full name, wherever in the file it does so."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert not node.level, f"{path.name}: relative import"
-            found |= {f"{node.module}.{alias.name}" for alias in node.names} if node.module == OUR_UTILS else {node.module}
-    return found
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return frozenset(found)
 
 
-def parts(names: set[str]) -> set[str]:
-    """Those of the names that are parts of our module_utils."""
-    return {name.removeprefix(f"{OUR_UTILS}.").split(".")[0] for name in names if name.startswith(f"{OUR_UTILS}.")}
+def utils(path: Path) -> set[str]:
+    """The parts of our module_utils that a file imports, as _values or _vtep.rows."""
+    known = {name_of(one) for one in MODULE_UTILS}
+    named = {name.removeprefix(UTILS) for name in imports(path) if name.startswith(UTILS)}
+    return {part for part in known for name in named if name == part or name.startswith(f"{part}.")}
 
 
-def engine() -> set[str]:
-    """The parts that the modules reach."""
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT / "plugins/module_utils").with_suffix("").parts)
+
+
+def reached(path: Path) -> set[str]:
+    """The parts of our module_utils that a file needs, directly or through others."""
+    by_name = {name_of(one): one for one in MODULE_UTILS}
     found: set[str] = set()
-    new = parts(set().union(*map(imports, VTEP_MODULES)))
+    new = utils(path)
     while new:
         found |= new
-        new = parts(set().union(*(imports(ROOT / f"plugins/module_utils/{part}.py") for part in new))) - found
+        new = set().union(*(utils(by_name[part]) for part in new)) - found
     return found
+
+
+def outside(path: Path) -> set[str]:
+    """The libraries that a file imports."""
+    return {name.split(".")[0] for name in imports(path) if not name.startswith(OURS)}
 
 
 def ids(paths: list[Path]) -> list[str]:
     return [str(path.relative_to(ROOT)) for path in paths]
 
 
+def test_every_room_of_the_engine_is_on_the_plan():
+    assert {path.stem for path in MODULE_UTILS if path.parent.name == "_vtep"} == set(ENGINE)
+
+
+@pytest.mark.parametrize("room", ENGINE)
+def test_a_room_looks_only_into_those_further_in(room):
+    allowed = {f"_vtep.{name}" for name in ENGINE[room]} | PURE
+    assert utils(ROOT / f"plugins/module_utils/_vtep/{room}.py") <= allowed
+    assert list(ENGINE).index(room) > max((list(ENGINE).index(name) for name in ENGINE[room]), default=-1)
+
+
 @pytest.mark.parametrize("path", VTEP_MODULES, ids=ids(VTEP_MODULES))
 def test_a_module_sees_only_the_front_of_the_engine(path):
-    assert imports(path) <= {"__future__"} | {f"{OUR_UTILS}.{part}" for part in engine() - BEHIND_THE_FRONT}
+    assert utils(path) <= {f"_vtep.{name}" for name in FRONT} | PURE
+    assert outside(path) == {"__future__"}
 
 
-@pytest.mark.parametrize("part", sorted(engine()))
-def test_one_part_of_the_engine_touches_the_wire_and_one_touches_ansible(part):
-    top_level = {name.split(".")[0] for name in imports(ROOT / f"plugins/module_utils/{part}.py")}
-    assert part in ("_ovsdb", "_wait") or not top_level & WIRE
-    assert part == "_vtep_module" or "ansible" not in top_level
+@pytest.mark.parametrize("path", MODULE_UTILS, ids=ids(MODULE_UTILS))
+def test_few_parts_touch_the_wire_and_one_touches_ansible(path):
+    assert name_of(path) in ON_THE_WIRE or not outside(path) & WIRE
+    assert name_of(path) in TOUCHES_ANSIBLE or "ansible" not in outside(path)
+
+
+@pytest.mark.parametrize("path", CONTROLLER, ids=ids(CONTROLLER))
+def test_what_runs_on_the_controller_has_nothing_of_the_engine_and_nothing_of_the_wire(path):
+    assert not {part for part in reached(path) if part in ON_THE_WIRE or part.startswith("_vtep.")}
+    assert not outside(path) & WIRE
 
 
 def test_the_action_group_has_every_vtep_module():

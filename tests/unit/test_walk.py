@@ -241,7 +241,7 @@ def test_known_addresses_are_renewed_by_unicast(check):
     renewal = [ask(VM, 2, 1, to=VM[1][0]), answer(VM, 1, 2)]
     assert check(overlay() + renewal, network="overlay")["ok"]
     assert check(underlay() + wrapped(renewal))["ok"]
-    assert check(underlay() + [ask(HV, 2, 1, to=HV[1][0]), answer(HV, 1, 2)])["ok"]
+    assert check([*underlay(), ask(HV, 2, 1, to=HV[1][0]), answer(HV, 1, 2)])["ok"]
 
 
 def test_the_other_vtep_may_have_to_ask_as_well(check):

@@ -2,45 +2,33 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From desired rows and current rows to the list of changes. Pure: no wire, no module, nothing is guessed."""
+"""From wanted rows and current rows to the list of changes. Pure: no wire, no module, nothing is guessed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Add, Desired, Missing, Ref, Row, Scope, VtepError
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import OWNED, REFERRERS, TABLES, describe
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import (
+    Add,
+    Current,
+    Have,
+    Missing,
+    Ref,
+    Row,
+    Scope,
+    Wanted,
+    as_key,
+    references,
+)
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import OWNED, REFERRERS, TABLES, describe, is_open, said_key
 
 CREATE, UPDATE, DELETE = "create", "update", "delete"
 
 #: How many names an error or a result lists before it only counts.
 SAMPLE = 20
-
-
-@dataclass(slots=True)
-class Have:
-    """A row of the database: its UUID and its managed columns in normal form."""
-
-    uuid: str
-    columns: dict
-
-
-@dataclass(slots=True)
-class Current:
-    """The part of the database that a plan needs: table -> key -> rows (more than one where others wrote twins)."""
-
-    rows: dict[str, dict[tuple, list[Have]]] = field(default_factory=dict)
-
-    def get(self, table: str, key: tuple) -> list[Have]:
-        return self.rows.get(table, {}).get(key, [])
-
-    def under(self, scope: Scope) -> Iterator[tuple[tuple, list[Have]]]:
-        size = len(scope.prefix)
-        for key, haves in self.rows.get(scope.table, {}).items():
-            if key[:size] == scope.prefix:
-                yield key, haves
 
 
 @dataclass(slots=True)
@@ -98,45 +86,46 @@ class Plan:
         return rows
 
 
-def plan(desired: Desired, current: Current, lenient: bool = False) -> Plan:
-    """What has to change. ``desired`` must be in normal form.
+def plan(wanted: Wanted, current: Current, lenient: bool = False) -> Plan:
+    """What has to change. ``wanted`` must be in normal form, and ``current`` hold what ``Look.for_plan`` reads for it.
 
     ``lenient`` (check mode): a row that is referred to and missing is a warning, since an earlier task of the same
-    play may be the one that creates it.
+    play may be the one that creates it. Raises ``Missing`` for such a row otherwise, and ``UserError`` for a row that
+    cannot be as it is wanted, or cannot go since others refer to it.
     """
-    return _Planner(desired, current, lenient).run()
+    return _Planner(wanted, current, lenient).run()
 
 
 class _Planner:
-    def __init__(self, desired: Desired, current: Current, lenient: bool):
-        self.desired = desired
+    def __init__(self, wanted: Wanted, current: Current, lenient: bool) -> None:
+        self.wanted = wanted
         self.current = current
         self.lenient = lenient
         self.result = Plan(current)
-        self.coming = {row.ref for row in desired.present}
+        self.coming = {row.ref for row in wanted.present}
         self.known: set[Ref] = set()
         self.deleted: set[str] = set()
         self.going: set[Ref] = set()
         self.updates: dict[tuple[Ref, str], Change] = {}
 
     def run(self) -> Plan:
-        for row in self.desired.absent:
+        for row in self.wanted.absent:
             if row.columns:
                 self._subtract(row)
             else:
                 for have in self.current.get(row.table, row.key):
                     self._delete(row.ref, have)
-        for scope in self.desired.purge:
+        for scope in self.wanted.purge:
             for key, haves in self.current.under(scope):
                 ref = Ref(scope.table, key)
                 if ref not in self.coming:
                     for have in haves:
                         self._delete(ref, have)
-        for scope, columns in self.desired.reset:
+        for scope, columns in self.wanted.reset:
             for key, haves in self.current.under(scope):
                 if Ref(scope.table, key) not in self.coming:
                     self._reset(Ref(scope.table, key), haves, columns)
-        for row in self.desired.present:
+        for row in self.wanted.present:
             self._present(row)
         self._release()
         return self.result
@@ -182,7 +171,7 @@ class _Planner:
     def _create(self, row: Row) -> None:
         spec = TABLES[row.table]
         if spec.members and not any(ref.table == spec.members[0] and ref.key[:1] == row.key for ref in self.coming):
-            raise VtepError(f"{spec.members[1]}: {describe(row.ref)} cannot be without; give it, or use state: absent")
+            raise UserError(f"{spec.members[1]}: {describe(row.ref)} cannot be without; give it, or use state: absent")
         after = spec.defaults | row.columns
         for name, value in row.columns.items():
             if isinstance(value, Add):
@@ -196,13 +185,13 @@ class _Planner:
         spec = TABLES[row.table]
         for name in spec.required:
             if name in after and not after[name]:
-                raise VtepError(
+                raise UserError(
                     f"{spec.columns[name].option or name}: {describe(row.ref)} cannot be without; give it, or use state: absent"
                 )
 
     def _check_key_references(self, row: Row) -> None:
         for index, table in TABLES[row.table].key_references:
-            self._require(Ref(table, _as_key(row.key[index])))
+            self._require(Ref(table, as_key(row.key[index])))
 
     def _check_references(self, table: str, columns: dict) -> None:
         for name in TABLES[table].referring:
@@ -216,7 +205,7 @@ class _Planner:
         if ref in self.coming or TABLES[ref.table].kept_by_references:
             return
         if ref in self.going:
-            raise VtepError(f"{describe(ref)} would be removed and is needed in the same task; keep it, or drop what refers to it")
+            raise UserError(f"{describe(ref)} would be removed and is needed in the same task; keep it, or drop what refers to it")
         if not self.current.get(*ref):
             self._absent_reference(ref)
 
@@ -264,17 +253,17 @@ class _Planner:
                         continue
                     for held in self._held(table, key, have, column) & going:
                         users.setdefault(held, []).append(self._words(Ref(table, key), have, column, held))
-                        if self.desired.cascade:
+                        if self.wanted.cascade:
                             self._let_go(Ref(table, key), have, column, held)
-        if users and not self.desired.cascade:
+        if users and not self.wanted.cascade:
             ref, names = next(iter(users.items()))
-            raise VtepError(f"{describe(ref)} is in use by {listed(names)}; remove these first, or set cascade: true")
+            raise UserError(f"{describe(ref)} is in use by {enumerated(names)}; remove these first, or set cascade: true")
 
     def _held(self, table: str, key: tuple, have: Have, column: str) -> set[Ref]:
         """What a row refers to by a column when the task is done."""
         for index, part in enumerate(TABLES[table].key):
-            if part.column == column:
-                return {Ref(part.refers, _as_key(key[index]))}
+            if part.refers and part.column == column:
+                return {Ref(part.refers, as_key(key[index]))}
         return set(references(self._value(Ref(table, key), have, column)))
 
     def _value(self, ref: Ref, have: Have, column: str) -> Any:
@@ -291,29 +280,16 @@ class _Planner:
     def _words(self, ref: Ref, have: Have, column: str, gone: Ref) -> str:
         words = describe(ref)
         if isinstance(have.columns.get(column), dict):
+            entry = TABLES[ref.table].columns[column].entry
             entries = ", ".join(str(key) for key, value in self._value(ref, have, column).items() if value == gone)
-            words += f" ({'VLAN ' if ref.table == 'Physical_Port' else ''}{entries})"
+            words += f" ({entry[0].upper() + ' ' if entry else ''}{entries})"
         return words
 
 
-def references(value: Any) -> Iterable[Ref]:
-    """What a value of a referring column refers to."""
-    if isinstance(value, Add):
-        value = value.members
-    if isinstance(value, Ref):
-        return (value,)
-    if isinstance(value, dict):
-        return value.values()
-    return value or ()
-
-
-def listed(names: list[str]) -> str:
+def enumerated(names: list[str]) -> str:
+    """Names for an error, the first ``SAMPLE`` of them."""
     more = len(names) - SAMPLE
     return ", ".join(names[:SAMPLE]) + (f" and {more} more" if more > 0 else "")
-
-
-def _as_key(part: Any) -> tuple:
-    return part if isinstance(part, tuple) else (part,)
 
 
 def _difference(row: Row, have: Have) -> dict:
@@ -332,20 +308,20 @@ def _difference(row: Row, have: Have) -> dict:
 
 
 def _adopt(want: Any, held: Any) -> Any:
-    """A locator named without a tunnel key means the one in use there, whatever key that one has."""
+    """A reference that leaves a part of its key open means the row in use there, whatever it has in this part."""
     if isinstance(want, frozenset) and held:
         twins: dict[tuple, set[Ref]] = {}
         for ref in held:
             if isinstance(ref, Ref):
-                twins.setdefault(ref.key[:2], set()).add(ref)
-        return frozenset(one for ref in want for one in (twins.get(ref.key[:2], {ref}) if _any_key(ref) else {ref}))
-    if _any_key(want) and isinstance(held, Ref) and held.key[:2] == want.key[:2]:
+                twins.setdefault(said_key(ref), set()).add(ref)
+        return frozenset(one for ref in want for one in (twins.get(said_key(ref), {ref}) if _any(ref) else {ref}))
+    if _any(want) and isinstance(held, Ref) and said_key(held) == said_key(want):
         return held
     return want
 
 
-def _any_key(ref: Any) -> bool:
-    return isinstance(ref, Ref) and ref.table == "Physical_Locator" and ref.key[2] is None
+def _any(want: Any) -> bool:
+    return isinstance(want, Ref) and is_open(want)
 
 
 def _without(held: Any, members: Any) -> Any:

@@ -10,29 +10,29 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._plan import Current
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._render import row as plain_row
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Add, Desired, Ref, Reset, Row, Scope, VtepError, locator, refs
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import TABLES, Column
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.render import row as plain_row
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Add, Current, Ref, Reset, Row, Scope, Wanted
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import TABLES, Column, reference, with_references
 
 
 @dataclass(frozen=True)
 class Branch:
     """One place in the structure: the rows of a table, and below each row those that belong to it.
 
-    Rows are a dictionary keyed by the last part of their key, or, where ``listed``, a list of dictionaries that hold
+    Rows are a dictionary keyed by the last part of their key, or, where ``as_list``, a list of dictionaries that hold
     the parts of the key that the place does not say.
     """
 
     name: str
     table: str
     inner: tuple[Branch, ...] = ()
-    listed: bool = False
+    as_list: bool = False
 
     def key_options(self, depth: int) -> tuple[str, ...]:
         """The parts of a row's key that its place, ``depth`` names deep, does not say."""
         parts = TABLES[self.table].key[depth:]
-        return tuple(part.option for part in (parts if self.listed else parts[:-1]))
+        return tuple(part.option for part in (parts if self.as_list else parts[:-1]))
 
 
 _MACS = tuple(
@@ -44,9 +44,9 @@ TREE: dict[str, Branch] = {
         Branch("physical_switches", "Physical_Switch", (Branch("ports", "Physical_Port"),)),
         Branch("logical_switches", "Logical_Switch", _MACS),
         Branch("logical_routers", "Logical_Router"),
-        Branch("acls", "ACL", (Branch("entries", "ACL_entry", listed=True),)),
+        Branch("acls", "ACL", (Branch("entries", "ACL_entry", as_list=True),)),
         Branch("managers", "Manager"),
-        Branch("tunnels", "Tunnel", listed=True),
+        Branch("tunnels", "Tunnel", as_list=True),
         Branch("arp_sources_remote", "Arp_Sources_Remote"),
         Branch("arp_sources_local", "Arp_Sources_Local"),
     )
@@ -90,7 +90,7 @@ def _items(branch: Branch, rows: dict[tuple, dict], depth: int) -> Any:
     """Rows in the form of their branch, without the names that their place says."""
     said = {part.option for part in TABLES[branch.table].key} - set(branch.key_options(depth))
     items = {key: {name: value for name, value in plain.items() if name not in said} for key, plain in rows.items()}
-    return list(items.values()) if branch.listed else {str(key[-1]): item for key, item in items.items()}
+    return list(items.values()) if branch.as_list else {str(key[-1]): item for key, item in items.items()}
 
 
 def _plain_rows(table: str, current: Current) -> Iterator[tuple[tuple, dict]]:
@@ -107,8 +107,8 @@ def _sortable(key: tuple) -> tuple:
 MERGED, REPLACED, OVERRIDDEN, DELETED = "merged", "replaced", "overridden", "deleted"
 
 
-def desired(config: dict, state: str) -> Desired:
-    """What a structure means in a state. Raises ``VtepError`` naming the place of what is not understood."""
+def wanted(config: dict, state: str) -> Wanted:
+    """What a structure means in a state. Raises ``UserError`` naming the place of what is not understood."""
     reader = _Reader(state)
     _check_mapping(config, "config")
     _check_names(config, set(PARTS), "config")
@@ -119,9 +119,9 @@ def desired(config: dict, state: str) -> Desired:
 
 
 class _Reader:
-    def __init__(self, state: str):
+    def __init__(self, state: str) -> None:
         self.state = state
-        self.wanted = Desired(cascade=state != MERGED, place=self.place)
+        self.wanted = Wanted(cascade=state != MERGED, place=self.place)
         self._places: dict[str, str] = {}
 
     def place(self, unused: int, row: Row) -> str:
@@ -140,7 +140,7 @@ class _Reader:
             for inner in branch.inner:
                 below = item.get(inner.name)
                 if below is not None or self.state != MERGED:
-                    self.branch(inner, [] if below is None and inner.listed else below or {}, key, f"{where}.{inner.name}")
+                    self.branch(inner, [] if below is None and inner.as_list else below or {}, key, f"{where}.{inner.name}")
         # A named row is complete when it is replaced; that nothing is beside the named ones takes overriding.
         if self.state == OVERRIDDEN or (self.state == REPLACED and parent):
             spec = TABLES[branch.table]
@@ -155,7 +155,7 @@ class _Reader:
             self._places[branch.table] = f"config.{outer}.{{0}}.{branch.name}.{{1}}" if outer else f"config.{branch.name}.{{0}}"
 
     def _entries(self, branch: Branch, items: Any, parent: tuple, path: str) -> Iterator[tuple[tuple, dict, str]]:
-        if not branch.listed:
+        if not branch.as_list:
             _check_mapping(items, path)
             for name, item in items.items():
                 item = {} if item is None else item
@@ -163,30 +163,29 @@ class _Reader:
                 yield (*parent, str(name)), item, f"{path}.{name}"
             return
         if not isinstance(items, list):
-            raise VtepError(f"{path}: expected a list")
+            raise UserError(f"{path}: expected a list")
         for index, item in enumerate(items):
             where = f"{path}[{index}]"
             _check_mapping(item, where)
             missing = [option for option in branch.key_options(len(parent)) if item.get(option) is None]
             if missing:
-                raise VtepError(f"{where}.{missing[0]}: needed")
+                raise UserError(f"{where}.{missing[0]}: needed")
             parts = TABLES[branch.table].key[len(parent) :]
-            own = (locator(item[p.option]).key if p.refers == "Physical_Locator" else item[p.option] for p in parts)
-            yield (*parent, *own), item, where
+            own = (reference(part.refers, item[part.option]).key if part.refers else item[part.option] for part in parts)
+            # A key of one part stands for itself.
+            yield (*parent, *(key[0] if isinstance(key, tuple) and len(key) == 1 else key for key in own)), item, where
 
     def _columns(self, branch: Branch, item: dict, where: str, depth: int) -> dict:
         spec = TABLES[branch.table]
-        options = {column.option or name: name for name, column in spec.columns.items()}
         extra = {"_uuid", *branch.key_options(depth), *(inner.name for inner in branch.inner)}
-        if any(column.refers == "Physical_Locator" for column in spec.columns.values()):
-            extra |= {"encapsulation", "locator_tunnel_key"}
-        _check_names(item, options.keys() | extra, where)
+        extra = extra.union(*(TABLES[column.refers].beside for column in spec.columns.values() if column.refers))
+        _check_names(item, spec.options.keys() | extra, where)
         columns: dict[str, Any] = {}
         if self.state != MERGED:
             kept = spec.managed if spec.registered is None else spec.registered
             columns = {name: spec.defaults[name] for name in kept if name not in spec.required}
         for option, value in item.items():
-            name = options.get(option)
+            name = spec.options.get(option)
             # What the VTEP reports is shown by vtep_info and is no wish.
             if name is None or spec.columns[name].status or (value is None and self.state == MERGED):
                 continue
@@ -196,28 +195,23 @@ class _Reader:
     def _value(self, column: Column, value: Any, item: dict, where: str) -> Any:
         if column.kind == "map":
             _check_mapping(value, where)
-            value = refs(column.refers, value) if column.refers else {key: str(text) for key, text in value.items()}
+            value = value if column.refers else {key: str(text) for key, text in value.items()}
         elif column.kind == "set":
             if not isinstance(value, list):
-                raise VtepError(f"{where}: expected a list")
-            value = frozenset(_locator(one, item) for one in value) if column.refers else frozenset(value)
-        elif column.refers:
-            value = _locator(value, item, item.get("locator_tunnel_key"))
+                raise UserError(f"{where}: expected a list")
+            value = value if column.refers else frozenset(value)
+        value = with_references(column, value, item)
         if self.state == MERGED and column.kind in ("map", "set"):
             return Add(value)
         return value
 
 
-def _locator(address: Any, item: dict, tunnel_key: int | None = None) -> Ref:
-    return locator(address, item.get("encapsulation") or "vxlan_over_ipv4", tunnel_key)
-
-
 def _check_mapping(value: Any, where: str) -> None:
     if not isinstance(value, dict):
-        raise VtepError(f"{where}: expected a dictionary, and this is {value!r}")
+        raise UserError(f"{where}: expected a dictionary, and this is {value!r}")
 
 
 def _check_names(given: dict, known: set[str], where: str) -> None:
     unknown = sorted(set(given) - known)
     if unknown:
-        raise VtepError(f"{where}: {unknown[0]!r} is not known there; known: {', '.join(sorted(known - {'_uuid'}))}")
+        raise UserError(f"{where}: {unknown[0]!r} is not known there; known: {', '.join(sorted(known - {'_uuid'}))}")

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._plan import CREATE, DELETE, SAMPLE, UPDATE, Change, Plan
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Ref
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import TABLES, describe
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.plan import CREATE, DELETE, SAMPLE, UPDATE, Change, Plan
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Current, Ref, Scope, Wanted
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import TABLES, describe, plain_name
 
 
 def plain(value: Any) -> Any:
     """A column's value for a person: references by name, sets sorted, map keys as text (JSON has no other)."""
     if isinstance(value, Ref):
-        return value.key[1] if value.table == "Physical_Locator" else value.key[0] if len(value.key) == 1 else list(value.key)
+        return plain_name(value)
     if isinstance(value, frozenset):
         return sorted(map(plain, value))
     if isinstance(value, dict):
@@ -33,10 +33,9 @@ def row(ref: Ref, columns: dict, uuid: str | None) -> dict:
     }
     for name, value in columns.items():
         result[spec.columns[name].option or name] = plain(value)
-        if isinstance(value, Ref) and value.table == "Physical_Locator":
-            result["encapsulation"], unused, tunnel_key = value.key
-            if tunnel_key is not None:
-                result["locator_tunnel_key"] = tunnel_key
+        if isinstance(value, Ref):
+            beside = zip(TABLES[value.table].key, value.key)
+            result.update({part.beside: held for part, held in beside if part.beside and held is not None})
     result["_uuid"] = uuid or None
     return result
 
@@ -63,3 +62,39 @@ def diff(plan: Plan) -> dict:
 def _columns(change: Change, columns: dict) -> dict:
     spec = TABLES[change.ref.table]
     return {spec.columns[name].option or name: plain(value) for name, value in columns.items()}
+
+
+class Outcome:
+    """What a task did, or would do: the plan, read as plain rows. ``reported``: what the VTEP says of them, if asked for."""
+
+    def __init__(self, done: Plan, reported: Current) -> None:
+        self._plan = done
+        self._reported = reported
+
+    def row(self, ref: Ref) -> dict:
+        """One row as it is now; empty where it is not there."""
+        have = self._plan.rows(ref.table, [ref.key]).get(ref.key)
+        if not have:
+            return {}
+        status = {name for name, column in TABLES[ref.table].columns.items() if column.status}
+        reported = {name: one.columns[name] for one in self._reported.get(*ref) for name in status}
+        return row(ref, {**have.columns, **reported}, have.uuid)
+
+    def rows(self, scope: Scope) -> list[dict]:
+        """The rows of a scope as they are now, in the order of their keys."""
+        return [row(Ref(scope.table, key), have.columns, have.uuid) for key, have in sorted(self._plan.after(scope).items())]
+
+    def names(self, scope: Scope) -> list[str]:
+        """The last part of the key of every row in a scope."""
+        return sorted(key[-1] for key in self._plan.after(scope))
+
+    def sample(self, wanted: Wanted) -> list[dict]:
+        """The first rows that a bulk task was about."""
+        table = wanted.present[0].table if wanted.present else ""
+        held = self._plan.rows(table, [one.key for one in wanted.present[:SAMPLE]])
+        return [row(Ref(table, key), have.columns, have.uuid) for key, have in held.items()]
+
+
+def first_row(outcome: Outcome, wanted: Wanted) -> dict:
+    """The result of a task that is about one row."""
+    return {"row": outcome.row((wanted.present or wanted.absent)[0].ref)}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The wire: one connection to an OVSDB server (RFC 7047), and the encoding of a plan as one guarded transaction.
+"""The wire: one connection to an OVSDB server (RFC 7047).
 
 Streams (unix, tcp, ssl) and polling are those of ``ovs``, the library under ovsdbapp; its replica of the database is
 not used here, since it would copy whole MAC tables, and the standard library's JSON decoder is several times faster.
@@ -17,21 +17,11 @@ import ssl
 import time
 import traceback
 from collections.abc import Iterable, Iterator
-from itertools import chain, islice
+from itertools import islice
 from typing import Any
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._look import Look, Read, is_uuid
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._plan import CREATE, DELETE, Change, Plan
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Ref, VtepError
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import (
-    DATABASE,
-    OWNED,
-    TABLES,
-    Column,
-    is_referable,
-    own_parts,
-    owner_key,
-)
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import DATABASE
 
 try:
     import ovs.poller
@@ -46,33 +36,33 @@ _CHUNK = 1 << 20
 _PIECE = 1 << 16
 QUIET_MILLISECONDS = 50
 RETRY_MILLISECONDS = 100
-_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
+encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
 _decode = json.JSONDecoder().raw_decode
 
 
-class Conflict(VtepError):
+class Conflict(UserError):
     """The commit was refused; ``guard``: because somebody else wrote between the look and the commit."""
 
-    def __init__(self, message: str, guard: bool):
+    def __init__(self, message: str, guard: bool) -> None:
         super().__init__(message)
         self.guard = guard
 
 
-class Lost(VtepError):
+class Lost(UserError):
     """The connection broke while an answer was awaited."""
 
 
-class TimedOut(VtepError):
+class TimedOut(UserError):
     """The task's time ran out."""
 
 
 class Database:
     """A connection to the first of ``remotes`` that answers. Every wait ends at one deadline, ``timeout`` seconds on.
 
-    Raises ``VtepError`` for a remote that cannot be reached and for a server without a hardware_vtep database.
+    Raises ``UserError`` for a remote that cannot be reached and for a server without a hardware_vtep database.
     """
 
-    def __init__(self, remotes: str, timeout: float, tls: dict[str, str] | None = None):
+    def __init__(self, remotes: str, timeout: float, tls: dict[str, str] | None = None) -> None:
         self.remotes = _parsed_remotes(remotes)
         self.timeout = timeout
         self.deadline = time.monotonic() + timeout
@@ -93,6 +83,7 @@ class Database:
         self.close()
 
     def close(self) -> None:
+        """End the connection, where there is one."""
         if self._stream is not None:
             self._stream.close()
             self._stream = None
@@ -102,7 +93,7 @@ class Database:
         return table in self._tables and (column is None or column == "_uuid" or column in self._tables[table])
 
     def extend(self, seconds: float) -> None:
-        """Give the rest of the task at least this many more seconds."""
+        """Give the rest of the task at least this many seconds from now."""
         self.deadline = max(self.deadline, time.monotonic() + seconds)
 
     # -- connecting
@@ -122,20 +113,20 @@ class Database:
                 if self._leads():
                     return
                 followers.append(remote)
-            except VtepError as error:
+            except UserError as error:
                 failures.append(str(error))
             self.close()
         for remote in followers:
             self._open(remote, self.deadline)
             return
-        raise VtepError("database: " + "; ".join(failures))
+        raise UserError("database: " + "; ".join(failures))
 
     def reconnect(self) -> None:
         """Connect again after the connection broke, for as long as the task may take: a cluster may be choosing a leader."""
         while True:
             try:
                 return self.connect()
-            except VtepError:
+            except UserError:
                 left = self.deadline - time.monotonic()
                 if left <= 0:
                     raise
@@ -157,11 +148,11 @@ class Database:
                 error = 0
                 self._poll(stream.connect_wait, until, f"a connection to {remote}")
         except ssl.SSLError as trouble:
-            raise VtepError(f"private_key, certificate, ca_cert: these files do not work together: {trouble}") from None
+            raise UserError(f"private_key, certificate, ca_cert: these files do not work together: {trouble}") from None
         except OSError as trouble:
-            raise VtepError(f"cannot connect to {remote}: {trouble}") from None
+            raise UserError(f"cannot connect to {remote}: {trouble}") from None
         if error:
-            raise VtepError(f"cannot connect to {remote}: {os.strerror(abs(error))}; {_advice(remote, abs(error))}")
+            raise UserError(f"cannot connect to {remote}: {os.strerror(abs(error))}; {_advice(remote, abs(error))}")
         self._stream = stream
         if remote.startswith("ssl:"):
             self._shake_hands(until)
@@ -176,27 +167,27 @@ class Database:
             except ssl.SSLWantWriteError:
                 self._poll(self._stream.send_wait, until, f"the TLS handshake with {self._remote}")
             except ssl.SSLCertVerificationError as error:
-                raise VtepError(
+                raise UserError(
                     f"ca_cert: the certificate of {self._remote} is not accepted: {error.verify_message}; check that it was "
                     "issued by this CA and is valid today"
                 ) from None
             except OSError as error:
-                raise VtepError(f"cannot connect to {self._remote}: the TLS handshake failed: {error}; does it speak TLS?") from None
+                raise UserError(f"cannot connect to {self._remote}: the TLS handshake failed: {error}; does it speak TLS?") from None
 
     def _read_schema(self, until: float) -> None:
         try:
-            answer = self._call("get_schema", [_encode(DATABASE)], until)
+            answer = self._call("get_schema", [encode(DATABASE)], until)
         except Lost:
             if self._remote.startswith("ssl:"):
                 # With TLS 1.3 a server refuses a client's certificate after the handshake.
-                raise VtepError(
+                raise UserError(
                     f"certificate: {self._remote} closed the connection after the TLS handshake; the server may not accept it: check that "
                     "its CA issued it and that it is valid today"
                 ) from None
             raise
         if answer.get("error"):
             served = ", ".join(self._call("list_dbs", [], until).get("result") or ())
-            raise VtepError(
+            raise UserError(
                 f"the server at {self._remote} has no {DATABASE} database (it has: {served}); name the server of the VTEP's "
                 "database, or add one made from vtep.ovsschema with 'ovs-appctl -t ovsdb-server ovsdb-server/add-db'"
             )
@@ -206,34 +197,38 @@ class Database:
     def _leads(self) -> bool:
         """Whether changes go straight into the database here; a server that stands alone always leads."""
         query = {"op": "select", "table": "Database", "where": [["name", "==", DATABASE]], "columns": ["model", "connected", "leader"]}
-        answer = self._call("transact", [_encode(["_Server", query])[1:-1]])
+        answer = self._call("transact", [encode(["_Server", query])[1:-1]])
         rows = (answer.get("result") or [{}])[0].get("rows") or [{}]
         if rows[0].get("model") != "clustered":
             return True
         if not rows[0]["connected"]:
-            raise VtepError(f"{self._remote} is a member of a cluster that has no leader, or has lost it")
+            raise UserError(f"{self._remote} is a member of a cluster that has no leader, or has lost it")
         return rows[0]["leader"]
 
     # -- transactions
 
     def transact(self, operations: Iterable[dict], until: float | None = None) -> list:
-        """One transaction; the operations' results. ``Conflict`` where a guard or a constraint failed."""
+        """One transaction (RFC 7047, section 4.1.3); the operations' results. ``until``: a deadline of its own, of the monotonic clock.
+
+        Raises ``Conflict`` where a guard or a constraint failed, ``Lost`` where the connection broke, ``TimedOut`` at the
+        deadline, and ``UserError`` where the server does not accept changes.
+        """
         answer = self._call("transact", _encoded(operations), until)
         if answer.get("error"):
-            raise VtepError(f"{self._remote} refused the transaction: {_words(answer['error'])}")
+            raise UserError(f"{self._remote} refused the transaction: {_words(answer['error'])}")
         for result in answer["result"]:
             if result and "error" in result:
                 self._raise(result)
         return answer["result"]
 
-    def wait_for_change(self, read: Read) -> None:
-        """Block until what this read returned is not so any more; the server watches, nothing polls."""
+    def wait_for(self, condition: dict) -> None:
+        """Block until a condition (an operation ``wait``) holds; the server watches, nothing polls. ``TimedOut`` at the deadline."""
         left = self.deadline - time.monotonic()
         if left <= 0:
             raise TimedOut("")
         try:
             # The server's answer may come a moment after its own time is up.
-            self.transact([read.wait("!=", int(left * 1000))], self.deadline + 1)
+            self.transact([{**condition, "timeout": int(left * 1000)}], self.deadline + 1)
         except Conflict:
             raise TimedOut("") from None
 
@@ -242,8 +237,8 @@ class Database:
         if kind in ("timed out", "referential integrity violation", "constraint violation", "aborted"):
             raise Conflict(f"{kind}: {details}", guard=kind == "timed out")
         if kind in ("not allowed", "permission error"):
-            raise VtepError(f"{self._remote} does not accept changes ({details or kind}); name the active server, not a standby")
-        raise VtepError(f"{self._remote} refused the transaction: {kind}: {details}")
+            raise UserError(f"{self._remote} does not accept changes ({details or kind}); name the active server, not a standby")
+        raise UserError(f"{self._remote} refused the transaction: {kind}: {details}")
 
     def _call(self, method: str, params: Iterable[str], until: float | None = None) -> dict:
         """``params``: the parameters as JSON, in pieces, each of which is sent as soon as it is there."""
@@ -259,7 +254,7 @@ class Database:
         while True:
             message = self._receive(until)
             if message.get("method") == "echo":
-                self._send(_encode({"id": message["id"], "result": message["params"], "error": None}).encode(), until)
+                self._send(encode({"id": message["id"], "result": message["params"], "error": None}).encode(), until)
             elif message.get("id") == self._serial and "method" not in message:
                 return message
 
@@ -330,157 +325,10 @@ class Database:
 
 def _encoded(operations: Iterable[dict]) -> Iterator[str]:
     """The parameters of a transaction, some operations at a time: the server reads while the next are being made."""
-    yield _encode(DATABASE)
+    yield encode(DATABASE)
     remaining = iter(operations)
     while some := list(islice(remaining, 250)):
-        yield f",{_encode(some)[1:-1]}"
-
-
-def commit(db: Database, plan: Plan, look: Look) -> None:
-    """Make the changes in one transaction that fails when anything the look has read is no longer so."""
-    writer = _Writer(plan)
-    created = {change.ref for change in plan.changes if change.action == CREATE}
-    guards = [guard for read in look.reads for guard in read.guards(created)]
-    results = db.transact(chain(guards, writer.operations()))
-    for change, index in writer.created:
-        change.uuid = results[len(guards) + index]["uuid"][1]
-
-
-def rendered(plan: Plan) -> list[dict]:
-    """The operations of a plan (RFC 7047, section 5.2), to look at or to send by other means."""
-    return list(_Writer(plan).operations())
-
-
-class _Writer:
-    """Encodes a plan. References become UUIDs: known, or named ones of rows that the same transaction inserts."""
-
-    def __init__(self, plan: Plan):
-        self.plan = plan
-        self.created: list[tuple[Change, int]] = []
-        self._inserts: list[dict] = []
-        self._count = 0
-        self._names: dict[Ref, str] = {}
-        self._uuids: dict[Ref, list] = {}
-
-    def operations(self) -> Iterator[dict]:
-        """Insertions, each after those of the rows that it needs; then updates, mutations and deletions."""
-        changes = self.plan.changes
-        for change in changes:
-            if change.action == CREATE and is_referable(change.ref.table):
-                self._names[change.ref] = f"row{len(self._names)}"
-        owned = self._owned(changes)
-        updates, deletes = [], []
-        for change in changes:
-            if change.action == CREATE:
-                # In the insert itself, since a column that may not be empty is checked there and then.
-                row = self._row(change)
-                if owned:
-                    row |= {column: ["set", uuids] for column, unused, uuids in owned.get(change.ref, ())}
-                yield from self._needed()
-                self.created.append((change, self._count))
-                self._count += 1
-                # A MAC, to which nothing refers, needs no name: it would be a fifth of the message.
-                name = {"uuid-name": self._names[change.ref]} if is_referable(change.ref.table) else {}
-                yield {"op": "insert", "table": change.ref.table, **name, "row": row}
-            elif change.action == DELETE:
-                deletes.append({"op": "delete", "table": change.ref.table, "where": is_uuid(["uuid", change.uuid])})
-            else:
-                where = is_uuid(["uuid", change.uuid])
-                updates.append({"op": "update", "table": change.ref.table, "where": where, "row": self._row(change)})
-        mutations = [
-            {"op": "mutate", "table": owner.table, "where": is_uuid(self._owner(owner)), "mutations": [[column, mutator, ["set", uuids]]]}
-            for owner, members in owned.items()
-            if owner not in self._names
-            for column, mutator, uuids in members
-        ]  # fmt: skip
-        yield from self._needed()
-        yield from (*updates, *mutations, *deletes)
-
-    def _needed(self) -> list[dict]:
-        """The insertions of rows that others need, since the last call."""
-        needed, self._inserts = self._inserts, []
-        self._count += len(needed)
-        return needed
-
-    def _owned(self, changes: list[Change]) -> dict[Ref, list[tuple[str, str, list]]]:
-        """What comes into and goes out of the sets of each owner: column, mutator, UUIDs. Insertions come first, since a set
-        may be one that must not be empty, even for a moment."""
-        members: dict[tuple[str, Ref, str], list] = {}
-        going = {change.ref for change in changes if change.action == DELETE and OWNED[change.ref.table]}
-        for change in changes:
-            spec = TABLES[change.ref.table]
-            if spec.owner and change.action in (CREATE, DELETE):
-                created = change.action == CREATE
-                uuid = ["named-uuid", self._names[change.ref]] if created else ["uuid", change.uuid]
-                owner = Ref(spec.owner[0], owner_key(*change.ref))
-                if owner in going:
-                    continue
-                members.setdefault(("insert" if created else "delete", owner, spec.owner[1]), []).append(uuid)
-        owned: dict[Ref, list[tuple[str, str, list]]] = {}
-        for (mutator, owner, column), uuids in sorted(members.items(), key=lambda item: item[0][0] == "delete"):
-            owned.setdefault(owner, []).append((column, mutator, uuids))
-        return owned
-
-    def _insert(self, ref: Ref, row: dict) -> list:
-        """Insert a row that another one needs."""
-        named = self._names.setdefault(ref, f"row{len(self._names)}")
-        self._inserts.append({"op": "insert", "table": ref.table, "uuid-name": named, "row": row})
-        return ["named-uuid", named]
-
-    def _owner(self, ref: Ref) -> list:
-        if ref.table == "Global" and not self.plan.current.get(*ref):
-            self._uuids[ref] = self._uuids.get(ref) or self._insert(ref, {})
-        return self._uuid(ref)
-
-    def _row(self, change: Change) -> dict:
-        table, key = change.ref
-        columns = TABLES[table].columns
-        if change.action != CREATE:
-            return {name: self._value(columns[name], value) for name, value in change.after.items()}
-        start, parts = own_parts(table)
-        row = {
-            part.column: self._uuid(Ref(part.refers, value if isinstance(value, tuple) else (value,))) if part.refers else value
-            for part, value in zip(parts, key[start:])
-        }
-        for name, value in change.after.items():
-            if value or value == 0:
-                row[name] = self._value(columns[name], value)
-        return row
-
-    def _value(self, column: Column, value: Any) -> Any:
-        if column.through:
-            return self._locator_set(column, value)
-        if column.kind == "map":
-            return ["map", [[k, self._atom(v)] for k, v in sorted(value.items())]]
-        if column.kind == "set":
-            return ["set", [self._atom(member) for member in sorted(value)]]
-        return ["set", []] if value is None else self._atom(value)
-
-    def _locator_set(self, column: Column, members: Iterable[Ref]) -> list:
-        # A set's members cannot be changed (vtep.5), so a change of members is a new set.
-        ref = Ref(column.through, tuple(sorted(members)))
-        if ref not in self._uuids:
-            self._uuids[ref] = self._insert(ref, {"locators": ["set", [self._uuid(member) for member in ref.key]]})
-        return self._uuids[ref]
-
-    def _atom(self, value: Any) -> Any:
-        return self._uuid(value) if isinstance(value, Ref) else value
-
-    def _uuid(self, ref: Ref) -> list:
-        uuid = self._uuids.get(ref)
-        if uuid is None:
-            haves = self.plan.current.get(*ref)
-            if haves:
-                uuid = ["uuid", haves[0].uuid]
-            elif ref in self._names:
-                uuid = ["named-uuid", self._names[ref]]
-            else:
-                uuid = self._insert(ref, self._key_columns(ref))
-            self._uuids[ref] = uuid
-        return uuid
-
-    def _key_columns(self, ref: Ref) -> dict:
-        return {part.column: value for part, value in zip(TABLES[ref.table].key, ref.key) if value is not None}
+        yield f",{encode(some)[1:-1]}"
 
 
 # -- remotes --------------------------------------------------------------------------------------------------------
@@ -490,18 +338,18 @@ def _parsed_remotes(text: str) -> list[str]:
     remotes = [remote.strip() for remote in text.split(",") if remote.strip()]
     for remote in remotes:
         kind, unused, rest = remote.partition(":")
-        good = kind == "unix" and rest
+        good = kind == "unix" and bool(rest)
         if kind in ("tcp", "ssl"):
             host, unused, port = rest.rpartition(":")
             bracketed = host.startswith("[") and host.endswith("]")
-            good = host and port.isdigit() and 0 < int(port) < 65536 and (bracketed or ":" not in host)
+            good = bool(host) and port.isdigit() and 0 < int(port) < 65536 and (bracketed or ":" not in host)
         if not good:
-            raise VtepError(
+            raise UserError(
                 f"database: {remote!r} is not accepted: expected unix:PATH, tcp:HOST:PORT or ssl:HOST:PORT, IPv6 in brackets, "
                 "several separated by commas"
             )
     if not remotes:
-        raise VtepError("database: expected at least one remote such as unix:/var/run/openvswitch/db.sock")
+        raise UserError("database: expected at least one remote such as unix:/var/run/openvswitch/db.sock")
     return remotes
 
 
@@ -514,9 +362,9 @@ def _prepare_tls(tls: dict[str, str]) -> None:
     for option, setter in setters.items():
         path = tls.get(option)
         if not path:
-            raise VtepError(f"{option}: needed, because database names an ssl: remote")
+            raise UserError(f"{option}: needed, because database names an ssl: remote")
         if not os.access(path, os.R_OK):
-            raise VtepError(f"{option}: cannot read {path!r} on the host that runs the module")
+            raise UserError(f"{option}: cannot read {path!r} on the host that runs the module")
         setter(path)
 
 

@@ -11,8 +11,9 @@ import traceback
 from collections.abc import Iterator
 from typing import Any
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import VtepError
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import DATABASE, TABLES, Column, own_parts, tolerant
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import MissingLibrary, UserError
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import tolerant
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import DATABASE, TABLES, Column, own_parts
 
 try:
     from ovs.db import idl
@@ -28,7 +29,7 @@ class Watch:
     """Rows of one table that match. ``match`` is option -> value, in the words of the modules; lists and dictionaries match
     when the row has at least these members."""
 
-    def __init__(self, table: str, match: dict[str, Any]):
+    def __init__(self, table: str, match: dict[str, Any]) -> None:
         self.table = table
         spec = TABLES[table]
         start, parts = own_parts(table)
@@ -38,7 +39,7 @@ class Watch:
         known = {*self.keys, *self.columns, *([self.owner] if self.owner else [])}
         unknown = sorted(set(match) - known)
         if unknown:
-            raise VtepError(f"match: {unknown[0]!r} is not known in {table}; known: {', '.join(sorted(known))}")
+            raise UserError(f"match: {unknown[0]!r} is not known in {table}; known: {', '.join(sorted(known))}")
         self.match = {option: self._normal(option, value) for option, value in match.items()}
 
     def _normal(self, option: str, value: Any) -> Any:
@@ -48,14 +49,15 @@ class Watch:
         try:
             return part.parse(value)
         except ValueError as error:
-            raise VtepError(f"{option}: {value!r} is not accepted: {error}") from None
+            raise UserError(f"{option}: {value!r} is not accepted: {error}") from None
 
     def needs(self) -> Iterator[tuple[str, list[str]]]:
         """The tables and columns that tell whether a row matches."""
         yield self.table, [self._column(option) for option in self.match if option != self.owner]
-        if self.owner:
-            owner, column = TABLES[self.table].owner
-            yield owner, ["name", column]
+        owner = TABLES[self.table].owner
+        # A row of the table Global needs no name.
+        if self.owner and owner:
+            yield owner[0], [_name_column(owner[0]), owner[1]]
         for option in self.match:
             if option in self.keys:
                 target, through = self.keys[option].refers, None
@@ -64,14 +66,14 @@ class Watch:
             else:
                 continue
             if through:
-                yield through, ["locators"]
+                yield through[0], [through[1]]
             if target:
                 yield target, [_name_column(target)]
 
     def conditions(self) -> list | str:
         """What the server is asked for; of a MAC table, which may be large, just the address."""
         for option, part in self.keys.items():
-            if option in self.match and not part.refers and part.where:
+            if option in self.match and not part.refers and not part.open:
                 return [[part.column, "==", spelled] for spelled in part.spellings(self.match[option])]
         return [True]
 
@@ -85,10 +87,13 @@ class Watch:
         return None
 
     def _owners(self, replica: idl.Idl) -> dict:
-        if not self.owner:
+        owner = TABLES[self.table].owner
+        if not self.owner or not owner:
             return {}
-        table, column = TABLES[self.table].owner
-        return {child.uuid: row.name for row in replica.tables[table].rows.values() for child in getattr(row, column)}
+        table, column = owner
+        return {
+            child.uuid: getattr(row, _name_column(table)) for row in replica.tables[table].rows.values() for child in getattr(row, column)
+        }
 
     def _column(self, option: str) -> str:
         return self.keys[option].column if option in self.keys else self.columns[option][0]
@@ -98,7 +103,8 @@ class Watch:
         part = self.keys.get(option)
         column = Column("atom", part.parse, refers=part.refers) if part else self.columns[option][1]
         if column.through:
-            value = [member for one in ([value] if not isinstance(value, list) else value) for member in one.locators]
+            between = value if isinstance(value, list) else [value]
+            value = [member for one in between for member in getattr(one, column.through[1])]
         if isinstance(value, dict):
             return {str(key): _named(member, column) for key, member in value.items()}
         if isinstance(value, list):
@@ -108,11 +114,17 @@ class Watch:
 
 
 def wait(schema: dict, remotes: str, watch: Watch, absent: bool, deadline: float, what: str, once: bool) -> dict | None:
-    """Wait until a row matches, or none does; the row. ``VtepError`` when the time is up. ``once``: just look."""
+    """Wait until a row matches, or none does (``absent``); the row. ``UserError`` when the time is up.
+
+    ``schema``: what the server at ``remotes`` says of its database. ``deadline``: of the monotonic clock, in seconds.
+    ``what``: what is waited for, in words. ``once``: just look.
+    """
+    if OVSDBAPP_ERROR:
+        raise MissingLibrary("ovsdbapp", OVSDBAPP_ERROR)
     helper = idl.SchemaHelper(schema_json=schema)
     for table, columns in watch.needs():
         if not set(columns) <= schema["tables"].get(table, {"columns": {}})["columns"].keys():
-            raise VtepError(f"the server's {DATABASE} schema is older and has no {table} with {', '.join(columns)}")
+            raise UserError(f"the server's {DATABASE} schema is older and has no {table} with {', '.join(columns)}")
         helper.register_columns(table, columns)
     replica = idl.Idl(remotes, helper)
     replica.cond_change(watch.table, watch.conditions())
@@ -125,17 +137,18 @@ def wait(schema: dict, remotes: str, watch: Watch, absent: bool, deadline: float
             if bool(found) != absent or once:
                 return found
     except TimeoutException:
-        raise VtepError(f"timeout: waited {time.monotonic() - started:.1f} s for {what}") from None
+        raise UserError(f"timeout: waited {time.monotonic() - started:.1f} s for {what}") from None
     finally:
         replica.close()
 
 
 def _name_column(table: str) -> str:
-    return "dst_ip" if table == "Physical_Locator" else TABLES[table].key[-1].column
+    label = TABLES[table].label
+    return TABLES[table].key[-1 if label is None else label].column
 
 
 def _named(value: Any, column: Column) -> Any:
-    if isinstance(value, idl.Row):
+    if column.refers and isinstance(value, idl.Row):
         return getattr(value, _name_column(column.refers))
     return tolerant(column.parse, value)
 

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import VtepError
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
 
 OPTIONS = {"src": {"type": "path"}, "remote_src": {"type": "bool", "default": False}}
 
@@ -22,16 +22,16 @@ def load(path: str) -> Any:
     suffix = os.path.splitext(path)[1].lower()
     reader = _READERS.get(suffix)
     if reader is None:
-        raise VtepError(f"src: {os.path.basename(path)!r} is not accepted: expected a name that ends in {', '.join(_READERS)}")
+        raise UserError(f"src: {os.path.basename(path)!r} is not accepted: expected a name that ends in {', '.join(_READERS)}")
     try:
         with open(path, encoding="utf-8", newline="") as file:
             return reader(file)
     except OSError as error:
-        raise VtepError(
+        raise UserError(
             f"src: cannot read {path!r} on the host that runs the module: {error.strerror}; remote_src: false takes the controller's"
         ) from None
     except ValueError as error:
-        raise VtepError(f"src: {os.path.basename(path)!r} is broken: {error}") from None
+        raise UserError(f"src: {os.path.basename(path)!r} is broken: {error}") from None
 
 
 def load_entries(path: str, options: set[str], needed: str | None) -> list[dict]:
@@ -39,13 +39,13 @@ def load_entries(path: str, options: set[str], needed: str | None) -> list[dict]
     entries = load(path)
     place = place_in(path)
     if not isinstance(entries, list):
-        raise VtepError(f"src: {os.path.basename(path)!r} has to hold a list of entries")
+        raise UserError(f"src: {os.path.basename(path)!r} has to hold a list of entries")
     for index, entry in enumerate(entries):
         if not isinstance(entry, dict) or not entry.keys() <= options:
             unknown = ", ".join(sorted(map(str, entry.keys() - options))) if isinstance(entry, dict) else repr(entry)
-            raise VtepError(f"{place(index, None)}: {unknown} is not known there; known: {', '.join(sorted(options))}")
+            raise UserError(f"{place(index, None)}: {unknown} is not known there; known: {', '.join(sorted(options))}")
         if needed and entry.get(needed) is None:
-            raise VtepError(f"{place(index, None)}.{needed}: needed")
+            raise UserError(f"{place(index, None)}.{needed}: needed")
     return entries
 
 
@@ -72,7 +72,7 @@ def _read_yaml(file: Any) -> Any:
     try:
         import yaml
     except ImportError:
-        raise VtepError("src: reading YAML takes PyYAML on the host that runs the module; install it, or use JSON or CSV") from None
+        raise UserError("src: reading YAML takes PyYAML on the host that runs the module; install it, or use JSON or CSV") from None
     try:
         return yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.YAMLError as error:

@@ -2,24 +2,21 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The words in which a module says what it wants: rows, references, and what to do with them. Pure data."""
+"""The words in which a task says what it wants, and those in which a database says what it holds. Pure data."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, NamedTuple
 
-
-class VtepError(Exception):
-    """What went wrong, in words for the person who wrote the task: option, value and remedy."""
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
 
 
-class Missing(VtepError):
-    """A row that has to be there is not; ``table`` and ``key`` say which, so that a module may wait for it."""
+class Missing(UserError):
+    """A row that has to be there is not; ``table`` and ``key`` say which, so that a task may wait for it."""
 
-    def __init__(self, message: str, table: str, key: tuple):
+    def __init__(self, message: str, table: str, key: tuple) -> None:
         super().__init__(message)
         self.table = table
         self.key = key
@@ -30,6 +27,16 @@ class Ref(NamedTuple):
 
     table: str
     key: tuple
+
+
+class Scope(NamedTuple):
+    """All rows of a table whose key begins with ``prefix``."""
+
+    table: str
+    prefix: tuple
+
+
+# -- what a task wants ----------------------------------------------------------------------------------------------
 
 
 class Add(NamedTuple):
@@ -47,19 +54,13 @@ class Row:
 
     table: str
     key: tuple
-    columns: dict = field(default_factory=dict)
+    columns: dict[str, Any] = field(default_factory=dict)
     must_exist: bool = False
 
     @property
     def ref(self) -> Ref:
+        """The row's name."""
         return Ref(self.table, self.key)
-
-
-class Scope(NamedTuple):
-    """All rows of a table whose key begins with ``prefix``."""
-
-    table: str
-    prefix: tuple
 
 
 class Reset(NamedTuple):
@@ -70,7 +71,7 @@ class Reset(NamedTuple):
 
 
 @dataclass(slots=True)
-class Desired:
+class Wanted:
     """What one task wants.
 
     ``present``: rows that shall exist, with these columns.
@@ -91,15 +92,9 @@ class Desired:
     place: Callable[[int, Row], str] | None = None
 
 
-def managed(**columns: Any) -> dict:
+def managed(**columns: Any) -> dict[str, Any]:
     """The columns that the user set: an option that was left out (None) is not managed."""
     return {name: value for name, value in columns.items() if value is not None}
-
-
-@lru_cache(maxsize=4096)
-def locator(dst_ip: str, encapsulation: str = "vxlan_over_ipv4", tunnel_key: int | None = None) -> Ref:
-    """The far end of a tunnel (vtep.5, Physical_Locator)."""
-    return Ref("Physical_Locator", (encapsulation, dst_ip, tunnel_key))
 
 
 def entry_place(index: int, unused: Row) -> str:
@@ -107,6 +102,46 @@ def entry_place(index: int, unused: Row) -> str:
     return f"entries[{index}]"
 
 
-def refs(table: str, names: dict[Any, str] | None) -> dict[Any, Ref] | None:
-    """A dictionary of names as one of references to rows that have this one name."""
-    return None if names is None else {key: Ref(table, (name,)) for key, name in names.items()}
+# -- what a database holds ------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Have:
+    """A row of the database: its UUID and its columns in normal form."""
+
+    uuid: str
+    columns: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Current:
+    """A part of the database: table -> key -> rows (more than one where others wrote twins)."""
+
+    rows: dict[str, dict[tuple, list[Have]]] = field(default_factory=dict)
+
+    def get(self, table: str, key: tuple) -> list[Have]:
+        """The rows of this name."""
+        return self.rows.get(table, {}).get(key, [])
+
+    def under(self, scope: Scope) -> Iterator[tuple[tuple, list[Have]]]:
+        """The rows of a scope, by key."""
+        size = len(scope.prefix)
+        for key, haves in self.rows.get(scope.table, {}).items():
+            if key[:size] == scope.prefix:
+                yield key, haves
+
+
+def references(value: Any) -> Iterable[Ref]:
+    """What a value of a referring column refers to."""
+    if isinstance(value, Add):
+        value = value.members
+    if isinstance(value, Ref):
+        return (value,)
+    if isinstance(value, dict):
+        return value.values()
+    return value or ()
+
+
+def as_key(part: Any) -> tuple:
+    """A part of a key as the key of the row that it names: the name itself, or all of that row's parts."""
+    return part if isinstance(part, tuple) else (part,)

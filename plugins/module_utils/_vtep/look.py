@@ -14,17 +14,17 @@ from collections.abc import Callable, Iterable
 from itertools import repeat
 from typing import Any
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._plan import Current, Have, references
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._rows import Desired, Ref, Scope
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._schema import (
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import Parse, tolerant
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.encoding import NOTHING, is_uuid, members, optional
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Current, Have, Ref, Scope, Wanted, as_key, references
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import (
     OWNED,
     REFERRERS,
     TABLES,
     Column,
     is_referable,
     own_parts,
-    owner_key,
-    tolerant,
+    owner_ref,
 )
 
 #: Up to so many rows are asked for one by one; beyond, the whole (switch's) table is read. Each condition is a linear
@@ -39,7 +39,7 @@ class Read:
 
     __slots__ = ("columns", "ref", "rows", "table", "where")
 
-    def __init__(self, table: str, where: list, columns: list[str], ref: Ref | None = None):
+    def __init__(self, table: str, where: list, columns: list[str], ref: Ref | None = None) -> None:
         self.table = table
         self.where = where
         self.columns = columns
@@ -64,18 +64,18 @@ class Read:
 
 
 class Look:
-    """One consistent look at the rows that a task is about. ``db`` is a connected ``_ovsdb.Database``.
+    """One consistent look at the rows that a task is about. ``db`` is a connected ``Database``.
 
     ``status``: read what the VTEP itself reports, too. Never for a guard: a counter that ticks would fail every commit.
-    ``unseen``: rows that are asked for by their key, and to which nothing refers, are taken for absent; ``guessed`` says
+    ``assume_new``: rows that are asked for by their key, and to which nothing refers, are taken for absent; ``assumed`` says
     whether there was one. Where that is true it saves half of the scans; where not, the guards tell.
     """
 
-    def __init__(self, db: Any, status: bool = False, unseen: bool = False):
+    def __init__(self, db: Any, status: bool = False, assume_new: bool = False) -> None:
         self.db = db
         self.status = status
-        self.unseen = unseen
-        self.guessed = False
+        self.assume_new = assume_new
+        self.assumed = False
         self.reads: list[Read] = []
         self._raw: dict[str, dict[str, dict]] = {}
         self._asked: set[str] = set()
@@ -84,27 +84,30 @@ class Look:
         self._owners: dict[str, tuple] = {}
         self._key_readers: dict[str, Callable[[str, dict], tuple]] = {}
 
+    def guards(self, created: set[Ref]) -> list[dict]:
+        """What makes a commit that creates these rows fail when anything that was read is no longer so."""
+        return [guard for read in self.reads for guard in read.guards(created)]
+
     # -- what a plan needs
 
-    def for_plan(self, desired: Desired) -> Current:
-        """Read what planning these wishes takes: the rows, what they refer to, and who refers to those that go."""
-        wanted: dict[str, set[tuple]] = {}
+    def for_plan(self, wanted: Wanted) -> Current:
+        """Read what planning this takes: the rows, what they refer to, and who refers to those that go."""
+        named: dict[str, set[tuple]] = {}
         referred: set[Ref] = set()
-        for row in (*desired.present, *desired.absent):
-            wanted.setdefault(row.table, set()).add(row.key)
+        for row in (*wanted.present, *wanted.absent):
+            named.setdefault(row.table, set()).add(row.key)
             for name in TABLES[row.table].referring:
                 referred.update(references(row.columns.get(name)))
         # A map to take entries out of may leave open what they hold.
         for ref in referred - {None}:
-            wanted.setdefault(ref.table, set()).add(ref.key)
-        scopes = (*desired.purge, *desired.show, *(reset.scope for reset in desired.reset))
+            named.setdefault(ref.table, set()).add(ref.key)
+        scopes = (*wanted.purge, *wanted.show, *(reset.scope for reset in wanted.reset))
         self._under_all(scopes)
-        for table, keys in wanted.items():
+        for table, keys in named.items():
             self.find(table, keys)
-        for table, keys in wanted.items():
-            if TABLES[table].owner:
-                self.find(TABLES[table].owner[0], {owner_key(table, key) for key in keys})
-        going = {row.ref for row in desired.absent if not row.columns} | self._left_over(desired)
+        for table, keys in named.items():
+            self._find_owners(table, keys)
+        going = {row.ref for row in wanted.absent if not row.columns} | self._left_over(wanted)
         self._under_all(Scope(table, ref.key) for ref in going for table in OWNED[ref.table])
         self._referrers(going)
         return self.current()
@@ -125,11 +128,12 @@ class Look:
             # Part of an owned row's key is not in the row itself, so others may have these columns too.
             ref = None if TABLES[table].owner else Ref(table, key)
             for part, value in zip(parts, key[start:]):
-                if value is None or not part.where:
+                # Not asked for by value: a row with a value of its own serves one that leaves this part open.
+                if value is None or part.open:
                     ref = None
                     continue
                 if part.refers:
-                    parents = self._uuids(part.refers, value if isinstance(value, tuple) else (value,))
+                    parents = self._uuids(part.refers, as_key(value))
                     spellings: list = [["uuid", uuid] for uuid in parents]
                 else:
                     spellings = part.spellings(value)
@@ -150,7 +154,7 @@ class Look:
         self.find(parent, {prefix[:1]})
         uuids = self._uuids(parent, prefix[:1])
         if spec.owner:
-            children = [child for uuid in uuids for child in _members(self._raw[parent][uuid][spec.owner[1]])]
+            children = [child for uuid in uuids for child in members(self._raw[parent][uuid][spec.owner[1]])]
             self._by_uuid(table, [child[1] for child in children])
         else:
             self._select(table, [[[spec.key[0].column, "==", ["uuid", uuid]]] for uuid in uuids])
@@ -165,7 +169,7 @@ class Look:
                 closure.append(table)
                 spec = TABLES[table]
                 pending += [part.refers for part in spec.key if part.refers]
-                pending += [one for column in spec.columns.values() for one in (column.refers, column.through) if one]
+                pending += [_pointed(column) for column in spec.columns.values() if column.refers]
         self._read([Read(table, [], self.columns(table)) for table in closure if self.db.has(table)])
 
     def _under_all(self, scopes: Iterable[Scope]) -> None:
@@ -176,15 +180,15 @@ class Look:
             for prefix in [()] if len(some) > BY_UUID else some:
                 self.under(table, prefix)
 
-    def _left_over(self, desired: Desired) -> set[Ref]:
+    def _left_over(self, wanted: Wanted) -> set[Ref]:
         """The rows in the scopes to purge that are not wanted, as far as others may refer to them or belong to them."""
         found = {
             Ref(scope.table, self._key(scope.table, uuid))
-            for scope in desired.purge
+            for scope in wanted.purge
             if REFERRERS[scope.table] or OWNED[scope.table]
             for uuid in self._raw.get(scope.table, {})
         }
-        return found - {row.ref for row in desired.present} if found else found
+        return found - {row.ref for row in wanted.present} if found else found
 
     def _referrers(self, refs: set[Ref]) -> None:
         """Read the rows that refer to these. A map cannot be searched by value, so its table is read whole."""
@@ -203,11 +207,8 @@ class Look:
     def columns(self, table: str) -> list[str]:
         """The columns to read: those of the key, those that are managed, those that hold owned rows; an older schema
         may lack some."""
-        spec = TABLES[table]
         names = ["_uuid", *(part.column for part in own_parts(table)[1]), *self._shown(table)]
-        names += [s.owner[1] for s in TABLES.values() if s.owner and s.owner[0] == table]
-        if table == "Physical_Locator_Set":
-            names.append("locators")
+        names += [owner[1] for child in OWNED[table] if (owner := TABLES[child].owner)]
         return [name for name in names if self.db.has(table, name)]
 
     def _select(self, table: str, wheres: Iterable[list], refs: Iterable[Ref | None] = repeat(None)) -> None:
@@ -222,8 +223,8 @@ class Look:
                 reads.append(Read(table, where, columns, ref))
         if not reads:
             return
-        if self.unseen and not is_referable(table) and all(read.ref for read in reads):
-            self.guessed = True
+        if self.assume_new and not is_referable(table) and all(read.ref for read in reads):
+            self.assumed = True
             self.reads += reads
         else:
             self._read(reads)
@@ -249,14 +250,16 @@ class Look:
     # -- names
 
     def _find_parents(self, table: str, keys: set[tuple]) -> None:
-        spec = TABLES[table]
-        if spec.owner:
-            self.find(spec.owner[0], {owner_key(table, key) for key in keys})
-        if not spec.key and not spec.owner:
+        self._find_owners(table, keys)
+        if TABLES[table].is_single:
             self._select(table, [[]])
-        for index, part in enumerate(spec.key):
-            if part.refers:
-                self.find(part.refers, {key[index] if isinstance(key[index], tuple) else (key[index],) for key in keys})
+        for index, target in TABLES[table].key_references:
+            self.find(target, {as_key(key[index]) for key in keys})
+
+    def _find_owners(self, table: str, keys: set[tuple]) -> None:
+        owners = {owner for key in keys if (owner := owner_ref(table, key))}
+        for target in {owner.table for owner in owners}:
+            self.find(target, {owner.key for owner in owners})
 
     def _uuids(self, table: str, key: tuple) -> list[str]:
         return [uuid for uuid in self._raw.get(table, {}) if self._key(table, uuid) == key]
@@ -271,12 +274,10 @@ class Look:
                 if spec.owner:
                     self._own(spec.owner)
                 pointing = [(part.column, part.refers) for part in own_parts(table)[1] if part.refers]
-                pointing += [(name, column.through or column.refers) for name, column in spec.columns.items() if column.refers]
-                if table == "Physical_Locator_Set":
-                    pointing = [("locators", "Physical_Locator")]
+                pointing += [(name, _pointed(column)) for name, column in spec.columns.items() if column.refers]
                 for column, target in pointing:
                     rows = self._raw[table].values()
-                    found = {member[1] for row in rows for member in _members(row.get(column, _NOTHING))} - done
+                    found = {member[1] for row in rows for member in members(row.get(column, NOTHING))} - done
                     missing.setdefault(target, set()).update(found - self._raw.get(target, {}).keys())
             missing = {table: uuids for table, uuids in missing.items() if uuids}
             if not missing:
@@ -293,7 +294,7 @@ class Look:
         table, column = owner
         for uuid, row in self._raw.get(table, {}).items():
             key = self._key(table, uuid)
-            for child in _members(row.get(column, _NOTHING)):
+            for child in members(row.get(column, NOTHING)):
                 self._owners[child[1]] = key
 
     def _key(self, table: str, uuid: str) -> tuple:
@@ -308,11 +309,11 @@ class Look:
 
     def _new_key_reader(self, table: str) -> Callable[[str, dict], tuple]:
         spec = TABLES[table]
-        is_owned = bool(spec.owner and spec.key and spec.key[0].refers == spec.owner[0])
+        owner = spec.owner if spec.owner and spec.key and spec.key[0].refers == spec.owner[0] else None
         parts = [(part.column, part.refers, part.parse) for part in own_parts(table)[1]]
 
         def part_of(row: dict, column: str, target: str | None, parse: Callable[[Any], Any]) -> Any:
-            value = _optional(row.get(column, _NOTHING))
+            value = optional(row.get(column, NOTHING))
             if not target:
                 return tolerant(parse, value)
             key = self._ref(target, value[1]).key
@@ -320,10 +321,10 @@ class Look:
 
         def read(uuid: str, row: dict) -> tuple:
             own = tuple([part_of(row, *part) for part in parts])
-            if not is_owned:
+            if owner is None:
                 return own
             if uuid not in self._owners:
-                self._own(spec.owner)
+                self._own(owner)
             return self._owners.get(uuid, (None,)) + own
 
         return read
@@ -345,7 +346,7 @@ class Look:
         current = Current()
         for table, held in self._raw.items():
             spec = TABLES[table]
-            if spec.kept_by_references and not spec.key:
+            if spec.is_nameless:
                 continue
             rows = current.rows.setdefault(table, {})
             readers = [(name, self._reader(column)) for name, column in self._shown(table).items()]
@@ -358,7 +359,7 @@ class Look:
     def _shown(self, table: str) -> dict[str, Column]:
         return TABLES[table].columns if self.status else TABLES[table].managed
 
-    def _reader(self, column: Column) -> Callable[[Any], Any]:
+    def _reader(self, column: Column) -> Parse:
         """What brings the raw value of a column into normal form; made once for all rows. ``None``: an older schema lacks it."""
         parse, target, key = column.parse, column.refers, column.key
 
@@ -366,41 +367,23 @@ class Look:
             return self._ref(target, value[1]) if target else tolerant(parse, value)
 
         if column.through:
-            sets = self._raw.get(column.through, {})
+            between, holding = column.through
+            sets = self._raw.get(between, {})
             return lambda raw: frozenset(
-                atom(member) for one in _members(raw or _NOTHING) if one[1] in sets for member in _members(sets[one[1]]["locators"])
+                atom(member) for one in members(raw or NOTHING) if one[1] in sets for member in members(sets[one[1]][holding])
             )
         if column.kind == "map":
             return lambda raw: {tolerant(key, name): atom(value) for name, value in raw[1]} if raw else {}
         if column.kind == "set":
-            return lambda raw: frozenset(map(atom, _members(_NOTHING if raw is None else raw)))
+            return lambda raw: frozenset(map(atom, members(NOTHING if raw is None else raw)))
 
-        def optional(raw: Any) -> Any:
-            value = None if raw is None else _optional(raw)
+        def one(raw: Any) -> Any:
+            value = None if raw is None else optional(raw)
             return None if value is None else atom(value)
 
-        return optional
+        return one
 
 
-#: An empty optional, as RFC 7047 writes it.
-_NOTHING: list = ["set", []]
-
-
-def is_uuid(uuid: list) -> list:
-    """The condition for the row that has this UUID."""
-    return [["_uuid", "==", uuid]]
-
-
-def _members(value: Any) -> list:
-    """The members of a column's value as RFC 7047 writes them: a set of one is the member itself."""
-    if isinstance(value, list):
-        if value[0] == "set":
-            return value[1]
-        if value[0] == "map":
-            return [pair[1] for pair in value[1]]
-    return [value]
-
-
-def _optional(value: Any) -> Any:
-    members = _members(value)
-    return members[0] if members else None
+def _pointed(column: Column) -> str:
+    """The table whose rows a referring column points to."""
+    return column.through[0] if column.through else column.refers or ""

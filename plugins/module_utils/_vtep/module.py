@@ -1,0 +1,128 @@
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The only place that touches AnsibleModule: options in, result out, every error one ``fail_json``."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import MissingLibrary, UserError
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import Choice, Integer, Parse
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.connection import OVS_ERROR, Database
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.normal import normalise
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.plan import CREATE, DELETE, SAMPLE, UPDATE
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.render import Outcome, diff, first_row
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Current, Wanted
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import TABLES
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.task import carry_out, reported
+
+CONNECTION = {
+    "database": {"type": "str", "default": "unix:/var/run/openvswitch/db.sock"},
+    "timeout": {"type": "float", "default": 10},
+    "private_key": {"type": "path"},
+    "certificate": {"type": "path"},
+    "ca_cert": {"type": "path"},
+}
+STATE = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}}
+
+
+def column_options(table: str) -> dict[str, dict[str, Any]]:
+    """The options that set the columns of a table, and those beside its references, as an argument specification."""
+    options: dict[str, dict[str, Any]] = {}
+    for name, column in TABLES[table].managed.items():
+        option = options[column.option or name] = _option(column.parse)
+        if column.kind == "map":
+            options[column.option or name] = {"type": "dict"}
+        elif column.kind == "set":
+            options[column.option or name] = {"type": "list", "elements": option["type"]}
+        if column.aliases:
+            options[column.option or name]["aliases"] = list(column.aliases)
+        # Ansible takes an option with this word in its name for a secret.
+        if "key" in name:
+            options[column.option or name]["no_log"] = False
+        if column.refers and column.kind != "map":
+            options |= {part.beside: {"type": "str"} for part in TABLES[column.refers].key if part.beside and not part.open}
+    return options
+
+
+def _option(parse: Parse) -> dict[str, Any]:
+    if isinstance(parse, Integer):
+        return {"type": "int"}
+    if isinstance(parse, Choice):
+        return {"type": "str", "choices": list(parse.allowed)}
+    return {"type": "str"}
+
+
+class VtepModule:
+    """An Ansible module on the hardware_vtep database.
+
+    ``options`` are those beyond the connection's. ``apply`` and ``finish`` end the module.
+    """
+
+    def __init__(self, options: dict, state: bool = True, **kwargs: Any) -> None:
+        # A module is a short process that builds much and drops little: collecting its garbage only costs time.
+        gc.disable()
+        spec = {**CONNECTION, **(STATE if state else {}), **options}
+        self._module = AnsibleModule(argument_spec=spec, supports_check_mode=True, **kwargs)
+        self.params: dict[str, Any] = self._module.params
+        self.check_mode: bool = self._module.check_mode
+
+    def apply(
+        self,
+        want: Callable[[dict], Wanted],
+        result: Callable[[Outcome, Wanted], dict] = first_row,
+        wait: bool = False,
+        status: bool = False,
+        assume_new: bool = False,
+    ) -> NoReturn:
+        """Carry out what ``want`` makes of the options, and end with what ``result`` makes of the outcome.
+
+        ``wait`` and ``assume_new`` as in ``task.carry_out``. ``status``: return what the VTEP reports of the rows, too.
+        """
+
+        def work() -> dict:
+            wanted = normalise(want(self.params))
+            with self.database() as db:
+                done = carry_out(db, wanted, check=self.check_mode, wait=wait, assume_new=assume_new)
+                outcome = Outcome(done, reported(db, wanted) if status else Current())
+            for warning in done.warnings:
+                self.warn(warning)
+            return {
+                "changed": bool(done.changes),
+                "counts": {"created": done.count(CREATE), "updated": done.count(UPDATE), "deleted": done.count(DELETE)},
+                **({"diff": diff(done)} if self._module._diff else {}),
+                **result(outcome, wanted),
+            }
+
+        self.finish(work)
+
+    def finish(self, work: Callable[[], dict]) -> NoReturn:
+        """End the module with what ``work`` returns, or with the error that it raises."""
+        try:
+            result = work()
+        except MissingLibrary as missing:
+            self._module.fail_json(msg=missing_required_lib(missing.library, reason=missing.reason), exception=missing.trace)
+        except UserError as error:
+            self._module.fail_json(msg=str(error))
+        # The result repeats the arguments; of a long list the beginning does.
+        self._module.params = {k: v[:SAMPLE] if isinstance(v, list) else v for k, v in self.params.items() if k != "config"}
+        self._module.exit_json(**{"changed": False, **result})
+
+    def warn(self, warning: str) -> None:
+        """Add a warning to the result."""
+        self._module.warn(warning)
+
+    def database(self) -> Database:
+        """The database that the options name, not yet connected: use it in a ``with`` statement."""
+        if OVS_ERROR:
+            raise MissingLibrary("ovs (it comes with ovsdbapp)", OVS_ERROR)
+        if not self.params["timeout"] > 0:
+            raise UserError(f"timeout: {self.params['timeout']:g} is not accepted: expected a number of seconds above 0")
+        tls = {option: self.params[option] for option in ("private_key", "certificate", "ca_cert")}
+        return Database(self.params["database"], self.params["timeout"], tls)

@@ -1,0 +1,38 @@
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""JMESPath: the option ``query``."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import MissingLibrary, UserError
+
+
+def compiled(text: str | None) -> Callable[[Any], Any]:
+    """A JMESPath expression as a function, checked before anything is read; without one, the data as it is.
+
+    Raises ``UserError`` for a text that is no expression, and so does the function for data that it does not fit.
+    """
+    if text is None:
+        return lambda data: data
+    try:
+        import jmespath
+    except ImportError:
+        raise MissingLibrary("jmespath", traceback.format_exc(), "for query") from None
+    try:
+        expression = jmespath.compile(text)
+    except jmespath.exceptions.JMESPathError as error:
+        raise UserError(f"query: {text!r} is not a JMESPath expression: {error}") from None
+
+    def search(data: Any) -> Any:
+        try:
+            return expression.search(data)
+        except jmespath.exceptions.JMESPathError as error:
+            raise UserError(f"query: {text!r} does not fit the data: {error}") from None
+
+    return search
