@@ -2,24 +2,25 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The only place that touches AnsibleModule: options in, result out, every error one ``fail_json``."""
+"""The only room of the engine that touches AnsibleModule: options in, result out."""
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import MissingLibrary, UserError
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._module import finish
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import Choice, Integer, Parse
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.connection import OVS_ERROR, Database
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.normal import normalise
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.plan import CREATE, DELETE, SAMPLE, UPDATE
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.render import Outcome, diff, first_row
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Current, Wanted
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import TABLES
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import TABLES, clearable
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.task import carry_out, reported
 
 CONNECTION = {
@@ -29,6 +30,8 @@ CONNECTION = {
     "certificate": {"type": "path"},
     "ca_cert": {"type": "path"},
 }
+#: The longest time to wait, in seconds: as milliseconds it fits into the 32 bits that poll(2) takes.
+LONGEST = 2_000_000
 STATE = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}}
 
 
@@ -51,12 +54,40 @@ def column_options(table: str) -> dict[str, dict[str, Any]]:
     return options
 
 
+def clear_option(table: str) -> dict[str, dict[str, Any]]:
+    """The option that empties columns which no value of their own option empties."""
+    return {"clear": {"type": "list", "elements": "str", "choices": list(clearable(table))}}
+
+
 def _option(parse: Parse) -> dict[str, Any]:
     if isinstance(parse, Integer):
         return {"type": "int"}
     if isinstance(parse, Choice):
         return {"type": "str", "choices": list(parse.allowed)}
     return {"type": "str"}
+
+
+class _Module(AnsibleModule):
+    """AnsibleModule makes text of whatever is given where text is expected; a list or dictionary there is a mistake."""
+
+    def _load_params(self) -> None:
+        super()._load_params()
+        #: The first such option and its value.
+        self.mistake = next(_structures(self.argument_spec, self.params, ""), None)
+
+
+def _structures(spec: dict[str, Any], params: Any, where: str) -> Iterator[tuple[str, Any]]:
+    for option, said in spec.items():
+        value = params.get(option) if isinstance(params, dict) else None
+        if value is None:
+            continue
+        if said.get("type", "str") == "str" and isinstance(value, (list, dict)):
+            yield f"{where}{option}", value
+        if said.get("type") == "list" and isinstance(value, list):
+            for index, member in enumerate(value):
+                if said.get("elements") == "str" and isinstance(member, (list, dict)):
+                    yield f"{where}{option}[{index}]", member
+                yield from _structures(said.get("options", {}), member, f"{where}{option}[{index}].")
 
 
 class VtepModule:
@@ -69,9 +100,12 @@ class VtepModule:
         # A module is a short process that builds much and drops little: collecting its garbage only costs time.
         gc.disable()
         spec = {**CONNECTION, **(STATE if state else {}), **options}
-        self._module = AnsibleModule(argument_spec=spec, supports_check_mode=True, **kwargs)
+        self._module = _Module(argument_spec=spec, supports_check_mode=True, **kwargs)
         self.params: dict[str, Any] = self._module.params
         self.check_mode: bool = self._module.check_mode
+        if self._module.mistake:
+            option, value = self._module.mistake
+            self._module.fail_json(msg=f"{option}: {value!r} is not accepted: expected text")
 
     def apply(
         self,
@@ -90,29 +124,28 @@ class VtepModule:
             wanted = normalise(want(self.params))
             with self.database() as db:
                 done = carry_out(db, wanted, check=self.check_mode, wait=wait, assume_new=assume_new)
-                outcome = Outcome(done, reported(db, wanted) if status else Current())
+                outcome = Outcome(done, reported(db, done.wanted) if status else Current())
             for warning in done.warnings:
                 self.warn(warning)
             return {
                 "changed": bool(done.changes),
                 "counts": {"created": done.count(CREATE), "updated": done.count(UPDATE), "deleted": done.count(DELETE)},
                 **({"diff": diff(done)} if self._module._diff else {}),
-                **result(outcome, wanted),
+                **result(outcome, done.wanted),
             }
 
         self.finish(work)
 
     def finish(self, work: Callable[[], dict]) -> NoReturn:
         """End the module with what ``work`` returns, or with the error that it raises."""
-        try:
+
+        def brief() -> dict:
             result = work()
-        except MissingLibrary as missing:
-            self._module.fail_json(msg=missing_required_lib(missing.library, reason=missing.reason), exception=missing.trace)
-        except UserError as error:
-            self._module.fail_json(msg=str(error))
-        # The result repeats the arguments; of a long list the beginning does.
-        self._module.params = {k: v[:SAMPLE] if isinstance(v, list) else v for k, v in self.params.items() if k != "config"}
-        self._module.exit_json(**{"changed": False, **result})
+            # The result repeats the arguments; of a long list the beginning does.
+            self._module.params = {k: v[:SAMPLE] if isinstance(v, list) else v for k, v in self.params.items() if k != "config"}
+            return result
+
+        finish(self._module, brief)
 
     def warn(self, warning: str) -> None:
         """Add a warning to the result."""
@@ -122,7 +155,8 @@ class VtepModule:
         """The database that the options name, not yet connected: use it in a ``with`` statement."""
         if OVS_ERROR:
             raise MissingLibrary("ovs (it comes with ovsdbapp)", OVS_ERROR)
-        if not self.params["timeout"] > 0:
-            raise UserError(f"timeout: {self.params['timeout']:g} is not accepted: expected a number of seconds above 0")
+        # Also refuses what is no number (NaN), and what no clock can count.
+        if not 0 < self.params["timeout"] <= LONGEST:
+            raise UserError(f"timeout: {self.params['timeout']:g} is not accepted: expected a number of seconds above 0, up to {LONGEST}")
         tls = {option: self.params[option] for option in ("private_key", "certificate", "ca_cert")}
         return Database(self.params["database"], self.params["timeout"], tls)
