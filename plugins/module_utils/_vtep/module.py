@@ -77,17 +77,35 @@ class _Module(AnsibleModule):
 
 
 def _structures(spec: dict[str, Any], params: Any, where: str) -> Iterator[tuple[str, Any]]:
-    for option, said in spec.items():
-        value = params.get(option) if isinstance(params, dict) else None
-        if value is None:
-            continue
-        if said.get("type", "str") == "str" and isinstance(value, (list, dict)):
-            yield f"{where}{option}", value
-        if said.get("type") == "list" and isinstance(value, list):
-            for index, member in enumerate(value):
-                if said.get("elements") == "str" and isinstance(member, (list, dict)):
-                    yield f"{where}{option}[{index}]", member
-                yield from _structures(said.get("options", {}), member, f"{where}{option}[{index}].")
+    """The options that are a list or a dictionary where the specification says text, each with its value."""
+    return _found(_shape(spec), params, where)
+
+
+def _shape(spec: dict[str, Any]) -> tuple[list[str], list[tuple[str, Any]]]:
+    """The options that are texts, and those that are lists with what their members are: text (``None``), or such a shape themselves."""
+    texts = [option for option, said in spec.items() if said.get("type", "str") == "str"]
+    lists = [
+        (option, _shape(said["options"]) if said.get("options") else None)
+        for option, said in spec.items()
+        if said.get("type") == "list" and (said.get("elements") == "str" or said.get("options"))
+    ]
+    return texts, lists
+
+
+def _found(shape: Any, params: Any, where: str) -> Iterator[tuple[str, Any]]:
+    if not isinstance(params, dict):
+        return
+    texts, lists = shape
+    for option in texts:
+        if isinstance(params.get(option), (list, dict)):
+            yield f"{where}{option}", params[option]
+    for option, inner in lists:
+        members = params.get(option)
+        for index, member in enumerate(members if isinstance(members, list) else ()):
+            if inner:
+                yield from _found(inner, member, f"{where}{option}[{index}].")
+            elif isinstance(member, (list, dict)):
+                yield f"{where}{option}[{index}]", member
 
 
 class VtepModule:
