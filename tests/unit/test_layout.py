@@ -63,7 +63,7 @@ PURE_ROOMS = {
 SYSTEM = {"os", "subprocess", "socket", "select", "signal", "time"}
 # What a module of the action group `vtep` sees of it. `wait` is for vtep_wait.
 FRONT = {"mac_module", "module", "query", "render", "rows", "source", "tables", "task", "tree", "wait"}
-FOR_ALL = {"_errors", "_values", "_packets"}
+FOR_ALL = {"_errors", "_files", "_values", "_packets"}
 # How OVSDB is reached, and the only rooms that do.
 WIRE = {"ovs", "ovsdbapp", "ssl"}
 ON_THE_WIRE = {"_vtep.connection", "_vtep.wait", "_vswitch"}

@@ -120,13 +120,14 @@ class _Planner:
 
     def run(self) -> Plan:
         for row in self.wanted.absent:
-            if row.columns:
-                self._subtract(row)
-            else:
-                haves = self.current.get(row.table, row.key)
-                if not haves:
-                    _refuse_doubts(row, [""])
-                for have in haves:
+            haves = self.current.get(row.table, row.key)
+            if not haves:
+                # Members of a row that is gone are gone, too, whatever they are; one that comes never had them.
+                _refuse_doubts(row, row.doubts if row.ref in self.coming else [""])
+            for have in haves:
+                if row.columns:
+                    self._subtract(row, have)
+                else:
                     self._delete(row.ref, have)
         for scope in self.wanted.purge:
             for key, haves in self.current.under(scope):
@@ -234,19 +235,18 @@ class _Planner:
 
     # -- absent
 
-    def _subtract(self, row: Row) -> None:
-        for have in self.current.get(row.table, row.key):
-            after = {}
-            for name, members in row.columns.items():
-                held, left = have.columns[name], _without(have.columns[name], members)
-                if left != held:
-                    after[name] = left
-                else:
-                    _refuse_doubts(row, [name])
-            if any(TABLES[row.table].columns[name].required and not value for name, value in after.items()):
-                self._delete(row.ref, have)
-            elif after:
-                self._update(row.ref, have, after)
+    def _subtract(self, row: Row, have: Have) -> None:
+        after = {}
+        for name, members in row.columns.items():
+            held, left = have.columns[name], _without(have.columns[name], members)
+            if left != held:
+                after[name] = left
+            else:
+                _refuse_doubts(row, [name])
+        if any(TABLES[row.table].columns[name].required and not value for name, value in after.items()):
+            self._delete(row.ref, have)
+        elif after:
+            self._update(row.ref, have, after)
 
     def _delete(self, ref: Ref, have: Have) -> None:
         if have.uuid in self.deleted:

@@ -90,6 +90,7 @@ class Wanted:
     ``reset``: rows that are not ours to remove, and lose their configuration where ``present`` does not name them.
     ``keep_twins``: where others wrote a row twice and one of them is as it is wanted, the other stays, too.
     ``place``: where a row came from, such as ``entries[3]``, from its index and itself; for errors.
+    ``options``: the option that holds a column, where it is not the one that the tables name; for errors, too.
     """
 
     present: list[Row] = field(default_factory=list)
@@ -100,6 +101,7 @@ class Wanted:
     reset: list[Reset] = field(default_factory=list)
     keep_twins: bool = False
     place: Callable[[int, Row], str] | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 def managed(**columns: Any) -> dict[str, Any]:
