@@ -43,6 +43,7 @@ ENGINE = {
 # The same for the lab. What is pure touches no system.
 LAB = {
     "node": set(),
+    "hosts": {"node"},
     "wiring": {"node"},
     "processes": {"node"},
     "netns": {"node", "processes", "wiring"},
@@ -57,6 +58,7 @@ PURE_ROOMS = {
     "_vtep.render",
     "_vtep.tree",
     "_lab.node",
+    "_lab.hosts",
     "_lab.wiring",
     "_lab.walk",
 }
