@@ -11,7 +11,7 @@ short_description: Manage a port of a physical switch of a VTEP
 version_added: 0.1.0
 description:
   - Creates, changes or removes one port of a physical switch, a row of the table Physical_Port of the OVSDB database
-    hardware_vtep. The other ports of the switch stay as they are. This is what C(vtep-ctl add-port) and C(del-port) do.
+    hardware_vtep. The other ports of the switch stay as they are. C(vtep-ctl add-port) and C(del-port) do the same.
   - A port that is missing is created at once, as with O(vxlanlab.vtep.vtep_physical_switch#module:ports). A VTEP registers its
     ports itself, though, and the emulator C(ovs-vtep) removes a port, with its bindings, that its bridge does not have, and
     registers one that it has anew. To configure a port that the VTEP has yet to register, wait for it with

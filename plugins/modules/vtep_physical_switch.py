@@ -11,7 +11,7 @@ short_description: Manage a physical switch of a VTEP
 version_added: 0.1.0
 description:
   - Creates, changes or deletes a row of the table Physical_Switch of the OVSDB database hardware_vtep, together with the
-    names of its ports. This is what C(vtep-ctl add-ps), C(del-ps) and C(add-port) do.
+    names of its ports. C(vtep-ctl add-ps), C(del-ps) and C(add-port) do the same.
   - M(vxlanlab.vtep.vtep_physical_port) has the columns of a port.
   - A real switch registers itself and its ports. With the emulator C(ovs-vtep) the switch has to be there, with one address
     in O(tunnel_ips), before the emulator starts.

@@ -10,8 +10,8 @@ module: vtep_wait
 short_description: Wait until a VTEP has registered a port, learned a MAC address or brought a tunnel up
 version_added: 0.1.0
 description:
-  - Waits, up to O(timeout), for something in the OVSDB database hardware_vtep. The server tells of changes; nothing is polled,
-    and no more than the rows in question is read.
+  - Waits, up to O(timeout), until the OVSDB database hardware_vtep holds a row, or no longer holds it. The server reports changes, so
+    nothing is polled, and the module reads only the rows in question.
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.vtep.attributes
@@ -21,7 +21,7 @@ requirements:
 options:
   port:
     description:
-      - Wait for this port of O(physical_switch) to be registered.
+      - Wait until this port of O(physical_switch) is registered.
     type: str
   physical_switch:
     description:
@@ -29,7 +29,7 @@ options:
     type: str
   mac:
     description:
-      - Wait for the VTEP to have learned this MAC address on O(logical_switch) (Ucast_Macs_Local).
+      - Wait until the VTEP has learned this MAC address on O(logical_switch) (Ucast_Macs_Local).
     type: str
   logical_switch:
     description:
@@ -65,13 +65,13 @@ options:
           - Mcast_Macs_Local
       match:
         description:
-          - What the row shall have, in the words of the modules and of RV(vxlanlab.vtep.vtep_info#module:vtep), such as C(locator)
-            or C(is_connected). Of lists and dictionaries these members.
+          - The values that the row must have, under the names that the modules and RV(vxlanlab.vtep.vtep_info#module:vtep) use, such as
+            C(locator) or C(is_connected). A list or dictionary matches when the row has at least these members.
         type: dict
         required: true
   state:
     description:
-      - Wait until it is there, or until it is not.
+      - Whether to wait until the row exists, or until it does not.
     type: str
     choices: [present, absent]
     default: present
