@@ -17,37 +17,43 @@ options:
     required: true
   purge:
     description:
-      - Remove all other entries of the logical switch from this table. Needs O(entries) or O(src), which may be empty.
+      - Whether all other entries of the logical switch in this table are removed. Needs O(entries) or O(src), which may be empty.
     type: bool
     default: false
   src:
     description:
-      - A file with the entries, instead of O(entries), told by the end of its name. C(.json) and C(.yml) hold a list of what
-        O(entries) takes; C(.csv) has a line with the names of the options, and then a line for each entry, with several
-        locators in one cell separated by spaces.
-      - Many thousand entries are quicker as a file, since Ansible itself does not have to handle them. JSON is quickest.
+      - A file with the entries, instead of O(entries). The end of its name tells the format.
+      - C(.json), C(.yml) and C(.yaml) hold a list of what O(entries) takes.
+      - C(.csv) begins with a line that names its columns, which are options of O(entries), and has a line for each entry; an
+        empty cell says nothing. Commas, semicolons or tabs separate the cells, and several locators share a cell, separated by
+        spaces. The names of the columns without any entry mean that there are none.
+      - The text is UTF-8, with or without a byte order mark. What is not an ordinary file, is larger than 256 MiB, or has a key
+        or a column twice, is refused.
+      - Many thousand entries are faster as a file, since Ansible itself does not have to handle them. JSON is the fastest format.
     type: path
   remote_src:
     description:
-      - Whether O(src) is a file of the host that runs the module. Else it is one of the controller, searched for in the
-        directory C(files), too.
+      - Whether O(src) is a file of the host that runs the module. Otherwise it is a file of the controller, which is also looked
+        for in the directory C(files).
     type: bool
     default: false
 notes:
-  - Nothing but memory and time limits the number of entries. The default O(timeout) is made for about ten thousand; give it more for
-    more. In a cluster, the election timer has to be longer than the server is busy; docs/scale.md of the collection says how.
+  - Only memory and time limit the number of entries. The default O(timeout) suits about ten thousand; raise it for more. In a
+    cluster, the election timer must be longer than the server is busy with one task; docs/scale.md of the collection says how to set
+    it.
 """
 
     UNICAST = r"""
 options:
   mac:
     description:
-      - A unicast MAC address. Colons, dashes, dots or none, upper or lower case; stored with colons in lower case.
+      - A unicast MAC address, written with colons, dashes, dots or none of them, in upper or lower case. It is stored with colons in
+        lower case.
       - Put it in quotes, since YAML reads some MAC addresses as numbers.
     type: str
   locator:
     description:
-      - IPv4 address of the VTEP that the address is behind. Needed to create an entry.
+      - IPv4 address of the VTEP behind which the MAC address is. Needed to create an entry.
     type: str
   encapsulation:
     description:
@@ -78,22 +84,24 @@ options:
         description: See O(ipaddr).
         type: str
 notes:
-  - A MAC address that is stored all in lower or all in upper case is recognized as the same address. Where more than 8
-    addresses are given, or with O(purge), so is every other spelling.
-  - Duplicate rows of an address that other writers left are reduced to one.
+  - The module recognizes a MAC address that another program has stored in lower case or in upper case. With more than 8 addresses,
+    or with O(purge), it recognizes every other spelling, too.
+  - If other programs have stored several rows for one address, a task on this address leaves one of them.
 """
 
     MULTICAST = r"""
 options:
   mac:
     description:
-      - A multicast MAC address, or C(unknown-dst), which is what is used when it is left out.
+      - A multicast MAC address, or C(unknown-dst), the default, which stands for broadcast, unknown unicast and unregistered
+        multicast frames.
     type: str
   locators:
     description:
-      - IPv4 addresses of VTEPs or service nodes. Those that are missing are added, see O(exclusive). Needed to create an entry.
-      - With O(state=absent), these are removed from the entry, and the entry with the last of them. Without it, the whole
-        entry is removed.
+      - IPv4 addresses of VTEPs or service nodes. Missing ones are added; others stay, unless O(exclusive=true). Needed to create an
+        entry.
+      - With O(state=absent), these locators are removed from the entry, and the entry with the last of them. If the option is left out,
+        the whole entry is removed.
     type: list
     elements: str
   encapsulation:
@@ -106,7 +114,7 @@ options:
     type: str
   exclusive:
     description:
-      - Whether the entry shall have no other locators than O(locators).
+      - Whether the entry has no other locators than O(locators).
     type: bool
     default: false
   entries:

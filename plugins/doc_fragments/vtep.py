@@ -15,14 +15,15 @@ requirements:
 options:
   database:
     description:
-      - Where the OVSDB server of the VTEP listens, seen from the host that runs the module.
-      - C(unix:PATH), C(tcp:HOST:PORT) or C(ssl:HOST:PORT); an IPv6 address goes in brackets.
-      - Several remotes are separated by commas and tried in this order.
+      - Where the OVSDB server of the VTEP listens, as seen from the host that runs the module.
+      - C(unix:PATH), C(tcp:HOST:PORT) or C(ssl:HOST:PORT). HOST is a name or an address; put an IPv6 address in brackets.
+      - Separate several remotes with commas. They are tried in this order; with a clustered database, the module finds the leader
+        among them and follows fail-overs.
     type: str
     default: unix:/var/run/openvswitch/db.sock
   timeout:
     description:
-      - Seconds that the task may take in all, for connecting, waiting and committing. More than 0.
+      - Seconds that the whole task may take, with connecting, waiting and committing. More than 0, at most 2,000,000.
     type: float
     default: 10
   private_key:
@@ -35,12 +36,9 @@ options:
     type: path
   ca_cert:
     description:
-      - File with the CA certificate (PEM) that the server's certificate is checked against. The host name in the
-        certificate is not checked, as with Open vSwitch's own programs.
+      - File with the CA certificate (PEM) against which the server's certificate is checked. The host name in the certificate is
+        not checked, as with Open vSwitch's own programs.
     type: path
-notes:
-  - An option that is left out is not managed. An empty string, list or dictionary clears the column.
-  - A task is one transaction, guarded by everything that its decision was based on. All of it is done, or nothing.
 seealso:
   - name: hardware_vtep database schema
     description: The manual page vtep(5).
@@ -54,7 +52,7 @@ seealso:
 options:
   state:
     description:
-      - Whether it shall be there.
+      - Whether the row exists.
     type: str
     choices: [present, absent]
     default: present
@@ -79,6 +77,9 @@ attributes:
     support: full
   diff_mode:
     support: full
+notes:
+  - The module does not touch the column of an option that you leave out. An empty string, list or dictionary clears the column.
+  - A task is one transaction, guarded by everything that its decision was based on. It takes place as a whole or not at all.
 """
 
     INFO = r"""

@@ -11,7 +11,7 @@ short_description: Manage a bridge of Open vSwitch with its ports
 version_added: 0.1.0
 description:
   - Creates or changes a bridge and ports of it in the Open_vSwitch database, in one transaction, or deletes the bridge.
-    This is what C(ovs-vsctl add-br), C(add-port), C(set) and C(del-br) do.
+    C(ovs-vsctl add-br), C(add-port), C(set) and C(del-br) do the same.
   - The task ends when C(ovs-vswitchd) has carried out the change and every port in O(ports) has an OpenFlow port number.
     A port that gets none, for example because its device is missing, is an error, and what the task added is removed again.
   - A port that is right is not touched. Ports that are not in O(ports) are left alone.
@@ -23,7 +23,7 @@ options:
     required: true
   state:
     description:
-      - Whether it shall be there.
+      - Whether the bridge exists.
     type: str
     choices: [present, absent]
     default: present
@@ -35,7 +35,7 @@ options:
   fail_mode:
     description:
       - What a bridge without a controller does; with V(standalone) it learns addresses like any switch, with V(secure) it
-        forwards nothing but by the flows that it is given.
+        forwards only what its flows say.
     type: str
     choices: [standalone, secure]
   other_config:
@@ -50,7 +50,7 @@ options:
     default: {}
   ports:
     description:
-      - Ports that the bridge shall have.
+      - Ports that the bridge must have.
     type: list
     elements: dict
     default: []

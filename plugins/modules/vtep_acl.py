@@ -11,7 +11,7 @@ short_description: Manage an access control list of a VTEP
 version_added: 0.1.0
 description:
   - Creates, changes or deletes an access control list with its entries, the tables ACL and ACL_entry of the OVSDB database
-    hardware_vtep. What no entry matches is allowed.
+    hardware_vtep. A packet that no entry matches is permitted.
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.vtep.state
@@ -25,7 +25,7 @@ options:
     required: true
   entries:
     description:
-      - All entries of the list; entries that are there and not given are removed. Needed to create a list, and never empty.
+      - All entries of the list; others are removed. Needed to create a list, and never empty.
     type: list
     elements: dict
     suboptions:
@@ -94,7 +94,7 @@ options:
   cascade:
     description:
       - With O(state=absent), also remove the bindings to ports and logical routers that refer to the list, in the same transaction.
-        Without it a list in use is an error that names them.
+        Otherwise a list in use is an error that names them.
     type: bool
     default: false
 author:

@@ -10,10 +10,10 @@ module: vtep_binding
 short_description: Bind a VLAN of a port to a logical switch of a VTEP
 version_added: 0.1.0
 description:
-  - Binds the frames of one VLAN on one port of a physical switch to a logical switch, or takes the binding away, in the
-    OVSDB database hardware_vtep (Physical_Port, vlan_bindings). This is what C(vtep-ctl bind-ls) and C(unbind-ls) do.
-  - A VLAN that is bound to another logical switch is bound anew; the diff shows both.
-  - A port that the switch has not registered yet is waited for, up to O(timeout). In check mode it is a warning.
+  - Binds the frames of one VLAN on one port of a physical switch to a logical switch, or removes the binding, in the OVSDB
+    database hardware_vtep (Physical_Port, vlan_bindings). C(vtep-ctl bind-ls) and C(unbind-ls) do the same.
+  - If the VLAN is bound to another logical switch, this task binds it to the new one; the diff shows both.
+  - The task waits, up to O(timeout), for a port that the switch has not registered yet. In check mode such a port is a warning.
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.vtep.state
@@ -33,13 +33,14 @@ options:
   vlan:
     description:
       - VLAN of the frames, 0 to 4095; 0 stands for frames without a tag.
-      - The emulator C(ovs-vtep) before 3.6.0 loses the frames of the other VLANs where 0 is bound on the same port.
+      - The emulator C(ovs-vtep) before 3.6.0 loses the frames of other VLANs of a port on which 0 is bound, too.
     type: int
     required: true
   logical_switch:
     description:
       - Name of the logical switch. Needed with O(state=present).
-      - With O(state=absent), only a binding to this logical switch is taken away; without it, whatever the VLAN is bound to.
+      - With O(state=absent), the task removes only a binding to this logical switch. If the option is left out, it removes the
+        binding of the VLAN whatever it is bound to.
     type: str
 author:
   - The vxlanlab.vtep maintainers (@vxlanlab)

@@ -10,10 +10,11 @@ module: vtep_config
 short_description: Manage a whole VTEP database, or parts of it, in one transaction
 version_added: 0.1.0
 description:
-  - Takes one structure, the same that M(vxlanlab.vtep.vtep_info) returns, and brings the OVSDB database hardware_vtep in line
-    with it. Rows may refer to rows that the same structure creates.
-  - What RV(gathered), or M(vxlanlab.vtep.vtep_info), returns can be fed back and changes nothing. C(_uuid) and what the VTEP
-    reports, such as C(bfd_status), are skipped.
+  - Takes one structure, of the same form that M(vxlanlab.vtep.vtep_info) returns, and brings the OVSDB database hardware_vtep in
+    line with it. Rows may refer to rows that the same structure creates.
+  - You can feed back what RV(gathered) or M(vxlanlab.vtep.vtep_info) returns, whichever program wrote the database, and nothing
+    changes. C(_uuid), and what the VTEP reports, such as C(bfd_status), are ignored. A value that another program has stored and
+    that this module would refuse to write is left as it is.
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.vtep.attributes
@@ -21,7 +22,7 @@ extends_documentation_fragment:
 options:
   config:
     description:
-      - The structure. Parts that are left out are not managed; an empty part counts as named.
+      - The structure. Parts and values that are left out or null are not managed; an empty part counts as named.
       - C(physical_switches), a dictionary by name of C(description), C(management_ips), C(tunnel_ips), C(other_config) and
         C(ports), a dictionary by name of C(description), C(vlan_bindings) (VLAN to logical switch), C(acl_bindings) (VLAN to
         ACL) and C(other_config).
@@ -31,39 +32,43 @@ options:
       - C(logical_routers), a dictionary by name of the options of M(vxlanlab.vtep.vtep_logical_router).
       - C(acls), a dictionary by name of C(entries), a list with the options of M(vxlanlab.vtep.vtep_acl).
       - C(managers), a dictionary by target of C(max_backoff), C(inactivity_probe) and C(other_config).
-      - C(tunnels), a list with the options of M(vxlanlab.vtep.vtep_tunnel).
+      - C(tunnels), a list with the options of M(vxlanlab.vtep.vtep_tunnel). C(local_tunnel_key) and C(remote_tunnel_key) are the
+        tunnel keys of the locators at its ends, where these have one.
       - C(arp_sources_remote) and C(arp_sources_local), dictionaries by MAC address of C(locator).
       - This or O(src) is needed unless O(state=gathered).
     type: dict
   src:
     description:
-      - A file with the structure, instead of O(config); C(.json) or C(.yml).
+      - A file with the structure, instead of O(config), in UTF-8; C(.json), C(.yml) or C(.yaml). A key that is there twice is refused.
     type: path
   remote_src:
     description:
-      - Whether O(src) is a file of the host that runs the module. Else it is one of the controller, searched for in the
-        directory C(files), too.
+      - Whether O(src) is a file of the host that runs the module. Otherwise it is a file of the controller, which is also looked
+        for in the directory C(files).
     type: bool
     default: false
   state:
     description:
       - V(merged) adds what is missing and changes what differs. Lists and dictionaries are merged.
-      - V(replaced) makes the named switches, routers, lists, managers and addresses exactly what the structure says; what it
-        leaves out of them is cleared.
-      - V(overridden) is V(replaced), and what a named part has beside the named rows is removed.
-      - V(deleted) removes the rows that the structure names, with what belongs to them and what refers to them.
+      - V(replaced) makes each named row exactly what the structure says; columns and inner rows that the structure leaves out are
+        cleared.
+      - V(overridden) does the same, and removes the rows of each named part that the structure does not name.
+      - V(deleted) removes what the structure names deepest, with what belongs to it and what refers to it. A switch under which ports or
+        MAC addresses are named stays, and loses these. An access control list goes with its last entry.
       - V(gathered) returns the database as a structure in RV(gathered).
-      - V(rendered) returns the operations that would create the structure in an empty database in RV(rendered), without
-        connecting to one.
-      - Neither V(replaced) nor V(overridden) touches what the VTEP itself writes. Physical switches, ports, tunnels, local MAC
-        addresses and local ARP sources that are not named stay; ports lose their bindings and tunnels their BFD parameters.
-        A logical switch that is removed takes its local MAC addresses along, since they cannot be without it.
+      - V(rendered) returns, in RV(rendered), the operations that would create the structure in an empty database. It connects to no
+        server.
+      - Neither V(replaced) nor V(overridden) removes what the VTEP itself registers. Physical switches, tunnels, local MAC addresses and
+        local ARP sources that are not named stay. So do ports; an unnamed port of a named switch loses its bindings, and an unnamed
+        tunnel its BFD parameters.
+      - A physical switch that is not named keeps its ports and their bindings, except the bindings to a logical switch that the same
+        task removes. A logical switch that is removed takes all its MAC addresses with it, the local ones included.
     type: str
     choices: [merged, replaced, overridden, deleted, gathered, rendered]
     default: merged
   gather:
     description:
-      - With O(state=gathered), the parts to read. All of them when it is left out.
+      - With O(state=gathered), the parts to read, by default all of them.
     type: list
     elements: str
     choices: &parts

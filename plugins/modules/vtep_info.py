@@ -10,8 +10,9 @@ module: vtep_info
 short_description: Read a VTEP database as data
 version_added: 0.1.0
 description:
-  - Returns what the OVSDB database hardware_vtep holds as plain data keyed by name, with references resolved. This is what
-    C(vtep-ctl show), C(list-bindings), C(list-local-macs) and C(list-remote-macs) print.
+  - Returns what the OVSDB database hardware_vtep holds, as plain data keyed by name. References are resolved to names.
+  - All of it was true at one moment, also when others write meanwhile.
+  - C(vtep-ctl show), C(list-bindings), C(list-local-macs) and C(list-remote-macs) print the same.
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.vtep.attributes
@@ -21,7 +22,7 @@ requirements:
 options:
   gather:
     description:
-      - The parts to read. All of them when it is left out. MAC addresses are read with V(logical_switches) only.
+      - The parts to read, by default all of them. MAC addresses belong to V(logical_switches).
     type: list
     elements: str
     choices: &parts
@@ -36,7 +37,9 @@ options:
     default: *parts
   query:
     description:
-      - A JMESPath expression (U(https://jmespath.org)) that picks from, or reshapes, the structure in RV(vtep).
+      - A JMESPath expression (U(https://jmespath.org)) that selects from, or reshapes, the structure in RV(vtep).
+      - One function is added to those of JMESPath. V(items(object\)) turns a dictionary into a list of pairs of key and value, so that
+        a query can select by value and return names, as in V(items(logical_switches\)[?[1].tunnel_key == `5000`][0]).
     type: str
 author:
   - The vxlanlab.vtep maintainers (@vxlanlab)

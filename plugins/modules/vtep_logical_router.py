@@ -10,8 +10,8 @@ module: vtep_logical_router
 short_description: Manage a logical router of a VTEP
 version_added: 0.1.0
 description:
-  - Creates, changes or deletes a row of the table Logical_Router of the OVSDB database hardware_vtep. This is what
-    C(vtep-ctl add-lr), C(del-lr) and C(set Logical_Router) do.
+  - Creates, changes or deletes a row of the table Logical_Router of the OVSDB database hardware_vtep. C(vtep-ctl add-lr), C(del-lr) and
+    C(set Logical_Router) do the same.
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.vtep.state

@@ -11,7 +11,7 @@ short_description: Manage a logical switch of a VTEP
 version_added: 0.1.0
 description:
   - Creates, changes or deletes a row of the table Logical_Switch of the OVSDB database hardware_vtep. A logical switch is one
-    layer 2 network carried by VXLAN. This is what C(vtep-ctl add-ls), C(del-ls) and C(set Logical_Switch) do.
+    layer 2 network carried by VXLAN. C(vtep-ctl add-ls), C(del-ls) and C(set Logical_Switch) do the same.
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.vtep.state
@@ -20,19 +20,20 @@ extends_documentation_fragment:
 options:
   name:
     description:
-      - Name of the logical switch. The emulator C(ovs-vtep) copes with letters, digits and C(_ . / -) only.
+      - Name of the logical switch. The emulator C(ovs-vtep) accepts only letters, digits and C(_ . / -).
     type: str
     required: true
   tunnel_key:
     description:
       - The VXLAN network identifier (VNI, RFC 7348, section 5), 0 to 16777215.
-      - The emulator C(ovs-vtep) notices a changed key only when it is started again.
+      - The emulator C(ovs-vtep) notices a changed key only when it restarts. The role P(vxlanlab.vtep.vtep_emulator#role) restarts it
+        when a key changes.
     type: int
     aliases: [vni]
   replication_mode:
     description:
       - Who copies broadcast, unknown unicast and multicast frames to several VTEPs; V(service_node) sends one copy to one of
-        the locators, V(source_node) sends a copy to each. Where it is not set, switches do as in V(service_node).
+        the locators, V(source_node) sends a copy to each. A switch on which it is not set behaves as with V(service_node).
     type: str
     choices: [service_node, source_node]
   description:
@@ -45,14 +46,14 @@ options:
     type: dict
   clear:
     description:
-      - Settings to remove, so that the switch has none.
+      - Settings to remove.
     type: list
     elements: str
     choices: [tunnel_key, replication_mode]
   cascade:
     description:
       - With O(state=absent), also remove the bindings and MAC addresses that refer to the logical switch, in the same
-        transaction. Without it a logical switch in use is an error that names them.
+        transaction. Otherwise a logical switch in use is an error that names them.
     type: bool
     default: false
 author:

@@ -11,8 +11,8 @@ short_description: Manage the OVSDB connections of a VTEP's database
 version_added: 0.1.0
 description:
   - Creates, changes or deletes rows of the table Manager of the OVSDB database hardware_vtep. An ovsdb-server that was started
-    with C(--remote=db:hardware_vtep,Global,managers) connects to, or listens at, these targets. This is what
-    C(vtep-ctl set-manager), C(get-manager) and C(del-manager) do.
+    with C(--remote=db:hardware_vtep,Global,managers) connects to, or listens on, these targets. C(vtep-ctl set-manager),
+    C(get-manager) and C(del-manager) do the same.
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.vtep.state
@@ -39,13 +39,13 @@ options:
     type: dict
   clear:
     description:
-      - Settings to remove, so that the default of the server holds.
+      - Settings to remove, so that the server's default applies.
     type: list
     elements: str
     choices: [max_backoff, inactivity_probe]
   exclusive:
     description:
-      - Whether this shall be the only manager. With O(state=present) only.
+      - Whether all other managers are removed. With O(state=present) only.
     type: bool
     default: false
 author:

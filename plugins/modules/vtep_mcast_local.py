@@ -10,9 +10,9 @@ module: vtep_mcast_local
 short_description: Manage the locators at which a VTEP wants broadcast, unknown unicast and multicast frames
 version_added: 0.1.0
 description:
-  - Manages rows of the table Mcast_Macs_Local of the OVSDB database hardware_vtep. A VTEP writes them to tell its controller
-    to which locators such frames shall be sent; the module is for those who write a VTEP or test a controller. This is what
-    C(vtep-ctl add-mcast-local) and C(del-mcast-local) do.
+  - Manages rows of the table Mcast_Macs_Local of the OVSDB database hardware_vtep. With them, a VTEP tells its controller at which
+    locators it wants such frames; the module is for those who write a VTEP or test a controller. C(vtep-ctl add-mcast-local) and
+    C(del-mcast-local) do the same.
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.macs

@@ -10,9 +10,9 @@ module: vtep_mcast_remote
 short_description: Manage where a VTEP sends broadcast, unknown unicast and multicast frames
 version_added: 0.1.0
 description:
-  - Manages rows of the table Mcast_Macs_Remote of the OVSDB database hardware_vtep. The entry C(unknown-dst) says to which
-    locators frames go that no other entry matches, such as broadcast. This is what C(vtep-ctl add-mcast-remote) and
-    C(del-mcast-remote) do.
+  - Manages rows of the table Mcast_Macs_Remote of the OVSDB database hardware_vtep. The entry C(unknown-dst) names the
+    locators that receive all frames which no other entry matches, such as broadcast. C(vtep-ctl add-mcast-remote) and
+    C(del-mcast-remote) do the same.
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.macs

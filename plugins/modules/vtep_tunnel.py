@@ -10,10 +10,12 @@ module: vtep_tunnel
 short_description: Manage the BFD settings of a VTEP's tunnels
 version_added: 0.1.0
 description:
-  - Manages rows of the table Tunnel of the OVSDB database hardware_vtep, which say how a tunnel between two VTEPs is watched by
-    bidirectional forwarding detection (BFD, RFC 5880), and returns what the VTEP says of its state.
-  - A VTEP creates the rows of its tunnels itself. A row that is missing is created, for those who write a VTEP or test a
+  - Manages rows of the table Tunnel of the OVSDB database hardware_vtep, which configure bidirectional forwarding detection (BFD,
+    RFC 5880) on a tunnel between two VTEPs, and returns what the VTEP reports of the tunnel's state.
+  - A VTEP creates the rows of its tunnels itself. This module creates a missing row, too, for those who write a VTEP or test a
     controller.
+  - A tunnel is found by the addresses of its ends, whether or not their locators have a tunnel key; the returned row shows the keys as
+    C(local_tunnel_key) and C(remote_tunnel_key).
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.vtep.state

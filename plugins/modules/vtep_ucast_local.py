@@ -10,10 +10,10 @@ module: vtep_ucast_local
 short_description: Manage the unicast MAC addresses that a VTEP has learned on its own ports
 version_added: 0.1.0
 description:
-  - Manages rows of the table Ucast_Macs_Local of the OVSDB database hardware_vtep. A VTEP writes them to tell its controller
-    what it has learned; the module is for those who write a VTEP or test a controller. This is what
-    C(vtep-ctl add-ucast-local), C(del-ucast-local) and C(clear-local-macs) do.
-  - A running VTEP, the emulator included, takes away what it has not learned itself.
+  - Manages rows of the table Ucast_Macs_Local of the OVSDB database hardware_vtep. With them, a VTEP tells its controller what it has
+    learned; the module is for those who write a VTEP or test a controller. C(vtep-ctl add-ucast-local), C(del-ucast-local) and
+    C(clear-local-macs) do the same.
+  - A running VTEP, the emulator included, removes what it has not learned itself.
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.macs

@@ -10,10 +10,9 @@ module: vtep_ucast_remote
 short_description: Manage the unicast MAC addresses that are behind other VTEPs
 version_added: 0.1.0
 description:
-  - Manages rows of the table Ucast_Macs_Remote of the OVSDB database hardware_vtep. A frame to such a MAC address is sent
-    through a tunnel to its locator. This is what C(vtep-ctl add-ucast-remote), C(del-ucast-remote) and
-    C(clear-remote-macs) do.
-  - One address, or any number of them in O(entries), in one transaction.
+  - Manages rows of the table Ucast_Macs_Remote of the OVSDB database hardware_vtep. The VTEP sends a frame to such a MAC address
+    through a tunnel to its locator. C(vtep-ctl add-ucast-remote), C(del-ucast-remote) and C(clear-remote-macs) do the same.
+  - Takes one address, or any number of them in O(entries) or O(src), in one transaction.
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.macs
@@ -41,6 +40,24 @@ EXAMPLES = r"""
       - {mac: "00:00:00:00:00:02", locator: 10.1.0.1}
       - {mac: "00:00:00:00:00:03", locator: 10.2.0.1, ipaddr: 192.168.1.3}
     purge: true
+
+- name: Exactly the addresses in a file of the controller, files/macs.csv, on a real switch
+  vxlanlab.vtep.vtep_ucast_remote:
+    database: ssl:192.0.2.10:6640
+    private_key: /etc/vtep/client.key
+    certificate: /etc/vtep/client.crt
+    ca_cert: /etc/vtep/ca.crt
+    timeout: 120
+    logical_switch: blue
+    src: macs.csv
+    purge: true
+  delegate_to: localhost
+
+- name: One address less
+  vxlanlab.vtep.vtep_ucast_remote:
+    logical_switch: ls0
+    mac: "00:00:00:00:00:03"
+    state: absent
 """
 
 RETURN = r"""

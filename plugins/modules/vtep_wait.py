@@ -10,8 +10,8 @@ module: vtep_wait
 short_description: Wait until a VTEP has registered a port, learned a MAC address or brought a tunnel up
 version_added: 0.1.0
 description:
-  - Waits, up to O(timeout), for something in the OVSDB database hardware_vtep. The server tells of changes; nothing is polled,
-    and no more than the rows in question is read.
+  - Waits, up to O(timeout), until the OVSDB database hardware_vtep holds a row, or no longer holds it. The server reports changes, so
+    nothing is polled, and the module reads only the rows in question.
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.vtep.attributes
@@ -21,7 +21,7 @@ requirements:
 options:
   port:
     description:
-      - Wait for this port of O(physical_switch) to be registered.
+      - Wait until this port of O(physical_switch) is registered.
     type: str
   physical_switch:
     description:
@@ -29,7 +29,7 @@ options:
     type: str
   mac:
     description:
-      - Wait for the VTEP to have learned this MAC address on O(logical_switch) (Ucast_Macs_Local).
+      - Wait until the VTEP has learned this MAC address on O(logical_switch) (Ucast_Macs_Local).
     type: str
   logical_switch:
     description:
@@ -65,13 +65,13 @@ options:
           - Mcast_Macs_Local
       match:
         description:
-          - What the row shall have, in the words of the modules and of RV(vxlanlab.vtep.vtep_info#module:vtep), such as C(locator)
-            or C(is_connected). Of lists and dictionaries these members.
+          - The values that the row must have, under the names that the modules and RV(vxlanlab.vtep.vtep_info#module:vtep) use, such as
+            C(locator) or C(is_connected). A list or dictionary matches when the row has at least these members.
         type: dict
         required: true
   state:
     description:
-      - Wait until it is there, or until it is not.
+      - Whether to wait until the row exists, or until it does not.
     type: str
     choices: [present, absent]
     default: present
@@ -136,10 +136,10 @@ def wait_for(module: VtepModule, table: str, match: dict, what: str) -> dict:
     watch = Watch(table, match)
     # Says at once what a wait for a server that cannot be reached would say at its end, and less clearly.
     with module.database() as db:
-        schema, deadline = db.schema, db.deadline
+        schema, remotes, deadline = db.schema, ",".join(db.addresses()), db.deadline
     words = ("no more " if absent else "") + what
     # In check mode an earlier task may be the one that makes it, so one look is all.
-    found = wait(schema, ",".join(db.remotes), watch, absent, deadline, words, once=module.check_mode)
+    found = wait(schema, remotes, watch, absent, deadline, words, once=module.check_mode)
     if not found and not absent:
         module.warn(f"not there now: {what}. The real run waits for it.")
     return {"row": found or {}}

@@ -124,7 +124,8 @@ class Look:
         for row in (*wanted.present, *wanted.absent):
             named.setdefault(row.table, set()).add(row.key)
             for name in TABLES[row.table].referring:
-                referred.update(references(row.columns.get(name)))
+                if name in row.columns:
+                    referred.update(references(row.columns[name]))
         # A map to take entries out of may leave open what they hold.
         for ref in referred - {None}:
             named.setdefault(ref.table, set()).add(ref.key)
@@ -316,7 +317,7 @@ class Look:
             self.find(target, {as_key(key[index]) for key in keys})
 
     def _find_owners(self, table: str, keys: set[tuple]) -> None:
-        owners = {owner for key in keys if (owner := owner_ref(table, key))}
+        owners = {owner for key in keys if (owner := owner_ref(table, key))} if TABLES[table].owner else set()
         for target in {owner.table for owner in owners}:
             self.find(target, {owner.key for owner in owners})
 

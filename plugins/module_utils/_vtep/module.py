@@ -32,6 +32,8 @@ CONNECTION = {
 }
 #: The longest time to wait, in seconds: as milliseconds it fits into the 32 bits that poll(2) takes.
 LONGEST = 2_000_000
+#: No option is a number beyond this.
+LARGEST = 2**64
 STATE = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}}
 
 
@@ -72,22 +74,67 @@ class _Module(AnsibleModule):
 
     def _load_params(self) -> None:
         super()._load_params()
+        _tame(self.argument_spec, self.params)
         #: The first such option and its value.
         self.mistake = next(_structures(self.argument_spec, self.params, ""), None)
 
 
-def _structures(spec: dict[str, Any], params: Any, where: str) -> Iterator[tuple[str, Any]]:
+def _tame(spec: dict[str, Any], params: Any) -> None:
+    """Make text of what Ansible's own checks break on where they should refuse it, so that they do."""
     for option, said in spec.items():
-        value = params.get(option) if isinstance(params, dict) else None
+        value = params.get(option)
         if value is None:
             continue
-        if said.get("type", "str") == "str" and isinstance(value, (list, dict)):
-            yield f"{where}{option}", value
-        if said.get("type") == "list" and isinstance(value, list):
-            for index, member in enumerate(value):
-                if said.get("elements") == "str" and isinstance(member, (list, dict)):
-                    yield f"{where}{option}[{index}]", member
-                yield from _structures(said.get("options", {}), member, f"{where}{option}[{index}].")
+        inner = said.get("options") or {}
+        if said.get("type") in ("int", "float") and _is_beyond(value, said["type"]):
+            params[option] = f"{value} (too large)"
+        elif inner and said["type"] == "dict" and not isinstance(value, dict):
+            params[option] = str(value)
+        elif any(one.get("type") in ("int", "float") or one.get("options") for one in inner.values()):
+            for member in value if isinstance(value, list) else [value]:
+                if isinstance(member, dict):
+                    _tame(inner, member)
+
+
+def _is_beyond(value: Any, kind: str) -> bool:
+    try:
+        return isinstance(value, (int, float, str)) and abs(float(value)) > LARGEST and kind == "int"
+    except OverflowError:
+        return True
+    except ValueError:
+        return False
+
+
+def _structures(spec: dict[str, Any], params: Any, where: str) -> Iterator[tuple[str, Any]]:
+    """The options that are a list or a dictionary where the specification says text, each with its value."""
+    return _found(_shape(spec), params, where)
+
+
+def _shape(spec: dict[str, Any]) -> tuple[list[str], list[tuple[str, Any]]]:
+    """The options that are texts, and those that are lists with what their members are: text (``None``), or such a shape themselves."""
+    texts = [option for option, said in spec.items() if said.get("type", "str") == "str"]
+    lists = [
+        (option, _shape(said["options"]) if said.get("options") else None)
+        for option, said in spec.items()
+        if said.get("type") == "list" and (said.get("elements") == "str" or said.get("options"))
+    ]
+    return texts, lists
+
+
+def _found(shape: Any, params: Any, where: str) -> Iterator[tuple[str, Any]]:
+    if not isinstance(params, dict):
+        return
+    texts, lists = shape
+    for option in texts:
+        if isinstance(params.get(option), (list, dict)):
+            yield f"{where}{option}", params[option]
+    for option, inner in lists:
+        members = params.get(option)
+        for index, member in enumerate(members if isinstance(members, list) else ()):
+            if inner:
+                yield from _found(inner, member, f"{where}{option}[{index}].")
+            elif isinstance(member, (list, dict)):
+                yield f"{where}{option}[{index}]", member
 
 
 class VtepModule:

@@ -6,14 +6,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import Choice, Integer, Parse
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Add, Ref, Row, Wanted
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import Choice, Integer, Parse, text
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import NO_DOUBTS, Add, Ref, Row, Wanted
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import TABLES, Column, Key, describe
 
 
@@ -23,9 +23,7 @@ def normalise(wanted: Wanted) -> Wanted:
     Raises ``UserError`` that names the option and the value for what no database can hold, and for a row that is listed twice.
     What could be in a database, though we would not write it, becomes a doubt of its row.
     """
-    present = _normal_rows(wanted.present, wanted.place)
-    absent = _normal_rows(wanted.absent, wanted.place)
-    return replace(wanted, present=present, absent=absent)
+    return replace(wanted, present=_normal_rows(wanted.present, wanted), absent=_normal_rows(wanted.absent, wanted))
 
 
 class _Bad(ValueError):
@@ -38,17 +36,19 @@ class _Bad(ValueError):
         self.error = error
 
 
-def _normal_rows(rows: Sequence[Row], place: Callable[[int, Row], str] | None) -> list[Row]:
+def _normal_rows(rows: Sequence[Row], wanted: Wanted) -> list[Row]:
+    place = wanted.place
+    said = {table: _as_said(table, wanted.options) for table in {row.table for row in rows}}
     normal: list[Row] = []
     seen: dict[tuple, int] = {}
     for index, row in enumerate(rows):
-        spec = TABLES[row.table]
+        said_columns = said[row.table]
         try:
-            key = tuple([_normal_part(part, value) for part, value in zip(spec.key, row.key)])
-            columns = {name: _normal_value(spec.columns[name], name, value) for name, value in row.columns.items()}
-            doubts: dict[str, str] = {}
+            key = tuple([_normal_part(part, value) for part, value in zip(TABLES[row.table].key, row.key)])
+            columns = {name: _normal_value(said_columns[name], name, value) for name, value in row.columns.items()}
+            doubts = NO_DOUBTS
         except _Bad:
-            key, columns, doubts = _doubtful(row, f"{place(index, row)}." if place else "")
+            key, columns, doubts = _doubtful(row, said_columns, f"{place(index, row)}." if place else "")
         identity = (row.table, key)
         earlier = seen.setdefault(identity, index)
         if earlier != index:
@@ -59,12 +59,17 @@ def _normal_rows(rows: Sequence[Row], place: Callable[[int, Row], str] | None) -
     return normal
 
 
-def _doubtful(row: Row, where: str) -> tuple[tuple, dict[str, Any], dict[str, str]]:
+def _as_said(table: str, options: Mapping[str, str]) -> dict[str, Column]:
+    """The columns of a table, in the words of this task: ``Wanted.options``."""
+    columns = TABLES[table].columns
+    return {**columns, **{name: replace(columns[name], option=options[name], entry=None) for name in options.keys() & columns}}
+
+
+def _doubtful(row: Row, said_columns: Mapping[str, Column], where: str) -> tuple[tuple, dict[str, Any], dict[str, str]]:
     """A row with values that are not accepted, as another writer may have stored them, and what is wrong with them.
 
     Raises ``UserError`` for a value that no database can hold.
     """
-    spec = TABLES[row.table]
     doubts: dict[str, str] = {}
 
     def read(name: str, parse: Callable[[bool], Any]) -> Any:
@@ -77,8 +82,8 @@ def _doubtful(row: Row, where: str) -> tuple[tuple, dict[str, Any], dict[str, st
         except _Bad as bad:
             raise UserError(f"{where}{bad.option}: {bad}") from None
 
-    key = tuple([read("", partial(_normal_part, part, value)) for part, value in zip(spec.key, row.key)])
-    columns = {name: read(name, partial(_normal_value, spec.columns[name], name, value)) for name, value in row.columns.items()}
+    key = tuple([read("", partial(_normal_part, part, value)) for part, value in zip(TABLES[row.table].key, row.key)])
+    columns = {name: read(name, partial(_normal_value, said_columns[name], name, value)) for name, value in row.columns.items()}
     return key, columns, doubts
 
 
@@ -150,6 +155,13 @@ def _parsed(parse: Parse, value: Any, option: str, as_stored: bool) -> Any:
     except ValueError as error:
         # Words to choose from are part of the schema: no writer can store others.
         is_number = isinstance(value, int) and not isinstance(value, bool)
-        if as_stored and not isinstance(parse, Choice) and (is_number if isinstance(parse, Integer) else isinstance(value, str)):
+        if as_stored and not isinstance(parse, Choice) and (is_number if isinstance(parse, Integer) else _is_storable(value)):
             return value
         raise _Bad(option, value, error) from None
+
+
+def _is_storable(value: Any) -> bool:
+    try:
+        return text(value) == value
+    except ValueError:
+        return False

@@ -29,6 +29,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import 
     TABLES,
     describe,
     is_open,
+    may_leave_open,
     owner_ref,
     said_key,
 )
@@ -119,13 +120,14 @@ class _Planner:
 
     def run(self) -> Plan:
         for row in self.wanted.absent:
-            if row.columns:
-                self._subtract(row)
-            else:
-                haves = self.current.get(row.table, row.key)
-                if not haves:
-                    _refuse_doubts(row, [""])
-                for have in haves:
+            haves = self.current.get(row.table, row.key)
+            if not haves:
+                # Members of a row that is gone are gone, too, whatever they are; one that comes never had them.
+                _refuse_doubts(row, row.doubts if row.ref in self.coming else [""])
+            for have in haves:
+                if row.columns:
+                    self._subtract(row, have)
+                else:
                     self._delete(row.ref, have)
         for scope in self.wanted.purge:
             for key, haves in self.current.under(scope):
@@ -173,8 +175,8 @@ class _Planner:
             self._create(row)
             return
         # A twin that is right already is the one to keep.
-        kept = next((have for have in haves if not _difference(row, have)), haves[0])
-        after = _difference(row, kept)
+        differences = [(have, _difference(row, have)) for have in haves]
+        kept, after = next((pair for pair in differences if not pair[1]), differences[0])
         if after or not self.wanted.keep_twins:
             for have in haves:
                 if have is not kept:
@@ -233,19 +235,18 @@ class _Planner:
 
     # -- absent
 
-    def _subtract(self, row: Row) -> None:
-        for have in self.current.get(row.table, row.key):
-            after = {}
-            for name, members in row.columns.items():
-                held, left = have.columns[name], _without(have.columns[name], members)
-                if left != held:
-                    after[name] = left
-                else:
-                    _refuse_doubts(row, [name])
-            if any(TABLES[row.table].columns[name].required and not value for name, value in after.items()):
-                self._delete(row.ref, have)
-            elif after:
-                self._update(row.ref, have, after)
+    def _subtract(self, row: Row, have: Have) -> None:
+        after = {}
+        for name, members in row.columns.items():
+            held, left = have.columns[name], _without(have.columns[name], members)
+            if left != held:
+                after[name] = left
+            else:
+                _refuse_doubts(row, [name])
+        if any(TABLES[row.table].columns[name].required and not value for name, value in after.items()):
+            self._delete(row.ref, have)
+        elif after:
+            self._update(row.ref, have, after)
 
     def _delete(self, ref: Ref, have: Have) -> None:
         if have.uuid in self.deleted:
@@ -329,7 +330,8 @@ def enumerated(names: list[str]) -> str:
 
 def _with_keys(wanted: Wanted, current: Current) -> Wanted:
     """The same, with rows whose key leaves a part open known by the key of the row that is there."""
-    if not any(_leaves_open(row) for rows in (wanted.present, wanted.absent) for row in rows):
+    tables = {row.table for rows in (wanted.present, wanted.absent) for row in rows}
+    if not any(may_leave_open(target) for table in tables for unused, target in TABLES[table].key_references):
         return wanted
     named = {(row.table, row.key) for row in (*wanted.present, *wanted.absent)}
 
@@ -369,6 +371,8 @@ def _difference(row: Row, have: Have) -> dict:
     after = {}
     for name, want in row.columns.items():
         held = have.columns[name]
+        if want == held:
+            continue
         if isinstance(want, Add):
             members = _adopt(want.members, held)
             want = {**held, **members} if isinstance(held, dict) else held | members

@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
@@ -39,6 +40,10 @@ class Scope(NamedTuple):
 # -- what a task wants ----------------------------------------------------------------------------------------------
 
 
+#: Shared, since nearly every row has none.
+NO_DOUBTS: Mapping[str, str] = MappingProxyType({})
+
+
 class Add(NamedTuple):
     """Members to add to a set or a map; those that are there already stay."""
 
@@ -58,7 +63,7 @@ class Row:
     key: tuple
     columns: dict[str, Any] = field(default_factory=dict)
     must_exist: bool = False
-    doubts: dict[str, str] = field(default_factory=dict)
+    doubts: Mapping[str, str] = field(default_factory=lambda: NO_DOUBTS)
 
     @property
     def ref(self) -> Ref:
@@ -85,6 +90,7 @@ class Wanted:
     ``reset``: rows that are not ours to remove, and lose their configuration where ``present`` does not name them.
     ``keep_twins``: where others wrote a row twice and one of them is as it is wanted, the other stays, too.
     ``place``: where a row came from, such as ``entries[3]``, from its index and itself; for errors.
+    ``options``: the option that holds a column, where it is not the one that the tables name; for errors, too.
     """
 
     present: list[Row] = field(default_factory=list)
@@ -95,6 +101,7 @@ class Wanted:
     reset: list[Reset] = field(default_factory=list)
     keep_twins: bool = False
     place: Callable[[int, Row], str] | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 def managed(**columns: Any) -> dict[str, Any]:
