@@ -88,7 +88,10 @@ def test_a_capture_has_all_packets_from_start_to_stop(namespace, path, tmp_path)
     assert stopped["changed"]
     assert not tcpdumps(tmp_path)
     assert stopped["captures"] == [{"path": str(path), "pid": None, "packets": 100, "dropped": 0}]
-    assert [packet["info"].split(" id=")[0].strip() for packet in _capture.read(path).packets] == ["Echo (ping) request", "Echo (ping) reply"] * 50
+    assert [packet["info"].split(" id=")[0].strip() for packet in _capture.read(path).packets] == [
+        "Echo (ping) request",
+        "Echo (ping) reply",
+    ] * 50
 
 
 def test_a_capture_as_root_of_a_container(namespace, path):
