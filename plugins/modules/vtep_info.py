@@ -37,6 +37,8 @@ options:
   query:
     description:
       - A JMESPath expression (U(https://jmespath.org)) that picks from, or reshapes, the structure in RV(vtep).
+      - A function is added to those of JMESPath. V(items(object\)) makes a dictionary a list of pairs of key and value, so that a
+        query can choose by value and return names, as in V(items(logical_switches\)[?[1].tunnel_key == `5000`][0]).
     type: str
 author:
   - The vxlanlab.vtep maintainers (@vxlanlab)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""vtep_physical_switch, vtep_logical_switch and vtep_binding against a real server, compared with vtep-ctl."""
+"""vtep_physical_switch, vtep_physical_port, vtep_logical_switch and vtep_binding against a real server, compared with vtep-ctl."""
 
 from __future__ import annotations
 
@@ -59,6 +59,57 @@ class TestPhysicalSwitch:
         assert server.ctl("list-ps").split() == ["br1"]
         assert len(server.rows("Physical_Port")) == 1
 
+    def test_single_addresses_and_ports_go_and_the_others_stay(self, server, task):
+        both = {"management_ips": ["192.0.2.1", "2001:db8::1"], "tunnel_ips": ["10.0.0.1", "10.0.0.2"]}
+        for name in ("br0", "br1"):
+            task("vtep_physical_switch", name=name, ports=["eth1", "eth2", "eth3"], **both)
+        done = task.twice("vtep_physical_switch", name="br0", remove_tunnel_ips=["10.0.0.1", "10.0.0.9"])
+        assert done["row"]["tunnel_ips"] == ["10.0.0.2"]
+        assert done["counts"] == {"created": 0, "updated": 1, "deleted": 0}
+        assert done["diff"] == {
+            "before": {"physical switch br0": {"tunnel_ips": both["tunnel_ips"]}},
+            "after": {"physical switch br0": {"tunnel_ips": ["10.0.0.2"]}},
+        }
+        done = task.twice(
+            "vtep_physical_switch", name="br0", remove_management_ips=["2001:DB8::1"], remove_ports=["eth1", "eth3", "eth9"],
+            tunnel_ips=["10.0.0.3"], description="rack 1",
+        )  # fmt: skip
+        assert done["counts"] == {"created": 0, "updated": 1, "deleted": 2}
+        assert server.ctl("get", "Physical_Switch", "br0", "management_ips", "tunnel_ips", "description").split("\n")[:3] == [
+            '["192.0.2.1"]', '["10.0.0.3"]', '"rack 1"',
+        ]  # fmt: skip
+        assert server.ctl("list-ports", "br0").split() == ["eth2"] == done["row"]["ports"]
+        assert task.twice("vtep_physical_switch", name="br0", remove_tunnel_ips=["10.0.0.3"])["row"]["tunnel_ips"] == []
+        untouched = task("vtep_physical_switch", name="br1", ports=["eth1", "eth2", "eth3"], **both)
+        assert not untouched["changed"]
+
+    def test_what_is_not_there_needs_no_removal(self, server, task):
+        task("vtep_physical_switch", name="br0", tunnel_ips=["10.0.0.1"], ports=["eth1"])
+        options = {"remove_ports": ["eth9"], "remove_tunnel_ips": ["10.0.0.9"], "remove_management_ips": []}
+        assert not task("vtep_physical_switch", name="br0", **options)["changed"]
+        # The switch itself is wanted all the same.
+        assert task.twice("vtep_physical_switch", name="br9", **options)["counts"] == {"created": 1, "updated": 0, "deleted": 0}
+
+    @pytest.mark.parametrize(
+        ("options", "words"),
+        [
+            ({"tunnel_ips": ["10.0.0.1"], "remove_tunnel_ips": ["10.0.0.2"]}, ["tunnel_ips|remove_tunnel_ips", "mutually exclusive"]),
+            ({"management_ips": [], "remove_management_ips": []}, ["management_ips|remove_management_ips", "mutually exclusive"]),
+            ({"ports": ["eth1"], "remove_ports": ["eth1"]}, ["ports|remove_ports", "mutually exclusive"]),
+            ({"purge_ports": True, "remove_ports": ["eth1"]}, ["remove_ports", "purge_ports: true"]),
+            ({"state": "absent", "remove_ports": ["eth1"]}, ["remove_ports", "state: present", "removes the switch"]),
+            ({"state": "absent", "remove_tunnel_ips": ["10.0.0.1"]}, ["remove_tunnel_ips", "state: present", "removes the switch"]),
+            ({"state": "absent", "remove_management_ips": []}, ["remove_management_ips", "state: present", "removes the switch"]),
+            ({"remove_tunnel_ips": ["10.0.0"]}, ["remove_tunnel_ips: '10.0.0'", "IPv4 or IPv6 address"]),
+            ({"remove_management_ips": ["10.0.0.0/8"]}, ["remove_management_ips: '10.0.0.0/8'", "without a prefix length"]),
+        ],
+    )
+    def test_removal_that_is_refused(self, task, options, words):
+        task("vtep_physical_switch", name="br0", ports=["eth1"], tunnel_ips=["10.0.0.1"])
+        message = task.fails("vtep_physical_switch", **{"name": "br0", **options})
+        for word in words:
+            assert word in message
+
     @pytest.mark.parametrize(
         ("option", "value", "words"),
         [
@@ -77,6 +128,77 @@ class TestPhysicalSwitch:
     )
     def test_bad_input(self, task, option, value, words):
         message = task.fails("vtep_physical_switch", **{"name": "br0", "purge_ports": False, option: value})
+        for word in words:
+            assert word in message
+
+
+class TestPhysicalPort:
+    PORT = {"physical_switch": "br0", "port": "eth1"}
+
+    @pytest.fixture(autouse=True)
+    def switches(self, task):
+        for name in ("br0", "br1"):
+            task("vtep_physical_switch", name=name, ports=["eth7"])
+        for name in ("ls0", "ls1"):
+            task("vtep_logical_switch", name=name)
+        task("vtep_acl", name="web", entries=[{"sequence": 1, "action": "deny", "direction": "ingress"}])
+
+    def test_a_port_that_is_missing_is_created_and_goes_by_itself(self, server, task):
+        done = task.twice("vtep_physical_port", **self.PORT)
+        assert done["counts"] == {"created": 1, "updated": 0, "deleted": 0}
+        assert done["row"] == {
+            **self.PORT, "description": "", "vlan_bindings": {}, "acl_bindings": {}, "other_config": {}, "_uuid": done["row"]["_uuid"],
+        }  # fmt: skip
+        assert server.ctl("list-ports", "br0").split() == ["eth1", "eth7"]
+        assert server.ctl("get", "Physical_Port", done["row"]["_uuid"], "name").strip() == "eth1"
+        task("vtep_physical_port", physical_switch="br1", port="eth1", vlan_bindings={"0": "ls0"})
+        done = task.twice("vtep_physical_port", **self.PORT, state="absent")
+        assert done["changed"] and done["row"] == {}
+        assert done["counts"] == {"created": 0, "updated": 0, "deleted": 1}
+        assert list(done["diff"]["before"]) == ["port eth1 of physical switch br0"]
+        assert server.ctl("list-ports", "br0").split() == ["eth7"]
+        assert server.ctl("list-bindings", "br1", "eth1").split() == ["0000", "ls0"]
+
+    def test_what_vtep_ctl_made_needs_no_change(self, server, task):
+        server.ctl("add-port", "br0", "eth1", "--", "bind-ls", "br0", "eth1", "5", "ls0")
+        assert not task("vtep_physical_port", **self.PORT)["changed"]
+        assert not task("vtep_physical_port", **self.PORT, vlan_bindings={5: "ls0"})["changed"]
+
+    def test_a_map_that_is_given_is_replaced_and_one_that_is_not_stays(self, server, task):
+        task.twice("vtep_physical_port", **self.PORT, vlan_bindings={0: "ls0", 20: "ls1"}, acl_bindings={0: "web"})
+        done = task.twice("vtep_physical_port", **self.PORT, vlan_bindings={20: "ls0"}, description="rack 4", other_config={"a": "b"})
+        port = "port eth1 of physical switch br0"
+        assert done["diff"]["before"][port] == {"vlan_bindings": {"0": "ls0", "20": "ls1"}, "description": "", "other_config": {}}
+        assert done["row"]["vlan_bindings"] == {"20": "ls0"} and done["row"]["acl_bindings"] == {"0": "web"}
+        assert server.ctl("list-bindings", "br0", "eth1").split() == ["0020", "ls0"]
+        task.twice("vtep_binding", **self.PORT, vlan=21, logical_switch="ls1")
+        done = task.twice("vtep_physical_port", **self.PORT, acl_bindings={})
+        assert done["row"]["vlan_bindings"] == {"20": "ls0", "21": "ls1"} and done["row"]["acl_bindings"] == {}
+        assert done["row"]["description"] == "rack 4" and done["row"]["other_config"] == {"a": "b"}
+
+    def test_a_switch_is_needed_to_add_a_port_and_not_to_remove_one(self, task):
+        other = {**self.PORT, "physical_switch": "br9"}
+        assert "physical switch br9 is not in the database; create it with vtep_physical_switch" in task.fails("vtep_physical_port", **other)
+        assert "physical switch br9" in str(task.check("vtep_physical_port", **other)["warnings"])
+        assert not task("vtep_physical_port", **other, state="absent")["changed"]
+
+    @pytest.mark.parametrize(
+        ("options", "words"),
+        [
+            ({"vlan_bindings": {4096: "ls0"}}, ["vlan_bindings: '4096'", "0 to 4095"]),
+            ({"vlan_bindings": {"red": "ls0"}}, ["vlan_bindings: 'red'", "0 to 4095"]),
+            ({"vlan_bindings": {5: ""}}, ["vlan_bindings: ''", "not empty"]),
+            ({"vlan_bindings": {5: None}}, ["vlan_bindings: None", "not empty"]),
+            ({"vlan_bindings": {5: "ls9"}}, ["logical switch ls9", "vtep_logical_switch"]),
+            ({"acl_bindings": {-1: "web"}}, ["acl_bindings: '-1'", "0 to 4095"]),
+            ({"acl_bindings": {0: "none"}}, ["ACL none", "vtep_acl"]),
+            ({"other_config": {"a": 1}}, ["other_config: 1", "expected text"]),
+            ({"port": ""}, ["port: ''", "not empty"]),
+            ({"physical_switch": ""}, ["physical_switch: ''", "not empty"]),
+        ],
+    )
+    def test_bad_input(self, task, options, words):
+        message = task.fails("vtep_physical_port", **{**self.PORT, **options})
         for word in words:
             assert word in message
 

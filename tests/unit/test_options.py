@@ -25,7 +25,7 @@ PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
 # The module whose options set the columns of a table, and the option that holds them where they are not its own.
 MODULES = {
     "Physical_Switch": ("vtep_physical_switch", None),
-    "Physical_Port": ("vtep_binding", None),
+    "Physical_Port": ("vtep_physical_port", None),
     "Tunnel": ("vtep_tunnel", None),
     "Manager": ("vtep_manager", None),
     "Logical_Switch": ("vtep_logical_switch", None),
@@ -39,12 +39,10 @@ MODULES = {
     "Arp_Sources_Local": ("vtep_arp_source", None),
     "Arp_Sources_Remote": ("vtep_arp_source", None),
 }
-# A port belongs to the VTEP; what there is to set beside its bindings is set by vtep_config.
-BY_VTEP_CONFIG_ONLY = {("Physical_Port", "description"), ("Physical_Port", "acl_bindings"), ("Physical_Port", "other_config")}
+# The module that sets one entry of a map at a time.
+ENTRIES = {("Physical_Port", "vlan_bindings"): "vtep_binding"}
 
-COLUMNS = [
-    (table, name) for table in NAMED_TABLES for name in TABLES[table].managed if (table, name) not in BY_VTEP_CONFIG_ONLY
-]  # fmt: skip
+COLUMNS = [(table, name) for table in NAMED_TABLES for name in TABLES[table].managed]
 
 
 @cache
@@ -90,14 +88,11 @@ def test_every_table_with_names_has_a_module():
 def test_a_column_is_set_by_an_option_that_says_what_it_takes(table, name):
     column = TABLES[table].columns[name]
     options = documented(*MODULES[table])
-    if column.entry:
-        key, value = column.entry
-        check(options[key], column.key)
-        assert options[value]["type"] == "str"
-        return
     option = options[column.option or name]
     if column.kind == "map":
         assert option["type"] == "dict"
+        if isinstance(column.key, Integer):
+            assert f"{column.key.low} to {column.key.high}" in described(option)
     elif column.kind == "set":
         assert (option["type"], option["elements"]) == ("list", "str")
     elif column.refers:
@@ -109,6 +104,17 @@ def test_a_column_is_set_by_an_option_that_says_what_it_takes(table, name):
         for shared, parse in beside.items():
             check(options[shared], str if isinstance(parse, Choice) else parse)
     assert set(column.aliases) == set(option.get("aliases", []))
+
+
+@pytest.mark.parametrize(("table", "name"), ENTRIES, ids=[".".join(column) for column in ENTRIES])
+def test_an_entry_of_a_map_is_set_by_an_option_for_its_key_and_one_for_its_value(table, name):
+    column = TABLES[table].columns[name]
+    options = documented(ENTRIES[table, name])
+    key, value = column.entry
+    check(options[key], column.key)
+    assert options[value]["type"] == "str"
+    # The row that holds the map is named here, too.
+    assert {part.option for part in TABLES[table].key} <= set(options)
 
 
 @pytest.mark.parametrize("table", NAMED_TABLES)

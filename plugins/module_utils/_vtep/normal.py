@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -22,9 +22,7 @@ def normalise(wanted: Wanted) -> Wanted:
 
     Raises ``UserError`` that names the option and the value, also for a row that is listed twice.
     """
-    present = _normal_rows(wanted.present, wanted.place)
-    absent = _normal_rows(wanted.absent, wanted.place)
-    return replace(wanted, present=present, absent=absent)
+    return replace(wanted, present=_normal_rows(wanted.present, wanted), absent=_normal_rows(wanted.absent, wanted))
 
 
 class _Bad(ValueError):
@@ -37,14 +35,15 @@ class _Bad(ValueError):
         self.error = error
 
 
-def _normal_rows(rows: Sequence[Row], place: Callable[[int, Row], str] | None) -> list[Row]:
+def _normal_rows(rows: Sequence[Row], wanted: Wanted) -> list[Row]:
+    place, options = wanted.place, wanted.options
     normal: list[Row] = []
     seen: dict[tuple, int] = {}
     for index, row in enumerate(rows):
         spec = TABLES[row.table]
         try:
             key = tuple([_normal_part(part, value) for part, value in zip(spec.key, row.key)])
-            columns = {name: _normal_value(spec.columns[name], name, value) for name, value in row.columns.items()}
+            columns = {name: _normal_value(spec.columns[name], name, value, options.get(name)) for name, value in row.columns.items()}
         except _Bad as bad:
             where = f"{place(index, row)}." if place else ""
             raise UserError(f"{where}{bad.option}: {bad}") from None
@@ -67,16 +66,16 @@ def _normal_part(part: Key, value: Any) -> Any:
     return _parsed(part.parse, value, part.option)
 
 
-def _normal_value(column: Column, name: str, value: Any) -> Any:
-    option = column.option or name
+def _normal_value(column: Column, name: str, value: Any, said: str | None) -> Any:
+    option = said or column.option or name
     if isinstance(value, Add):
-        return Add(_normal_value(column, name, value.members))
+        return Add(_normal_value(column, name, value.members, said))
     if value is None:
         return None
     if column.kind == "set":
         return frozenset([_normal_atom(column, member, option) for member in value])
     if column.kind == "map":
-        key_option, value_option = column.entry or (option, option)
+        key_option, value_option = column.entry if column.entry and not said else (option, option)
         return {_parsed(column.key, k, key_option): _normal_atom(column, v, value_option) for k, v in value.items()}
     return _normal_atom(column, value, option)
 

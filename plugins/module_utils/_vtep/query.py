@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""JMESPath: the option ``query``."""
+"""JMESPath, and a function ``items`` beside its own: the option ``query``."""
 
 from __future__ import annotations
 
@@ -24,6 +24,15 @@ def compiled(text: str | None) -> Callable[[Any], Any]:
         import jmespath
     except ImportError:
         raise MissingLibrary("jmespath", traceback.format_exc(), "for query") from None
+
+    class Functions(jmespath.functions.Functions):
+        """The functions of JMESPath, and ``items`` as in JMESPath Community: without it no name is found by what it names."""
+
+        @jmespath.functions.signature({"types": ["object"]})
+        def _func_items(self, named: dict[str, Any]) -> list[list[Any]]:
+            return [[key, value] for key, value in named.items()]
+
+    options = jmespath.Options(custom_functions=Functions())
     try:
         expression = jmespath.compile(text)
     except jmespath.exceptions.JMESPathError as error:
@@ -31,7 +40,7 @@ def compiled(text: str | None) -> Callable[[Any], Any]:
 
     def search(data: Any) -> Any:
         try:
-            return expression.search(data)
+            return expression.search(data, options)
         except jmespath.exceptions.JMESPathError as error:
             raise UserError(f"query: {text!r} does not fit the data: {error}") from None
 

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -81,6 +81,7 @@ class Wanted:
     ``cascade``: rows that refer to a deleted row go with it, instead of being an error.
     ``reset``: rows that are not ours to remove, and lose their configuration where ``present`` does not name them.
     ``place``: where a row came from, such as ``entries[3]``, from its index and itself; for errors.
+    ``options``: the option that holds a column, where it is not the one that the tables name; for errors, too.
     """
 
     present: list[Row] = field(default_factory=list)
@@ -90,6 +91,7 @@ class Wanted:
     cascade: bool = False
     reset: list[Reset] = field(default_factory=list)
     place: Callable[[int, Row], str] | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 def managed(**columns: Any) -> dict[str, Any]:
