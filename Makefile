@@ -38,13 +38,16 @@ bench:
 	@.venv/bin/pip install -q --disable-pip-version-check -r requirements-bench.txt
 	@.venv/bin/python benchmarks/run.py
 
-# Pins anew what the ranges in requirements*.txt resolve to today. Run it on Python 3.11, the oldest that uses the pins.
+# Pins anew what the ranges in requirements*.txt resolve to today. Run it on Python 3.11, the oldest that uses the pins. Python 3.12
+# and later run a later ansible-core.
 constraints:
-	rm -rf .venv
+	rm -rf .venv .cache/core
 	: > constraints.txt
 	scripts/setup tests
+	.venv/bin/pip download -qq --no-deps --only-binary :all: --python-version 3.12 -d .cache/core "$$(grep ^ansible-core requirements.txt)"
 	(echo "# The versions that the tests ran with; used on Python 3.11 to 3.13. \`make constraints\` writes it anew."; \
-	    .venv/bin/pip freeze) > constraints.txt
+	    .venv/bin/pip freeze | sed 's/^ansible-core==.*/&; python_version < "3.12"/'; \
+	    echo "ansible-core==$$(ls .cache/core | cut -d- -f2); python_version >= \"3.12\"") > constraints.txt
 
 # What is below .cache/docker belongs to root.
 clean:

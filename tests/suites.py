@@ -80,8 +80,11 @@ def yamllint() -> Iterator[Step]:
 
 
 def lint() -> Iterator[Step]:
-    """ansible-lint's production profile, and shellcheck on the scripts."""
+    """ansible-lint's production profile, ruff and mypy on Python, and shellcheck on the scripts."""
     yield Step(["ansible-lint", "--nocolor"])
+    yield Step(["ruff", "check", "."])
+    yield Step(["ruff", "format", "--check", "."])
+    yield Step(["mypy"])
     scripts = [name for name in git_files() if re.match(rb"#!.*sh\b", (ROOT / name).read_bytes())]
     yield Step(["shellcheck", *scripts])
 
@@ -99,8 +102,15 @@ def units() -> Iterator[Step]:
 
 def docs() -> Iterator[Step]:
     """The documentation of plugins and roles, and the changelog fragments."""
-    yield Step(["antsibull-docs", "lint-collection-docs", "--plugin-docs", "--disallow-unknown-collection-refs", "."])
+    yield Step(
+        ["antsibull-docs", "lint-collection-docs", "--plugin-docs", "--disallow-unknown-collection-refs", "--check-extra-docs-refs", "."]
+    )
     yield Step(["antsibull-changelog", "lint"])
+
+
+def package() -> Iterator[Step]:
+    """The collection as others get it: its tarball, what Galaxy makes of it, and its documentation site (tests/package)."""
+    yield pytest("tests/package")
 
 
 def functional() -> Iterator[Step]:
@@ -125,9 +135,9 @@ def docker() -> Iterator[Step]:
     yield replace(step, command=["scripts/with-docker", *step.command])
 
 
-SUITES = {suite.__name__: suite for suite in (yamllint, lint, sanity, units, docs, functional, lab, molecule, docker)}
+SUITES = {suite.__name__: suite for suite in (yamllint, lint, sanity, units, docs, package, functional, lab, molecule, docker)}
 # About equally long. Suites that share something are in the same one: the Docker engine, or ansible-test's copy.
-LANES = (("sanity", "units", "molecule", "docker"), ("yamllint", "lint", "docs", "functional", "lab"))
+LANES = (("sanity", "units", "molecule", "docker"), ("yamllint", "lint", "docs", "package", "functional", "lab"))
 
 
 def pytest(folder: str) -> Step:

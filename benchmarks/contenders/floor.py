@@ -33,7 +33,8 @@ if sys.argv[2] == "select":
     columns = ["MAC", "logical_switch", "locator", "ipaddr"]
     transact([{"op": "select", "table": "Ucast_Macs_Remote", "where": [["logical_switch", "==", switch]], "columns": columns}])
     sys.exit()
-entries = json.load(open(sys.argv[4]))
+with open(sys.argv[4]) as file:
+    entries = json.load(file)
 names = {address: f"l{number}" for number, address in enumerate({entry["locator"] for entry in entries})}
 vxlan = [
     {"op": "insert", "table": "Physical_Locator", "uuid-name": name, "row": {"encapsulation_type": "vxlan_over_ipv4", "dst_ip": address}}

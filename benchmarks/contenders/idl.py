@@ -15,7 +15,8 @@ from ovsdbapp.schema.hardware_vtep import impl_idl
 
 idl = connection.OvsdbIdl.from_server(f"unix:{sys.argv[1]}", "hardware_vtep")
 api = impl_idl.HwVtepApiIdlImpl(connection.Connection(idl, 600))
-entries = json.load(open(sys.argv[3]))
+with open(sys.argv[3]) as file:
+    entries = json.load(file)
 (switch,) = (row for row in api.tables["Logical_Switch"].rows.values() if row.name == sys.argv[2])
 there = {row.MAC for row in api.tables["Ucast_Macs_Remote"].rows.values() if row.logical_switch == switch}
 locators = {row.dst_ip: row for row in api.tables["Physical_Locator"].rows.values()}

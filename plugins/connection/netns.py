@@ -51,13 +51,14 @@ author:
 
 import os
 import subprocess
+from typing import IO, Any
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError, AnsibleFileNotFound
 from ansible.module_utils.common.text.converters import to_bytes, to_native, to_text
 from ansible.plugins.connection import ConnectionBase
 from ansible.utils.display import Display
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.netns import read_process, running
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.processes import Process, read_process, running
 
 display = Display()
 
@@ -69,12 +70,13 @@ class Connection(ConnectionBase):
     has_pipelining = True
     # What Ansible compares become_user with: becoming root in a node needs no sudo.
     default_user = "root"
+    _connected: bool
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._process = None
+        self._process: Process | None = None
 
-    def _connect(self):
+    def _connect(self) -> Connection:
         self._play_context.remote_user = self.default_user
         if not self._connected:
             self._find_node()
@@ -83,13 +85,15 @@ class Connection(ConnectionBase):
             self._connected = True
         return self
 
-    def exec_command(self, cmd, in_data=None, sudoable=True):
+    def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
+        """Run a shell command in the node: its status, output and errors."""
         super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
         display.vvv(f"EXEC {to_text(cmd)}", host=self.get_option("node"))
         result = self._run([self._shell.executable, "-c", to_text(cmd)], input=in_data or b"")
         return result.returncode, result.stdout, result.stderr
 
-    def put_file(self, in_path, out_path):
+    def put_file(self, in_path: str, out_path: str) -> None:
+        """Copy a file of the controller into the node."""
         super().put_file(in_path, out_path)
         display.vvv(f"PUT {in_path} TO {out_path}", host=self.get_option("node"))
         if not os.path.exists(to_bytes(in_path, errors="surrogate_or_strict")):
@@ -101,37 +105,40 @@ class Connection(ConnectionBase):
                 f"failed to copy {to_native(in_path)} to {to_native(out_path)} in the node: {to_native(result.stderr).strip()}"
             )
 
-    def fetch_file(self, in_path, out_path):
+    def fetch_file(self, in_path: str, out_path: str) -> None:
+        """Copy a file of the node to the controller."""
         super().fetch_file(in_path, out_path)
         display.vvv(f"FETCH {in_path} TO {out_path}", host=self.get_option("node"))
-        out_path = to_bytes(out_path, errors="surrogate_or_strict")
+        copy = to_bytes(out_path, errors="surrogate_or_strict")
         try:
-            with open(out_path, "wb") as target:
+            with open(copy, "wb") as target:
                 result = self._run(["cat", "--", in_path], stdin=subprocess.DEVNULL, stdout=target)
             if result.returncode:
                 raise AnsibleError(f"failed to fetch {to_native(in_path)} from the node: {to_native(result.stderr).strip()}")
         except AnsibleError:
-            os.unlink(out_path)
+            os.unlink(copy)
             raise
 
-    def reset(self):
+    def reset(self) -> None:
+        """Look for the node anew."""
         self.close()
         self._connect()
 
-    def close(self):
+    def close(self) -> None:
+        """Forget the node: nothing is kept open between two commands."""
         self._process = None
         self._connected = False
 
-    def _run(self, command, stdout=subprocess.PIPE, **streams):
-        """Run a command (a list) in the node."""
+    def _run(self, command: list[str], stdout: IO[bytes] | int = subprocess.PIPE, **streams: Any) -> subprocess.CompletedProcess[bytes]:
+        """Run a command in the node."""
         process = self._find_node()
         result = self._call("nsenter", "-t", str(process.pid), "-a", "--", *command, stdout=stdout, **streams)
         if result.returncode and self._find_node() != process:
             raise AnsibleConnectionFailure(f"node {process.node.name!r} of lab {process.node.lab!r} was removed while a command ran in it.")
         return result
 
-    def _call(self, *command, **streams):
-        """Run a command (a list) on the controller, as root."""
+    def _call(self, *command: str, **streams: Any) -> subprocess.CompletedProcess[bytes]:
+        """Run a command on the controller, as root."""
         sudo = ["sudo", "-n"] if os.geteuid() != 0 else []
         arguments = [to_bytes(argument, errors="surrogate_or_strict") for argument in [*sudo, *command]]
         try:
@@ -142,7 +149,7 @@ class Connection(ConnectionBase):
                 " (nsenter: package util-linux), or run Ansible as root (needs no sudo)."
             ) from error
 
-    def _find_node(self):
+    def _find_node(self) -> Process:
         """The node's PID 1. Looked up once; later only checked, as the node may have been made again."""
         lab, node = self.get_option("lab"), self.get_option("node")
         if not self._process or read_process(self._process.pid) != self._process:
@@ -154,7 +161,7 @@ class Connection(ConnectionBase):
             )
         return self._process
 
-    def _check_sudo(self):
+    def _check_sudo(self) -> None:
         trial = self._call("nsenter", "--version", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         if trial.returncode:
             raise AnsibleConnectionFailure(

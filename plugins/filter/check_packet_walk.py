@@ -90,13 +90,20 @@ _value:
       type: str
 """
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.walk import check_walk
+from collections.abc import Callable, Sequence
+
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.walk import Comparison, Walk, check_walk
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._packets import CapturedPacket
 
 
-def check_packet_walk(packets, walk):
+def check_packet_walk(packets: Sequence[CapturedPacket], walk: Walk) -> Comparison:
+    """Compare captured packets with a walk."""
     return check_walk(walk, packets)
 
 
 class FilterModule:
-    def filters(self):
+    """Ansible's way to the filter of this file."""
+
+    def filters(self) -> dict[str, Callable]:
+        """The filter by name."""
         return {"check_packet_walk": check_packet_walk}

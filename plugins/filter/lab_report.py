@@ -84,18 +84,15 @@ _value:
       type: str
 """
 
-from ansible.errors import AnsibleFilterError
+from collections.abc import Callable
 
-from ansible_collections.vxlanlab.vtep.plugins.plugin_utils.lab_report import ReportError, lab_report as report
-
-
-def lab_report(summary, captures):
-    try:
-        return report(summary, captures)
-    except ReportError as error:
-        raise AnsibleFilterError(f"lab_report: {error}") from None
+from ansible_collections.vxlanlab.vtep.plugins.plugin_utils.filter_errors import errors_of
+from ansible_collections.vxlanlab.vtep.plugins.plugin_utils.lab_report import lab_report
 
 
 class FilterModule:
-    def filters(self):
-        return {"lab_report": lab_report}
+    """Ansible's way to the filter of this file."""
+
+    def filters(self) -> dict[str, Callable]:
+        """The filter by name."""
+        return {"lab_report": errors_of("lab_report")(lab_report)}

@@ -101,69 +101,53 @@ _value:
 """
 
 import ipaddress
-import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils import _values
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import MTU, lab_interface
 
-# Outer IPv4, UDP and VXLAN headers and the inner Ethernet header (RFC 7348, section 5).
+T = TypeVar("T")
+# How the value of each key is read: returns it, or raises ValueError saying what to use.
+Keys = Mapping[str, _values.Parse]
+
+# Outer IPv4, UDP and VXLAN headers and the inner Ethernet header in bytes (RFC 7348, section 5).
 VXLAN_OVERHEAD = 50
-# What every IPv4 host takes (RFC 791) must fit into a VM's packet.
-mtu = _values.Integer(576 + VXLAN_OVERHEAD, 65535)
-# IFNAMSIZ, netdevice(7).
-INTERFACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}")
 
 
-def interface(value):
-    if not isinstance(value, str) or not INTERFACE.fullmatch(value):
-        raise ValueError("use 1 to 15 letters, digits, '_', '.' and '-' (not first)")
-    return value
-
-
-def ipv4_network(value):
-    try:
-        return ipaddress.IPv4Network(str(value))
-    except ValueError:
-        raise ValueError("use an IPv4 network such as 10.0.0.0/8, with no bits set behind the prefix") from None
-
-
-def ipv4_interface(value):
-    try:
-        if "/" not in str(value):
-            raise ValueError
-        return ipaddress.IPv4Interface(str(value))
-    except ValueError:
-        raise ValueError("use an IPv4 address with its prefix length, such as 192.168.1.1/24") from None
-
-
-def some(value):
+def some(value: Any) -> Sequence[Any]:
     if not isinstance(value, (list, tuple)) or not value:
         raise ValueError("use a list with at least one entry")
     return value
 
 
-# Key -> how its value is read: returns it, or raises ValueError saying what to use.
-UNDERLAY = {"network": ipv4_network, "interface": interface, "mtu": mtu}
-LOGICAL_SWITCH = {"name": _values.name, "tunnel_key": _values.vni}
-HYPERVISOR = {"name": _values.name, "underlay_ip": _values.tunnel_ipv4, "vms": some}
-VM = {"name": interface, "mac": _values.unicast_mac, "ip": ipv4_interface}
+read_network = _values.worded(_values.ipv4_network, "use an IPv4 network such as 10.0.0.0/8, with no bits set behind the prefix")
+read_address = _values.worded(_values.ipv4_interface, "use an IPv4 address with its prefix length, such as 192.168.1.1/24")
+# The smallest packet that every host takes must fit into a VM's.
+read_mtu = _values.Integer(MTU.low + VXLAN_OVERHEAD, MTU.high)
+
+UNDERLAY: Keys = {"network": read_network, "interface": lab_interface, "mtu": read_mtu}
+LOGICAL_SWITCH: Keys = {"name": _values.name, "tunnel_key": _values.vni}
+HYPERVISOR: Keys = {"name": _values.name, "underlay_ip": _values.tunnel_ipv4, "vms": some}
+VM: Keys = {"name": lab_interface, "mac": _values.unicast_mac, "ip": read_address}
 
 
 class Reader:
     """Reads values and collects what is wrong with them."""
 
-    def __init__(self):
-        self.problems = []
+    def __init__(self) -> None:
+        self.problems: list[str] = []
 
-    def value(self, where, value, read):
-        """The value, or None if it is wrong."""
+    def value(self, where: str, value: Any, read: Callable[[Any], T]) -> T | None:
+        """The value, or ``None`` if it is wrong."""
         try:
             return read(value)
         except ValueError as error:
             self.problems.append(f"{where}: {value!r} cannot be used: {error}.")
             return None
 
-    def keys(self, where, value, keys):
-        """A dictionary's values; None for what is wrong or missing."""
+    def keys(self, where: str, value: Any, keys: Keys) -> dict[str, Any]:
+        """A dictionary's values; ``None`` for what is wrong or missing."""
         if not isinstance(value, dict):
             self.problems.append(f"{where}: {value!r} cannot be used: use a dictionary with the keys {', '.join(keys)}.")
             return dict.fromkeys(keys)
@@ -179,14 +163,14 @@ class Reader:
                 found[key] = None
         return found
 
-    def unique(self, entries):
-        """entries: (where, value); no value may be there twice."""
-        first = {}
+    def unique(self, entries: Iterable[tuple[str, Any]]) -> None:
+        """Of these places, each with its value, no two may have the same."""
+        first: dict[Any, str] = {}
         for where, value in entries:
             if value is not None and first.setdefault(value, where) != where:
                 self.problems.append(f"{where}: {value} is also that of {first[value]}. Give each its own.")
 
-    def inside(self, where, address, network):
+    def inside(self, where: str, address: ipaddress.IPv4Address, network: ipaddress.IPv4Network) -> None:
         """An address that a host of the network can have."""
         if address not in network:
             self.problems.append(f"{where}: {address} is outside of {network}. Use an address of this network.")
@@ -196,10 +180,11 @@ class Reader:
             )
 
 
-def lab_topology(topology):
+def lab_topology(topology: Mapping[str, Any]) -> dict[str, Any]:
+    """What is wrong with a topology, or what follows from it."""
     reader = Reader()
     underlay = reader.keys("lab_underlay", topology["underlay"], UNDERLAY)
-    bridge = reader.value("lab_bridge", topology["bridge"], interface)
+    bridge = reader.value("lab_bridge", topology["bridge"], lab_interface)
     switch = reader.keys("lab_logical_switch", topology["logical_switch"], LOGICAL_SWITCH)
     hypervisors = []
     for index, entry in enumerate(reader.value("lab_hypervisors", topology["hypervisors"], some) or []):
@@ -214,7 +199,7 @@ def lab_topology(topology):
     return {"problems": [], "bridge": bridge, "logical_switch": switch, **complete(underlay, bridge, switch, hypervisors)}
 
 
-def agree(reader, underlay, bridge, hypervisors):
+def agree(reader: Reader, underlay: dict[str, Any], bridge: str | None, hypervisors: list[dict[str, Any]]) -> None:
     """What single values cannot show."""
     vms = [vm for hypervisor in hypervisors for vm in hypervisor["vms"]]
     if len(hypervisors) == 1:
@@ -245,8 +230,11 @@ def agree(reader, underlay, bridge, hypervisors):
         )
 
 
-def complete(underlay, bridge, switch, hypervisors):
-    nodes, endpoints, completed = [], [], []
+def complete(underlay: dict[str, Any], bridge: str | None, switch: dict[str, Any], hypervisors: list[dict[str, Any]]) -> dict[str, Any]:
+    """What follows from a topology in which all is well."""
+    nodes: list[dict[str, Any]] = []
+    endpoints: list[dict[str, Any]] = []
+    completed: list[dict[str, Any]] = []
     for hypervisor in hypervisors:
         vms = [{"name": vm["name"], "mac": vm["mac"], "ip": str(vm["ip"]), "address": str(vm["ip"].ip)} for vm in hypervisor["vms"]]
         completed.append(
@@ -287,5 +275,8 @@ def complete(underlay, bridge, switch, hypervisors):
 
 
 class FilterModule:
-    def filters(self):
+    """Ansible's way to the filter of this file."""
+
+    def filters(self) -> dict[str, Callable]:
+        """The filter by name."""
         return {"lab_topology": lab_topology}

@@ -113,16 +113,18 @@ _value:
 """
 
 import ipaddress
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ansible.errors import AnsibleFilterError
-
 from ansible_collections.vxlanlab.vtep.plugins.module_utils import _values
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError, accepted
+from ansible_collections.vxlanlab.vtep.plugins.plugin_utils.filter_errors import errors_of
 
 
-class Endpoint(NamedTuple):
-    index: int
+@dataclass(frozen=True)
+class Endpoint:
+    number: int
     host: str
     physical_switch: str
     port: str
@@ -133,7 +135,7 @@ class Endpoint(NamedTuple):
     vtep: str
 
     def __str__(self) -> str:
-        return f"endpoint {self.index} (host {self.host}, port {self.port})"
+        return f"endpoint {self.number} (host {self.host}, port {self.port})"
 
 
 class Key(NamedTuple):
@@ -145,12 +147,7 @@ class Key(NamedTuple):
 
 def address(value: Any) -> str:
     """An IP address; the empty text is none."""
-    if value in ("", None):
-        return ""
-    try:
-        return str(ipaddress.ip_interface(str(value)).ip)
-    except ValueError:
-        raise ValueError("expected an IPv4 or IPv6 address") from None
+    return "" if value in ("", None) else _values.host_ip(value)
 
 
 KEYS = {
@@ -165,11 +162,12 @@ KEYS = {
 }
 
 
-def overlay_tables(endpoints: Any, host: str) -> dict:
+@errors_of("overlay_tables")
+def overlay_tables(endpoints: Any, host: str) -> dict[str, Any]:
     """The tables of one host's VTEP."""
     if not isinstance(endpoints, (list, tuple)):
-        raise AnsibleFilterError(f"overlay_tables: expected a list of endpoints, not {type(endpoints).__name__}")
-    known = [read(endpoint, index) for index, endpoint in enumerate(endpoints)]
+        raise UserError(f"expected a list of endpoints, not {type(endpoints).__name__}")
+    known = [read(endpoint, number) for number, endpoint in enumerate(endpoints)]
     agree(known)
     here = [endpoint for endpoint in known if endpoint.host == host]
     return {
@@ -178,24 +176,20 @@ def overlay_tables(endpoints: Any, host: str) -> dict:
     }
 
 
-def read(endpoint: Any, index: int) -> Endpoint:
+def read(endpoint: Any, number: int) -> Endpoint:
     """An endpoint in its normal form."""
     if not isinstance(endpoint, dict):
-        raise AnsibleFilterError(f"overlay_tables: endpoint {index}: expected a dictionary, not {endpoint!r}")
-    where = f"overlay_tables: endpoint {index} (host {endpoint.get('host', '?')}, port {endpoint.get('port', '?')})"
+        raise UserError(f"endpoint {number}: expected a dictionary, not {endpoint!r}")
+    where = f"endpoint {number} (host {endpoint.get('host', '?')}, port {endpoint.get('port', '?')})"
     for key in endpoint:
         if key not in KEYS:
-            raise AnsibleFilterError(f"{where}: {key}: unknown key; the keys are {', '.join(KEYS)}")
+            raise UserError(f"{where}: {key}: unknown key; the keys are {', '.join(KEYS)}")
     values = {}
     for key, how in KEYS.items():
         if key not in endpoint and how.default is None:
-            raise AnsibleFilterError(f"{where}: {key}: missing")
-        value = endpoint.get(key, how.default)
-        try:
-            values[key] = how.read(value)
-        except ValueError as error:
-            raise AnsibleFilterError(f"{where}: {key}: {value!r} is not accepted: {error}") from None
-    return Endpoint(index, **values)
+            raise UserError(f"{where}: {key}: missing")
+        values[key] = accepted(how.read, f"{where}: {key}", endpoint.get(key, how.default))
+    return Endpoint(number, **values)
 
 
 def agree(endpoints: list[Endpoint]) -> None:
@@ -213,23 +207,23 @@ def agree(endpoints: list[Endpoint]) -> None:
     one([e for e in endpoints if e.ip], lambda e: (e.logical_switch, e.ip), str, f"ip: {{key[1]}} {twice}")
 
 
-def one(endpoints: Iterable[Endpoint], key: Callable, value: Callable, problem: str) -> None:
+def one(endpoints: Iterable[Endpoint], key: Callable[[Endpoint], Hashable], value: Callable[[Endpoint], str], problem: str) -> None:
     """Every key has one value."""
-    seen: dict = {}
+    seen: dict[Hashable, str] = {}
     for endpoint in endpoints:
         first = seen.setdefault(key(endpoint), value(endpoint))
         if first != value(endpoint):
-            raise AnsibleFilterError("overlay_tables: " + problem.format(key=key(endpoint), first=first, second=value(endpoint)))
+            raise UserError(problem.format(key=key(endpoint), first=first, second=value(endpoint)))
 
 
-def bindings(here: Iterable[Endpoint]) -> list[dict]:
+def bindings(here: Iterable[Endpoint]) -> list[dict[str, Any]]:
     """The VLANs of the host's ports; several endpoints may share one."""
     keys = ("physical_switch", "port", "vlan", "logical_switch")
     bound = sorted({tuple(getattr(endpoint, key) for key in keys) for endpoint in here})
     return [dict(zip(keys, values)) for values in bound]
 
 
-def tables(name: str, host: str, endpoints: Iterable[Endpoint]) -> dict:
+def tables(name: str, host: str, endpoints: Iterable[Endpoint]) -> dict[str, Any]:
     """What is behind the other VTEPs of a logical switch."""
     remote = sorted((e for e in endpoints if e.logical_switch == name and e.host != host), key=lambda e: e.mac)
     locators = sorted({endpoint.vtep for endpoint in remote}, key=ipaddress.ip_address)
@@ -241,5 +235,8 @@ def tables(name: str, host: str, endpoints: Iterable[Endpoint]) -> dict:
 
 
 class FilterModule:
-    def filters(self) -> dict:
+    """Ansible's way to the filter of this file."""
+
+    def filters(self) -> dict[str, Callable]:
+        """The filter by name."""
         return {"overlay_tables": overlay_tables}

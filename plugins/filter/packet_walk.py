@@ -128,18 +128,15 @@ _value:
           type: bool
 """
 
-from ansible.errors import AnsibleFilterError
+from collections.abc import Callable
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.walk import FIRST, WalkError, expected_walk
-
-
-def packet_walk(lab, source, target, at, network, chapter=FIRST, count=1):
-    try:
-        return expected_walk(lab, source, target, at, network, chapter, count)
-    except WalkError as error:
-        raise AnsibleFilterError(f"packet_walk: {error}") from None
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.walk import expected_walk
+from ansible_collections.vxlanlab.vtep.plugins.plugin_utils.filter_errors import errors_of
 
 
 class FilterModule:
-    def filters(self):
-        return {"packet_walk": packet_walk}
+    """Ansible's way to the filter of this file."""
+
+    def filters(self) -> dict[str, Callable]:
+        """The filter by name."""
+        return {"packet_walk": errors_of("packet_walk")(expected_walk)}

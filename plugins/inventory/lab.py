@@ -42,18 +42,23 @@ lab: vxlanlab
 """
 
 import sys
+from typing import Any
 
 from ansible.errors import AnsibleParserError
+from ansible.inventory.data import InventoryData
+from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.inventory import BaseInventoryPlugin
 from ansible.utils.display import Display
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.netns import LabError, check_lab_name, running
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import check_lab_name
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.processes import running
 
 GROUP = "vtep_hypervisors"
 display = Display()
 
 
-def netns_hosts(lab):
+def netns_hosts(lab: str) -> dict[str, dict[str, Any]]:
     """name -> host variables of the nodes that are namespaces on this machine."""
     return {
         name: {
@@ -71,7 +76,7 @@ def netns_hosts(lab):
     }
 
 
-def docker_hosts(lab):
+def docker_hosts(lab: str) -> dict[str, dict[str, Any]]:
     """name -> host variables of the nodes that are containers; none where Docker is not in use."""
     try:
         import docker
@@ -109,16 +114,16 @@ SOURCES = (netns_hosts, docker_hosts)
 class InventoryModule(BaseInventoryPlugin):
     NAME = "vxlanlab.vtep.lab"
 
-    def verify_file(self, path):
+    def verify_file(self, path: str) -> bool:
         return super().verify_file(path) and path.endswith((".vtep_lab.yml", ".vtep_lab.yaml"))
 
-    def parse(self, inventory, loader, path, cache=True):
+    def parse(self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True) -> None:
         super().parse(inventory, loader, path, cache=cache)
         self._read_config_data(path)
         lab = self.get_option("lab")
         try:
             check_lab_name(lab)
-        except LabError as error:
+        except UserError as error:
             raise AnsibleParserError(f"{path}: option lab, {error}") from error
         self.inventory.add_group(GROUP)
         for source in SOURCES:

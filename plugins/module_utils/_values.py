@@ -14,8 +14,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 Parse = Callable[[Any], Any]
 
 #: What stands for "any MAC address that is not known" in the multicast tables (vtep.5, Mcast_Macs_Remote).
@@ -161,6 +162,14 @@ def optional_ip(value: Any) -> str:
     return "" if value == "" else ip(value)
 
 
+def host_ip(value: Any) -> str:
+    """The address of a host, also where its prefix length is written with it."""
+    try:
+        return str(ipaddress.ip_interface(str(value)).ip)
+    except ValueError:
+        raise ValueError("expected an IPv4 or IPv6 address") from None
+
+
 def prefix(value: Any) -> str:
     """An address with its prefix length; the host's part is kept, since it may be the address of an interface."""
     try:
@@ -169,6 +178,32 @@ def prefix(value: Any) -> str:
         return str(ipaddress.ip_interface(str(value)))
     except ValueError:
         raise ValueError("expected an IPv4 or IPv6 prefix such as 192.168.1.0/24") from None
+
+
+def ipv4(value: Any) -> str:
+    """An IPv4 address."""
+    try:
+        return str(ipaddress.IPv4Address(str(value)))
+    except ValueError:
+        raise ValueError("expected an IPv4 address") from None
+
+
+def ipv4_interface(value: Any) -> ipaddress.IPv4Interface:
+    """The IPv4 address of an interface with its prefix length."""
+    try:
+        if "/" not in str(value):
+            raise ValueError
+        return ipaddress.IPv4Interface(str(value))
+    except ValueError:
+        raise ValueError("expected an IPv4 address with its prefix length, such as 192.168.1.1/24") from None
+
+
+def ipv4_network(value: Any) -> ipaddress.IPv4Network:
+    """An IPv4 network: no bits are set behind its prefix."""
+    try:
+        return ipaddress.IPv4Network(str(value))
+    except ValueError:
+        raise ValueError("expected an IPv4 network such as 10.0.0.0/8, with no bits set behind the prefix") from None
 
 
 def tunnel_ip(value: Any) -> str:
@@ -203,3 +238,15 @@ def tolerant(parse: Parse, value: Any) -> Any:
         return parse(value)
     except ValueError:
         return value
+
+
+def worded(parse: Callable[[Any], T], words: str) -> Callable[[Any], T]:
+    """The same function, whose ``ValueError`` has other words for what was expected."""
+
+    def parse_in_words(value: Any) -> T:
+        try:
+            return parse(value)
+        except ValueError:
+            raise ValueError(words) from None
+
+    return parse_in_words

@@ -12,20 +12,13 @@ from __future__ import annotations
 
 import logging
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
-try:
-    from ovs.db import idl
-    from ovsdbapp.backend.ovs_idl import connection, idlutils
-    from ovsdbapp.schema.open_vswitch import impl_idl
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import MissingLibrary, UserError
 
-    Api, OVSDBAPP_ERROR = impl_idl.OvsdbIdl, None
-except ImportError:
-    Api, OVSDBAPP_ERROR = object, traceback.format_exc()
-
-# ovsdbapp logs what it raises as well; the task's result says it once.
-logging.getLogger("ovsdbapp").addHandler(logging.NullHandler())
+T = TypeVar("T")
 
 COLUMNS = {
     "Open_vSwitch": ["bridges", "next_cfg", "cur_cfg"],
@@ -34,9 +27,23 @@ COLUMNS = {
     "Interface": ["name", "type", "mac", "mtu_request", "ofport", "error"],
 }
 
+OVSDBAPP_ERROR: str | None = None
+try:
+    from ovs.db import idl
+    from ovsdbapp.backend.ovs_idl import connection, idlutils
+    from ovsdbapp.schema.open_vswitch import impl_idl
+except ImportError:
+    OVSDBAPP_ERROR = traceback.format_exc()
+else:
 
-class VswitchError(Exception):
-    """What went wrong, in words for the person who wrote the task."""
+    class _Api(impl_idl.OvsdbIdl):
+        """Of ``lookup_table`` (how a record is found by name), the tables that are replicated here."""
+
+        lookup_table = {table: how for table, how in impl_idl.OvsdbIdl.lookup_table.items() if table in COLUMNS}
+
+
+# ovsdbapp logs what it raises as well; the task's result says it once.
+logging.getLogger("ovsdbapp").addHandler(logging.NullHandler())
 
 
 @dataclass
@@ -45,7 +52,9 @@ class Port:
 
     type: str | None = None
     mac: str | None = None
+    #: In bytes.
     mtu_request: int | None = None
+    #: The OpenFlow port number; -1 where ovs-vswitchd cannot use the port, and ``error`` says why.
     ofport: int | None = None
     error: str | None = None
 
@@ -56,8 +65,8 @@ class Bridge:
 
     datapath_type: str | None = None
     fail_mode: str | None = None
-    other_config: dict = field(default_factory=dict)
-    external_ids: dict = field(default_factory=dict)
+    other_config: dict[str, str] = field(default_factory=dict)
+    external_ids: dict[str, str] = field(default_factory=dict)
     ports: dict[str, Port] = field(default_factory=dict)
 
 
@@ -66,9 +75,9 @@ class Changes:
     """``bridge`` and ``ports`` hold the columns to set, ``added`` the ports to create."""
 
     create: bool = False
-    bridge: dict = field(default_factory=dict)
+    bridge: dict[str, Any] = field(default_factory=dict)
     added: list[str] = field(default_factory=list)
-    ports: dict[str, dict] = field(default_factory=dict)
+    ports: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return bool(self.create or self.bridge or self.added or self.ports)
@@ -100,22 +109,25 @@ def plan(wanted: Bridge, current: Bridge | None) -> Changes:
     return changes
 
 
-class _Api(Api):
-    """Of ``lookup_table`` (how a record is found by name), the tables that are replicated here."""
-
-    lookup_table = {table: how for table, how in getattr(Api, "lookup_table", {}).items() if table in COLUMNS}
-
-
 class Vswitch:
-    """A connection to the Open_vSwitch database at ``database``; every wait ends after ``timeout`` seconds."""
+    """A connection to the Open_vSwitch database.
 
-    def __init__(self, database: str, timeout: float):
+    Every method raises ``UserError`` when the server refuses, or does not answer in time.
+    """
+
+    def __init__(self, database: str, timeout: float) -> None:
+        """Connect to ``database``, ``unix:PATH`` or ``tcp:HOST:PORT``; every wait ends after ``timeout`` seconds.
+
+        Raises ``MissingLibrary`` without ovsdbapp.
+        """
+        if OVSDBAPP_ERROR:
+            raise MissingLibrary("ovsdbapp", OVSDBAPP_ERROR)
         self.database = database
         self.timeout = timeout
         try:
             helper = idlutils.get_schema_helper(database, "Open_vSwitch")
         except Exception as error:  # ovsdbapp raises a bare Exception here
-            raise VswitchError(
+            raise UserError(
                 f"database: cannot read the Open_vSwitch database at {database}: {error}; check that ovsdb-server runs"
             ) from None
         for table, columns in COLUMNS.items():
@@ -124,9 +136,10 @@ class Vswitch:
         try:
             self.api = _Api(connection.Connection(replica, timeout))
         except Exception as error:
-            raise VswitchError(f"database: no answer from {database} in {timeout:g} s: {error}") from None
+            raise UserError(f"database: no answer from {database} in {timeout:g} s: {error}") from None
 
     def read(self, name: str) -> Bridge | None:
+        """A bridge with its ports as they are now, without the port of its own name; ``None`` where it is not there."""
         with self.api.ovsdb_connection.lock:
             row = self._row(name)
             if row is None:
@@ -135,7 +148,7 @@ class Vswitch:
             return Bridge(row.datapath_type, _first(row.fail_mode), dict(row.other_config), dict(row.external_ids), ports)
 
     def bridge_of(self, port: str) -> str | None:
-        """The bridge that a port is on."""
+        """The bridge that a port is on, if any."""
         with self.api.ovsdb_connection.lock:
             for row in self.api.tables["Bridge"].rows.values():
                 if any(one.name == port for one in row.ports):
@@ -143,7 +156,7 @@ class Vswitch:
         return None
 
     def commit(self, name: str, changes: Changes) -> None:
-        """Make the changes, and wait until ovs-vswitchd has carried them out."""
+        """Make the changes in one transaction, and wait until ovs-vswitchd has carried them out."""
         commands = [self.api.add_br(name, may_exist=False)] if changes.create else []
         commands += [self.api.add_port(name, port, may_exist=False) for port in changes.added]
         for table, record, columns in (
@@ -159,6 +172,7 @@ class Vswitch:
         self._run(self.api.br_exists(name))
 
     def remove(self, name: str) -> None:
+        """Delete a bridge with its ports, and wait until ovs-vswitchd has carried it out."""
         self._run(self.api.del_br(name))
 
     def undo(self, name: str, changes: Changes) -> None:
@@ -171,7 +185,7 @@ class Vswitch:
                 for command in commands:
                     transaction.add(command)
         except Exception as error:
-            raise VswitchError(f"the Open_vSwitch database refused the change: {error}") from None
+            raise UserError(f"the Open_vSwitch database refused the change: {error}") from None
 
     def _row(self, name: str) -> idl.Row | None:
         return idlutils.row_by_value(self.api.idl, "Bridge", "name", name, None)
@@ -182,5 +196,5 @@ def _port(interface: idl.Row) -> Port:
     return Port(type=interface.type, **optional)
 
 
-def _first(values: list) -> Any:
+def _first(values: Sequence[T]) -> T | None:
     return values[0] if values else None

@@ -120,69 +120,94 @@ commands:
 import ipaddress
 import json
 import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn, TypedDict
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError, accepted, check
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._module import finish
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import Integer, interface_name, ipv4, ipv4_network, prefix, worded
+
 CONF = "/proc/sys/net/ipv4/conf"
+VERSIONS = {"any": (4, 6), "ipv4": (4,), "ipv6": (6,)}
+
+# RTA_PRIORITY is 32 bits wide (rtnetlink(7)).
+read_metric = Integer(0, 2**32 - 1)
+read_destination = worded(ipv4_network, "expected default, or an IPv4 network such as 10.0.0.0/8")
 
 
-class InterfaceError(Exception):
-    """What went wrong, in words for the person who wrote the task."""
+class Route(TypedDict):
+    to: str
+    via: str | None
+    metric: int
 
 
-def check(good: object, option: str, value: object, expected: str) -> None:
-    if not good:
-        raise InterfaceError(f"{option}: {value!r} is not accepted: expected {expected}")
+class State(TypedDict):
+    """An interface as it is."""
+
+    state: str
+    addresses: list[str]
+    routes: list[Route]
+    ipv4_conf: dict[str, int]
 
 
-def parsed(parse: object, option: str, value: str, expected: str) -> str:
-    try:
-        return str(parse(value))
-    except ValueError:
-        raise InterfaceError(f"{option}: {value!r} is not accepted: expected {expected}") from None
+class Wanted(TypedDict):
+    """An interface as it should be; ``None`` is not managed."""
+
+    state: str | None
+    addresses: list[str] | None
+    #: The IP versions that the addresses stand for.
+    versions: tuple[int, ...]
+    routes: list[Route]
+    ipv4_conf: dict[str, int]
 
 
-def wanted(params: dict) -> dict:
-    """The options in their normal form; ``None`` where one is not managed."""
-    check(re.fullmatch(r"[^\s/]{1,15}", params["name"]), "name", params["name"], "1 to 15 characters without white space or /")
-    versions = {"any": (4, 6), "ipv4": (4,), "ipv6": (6,)}[params["family"]]
-    addresses = params["addresses"]
-    if addresses is not None:
-        for value in addresses:
-            check("/" in value, "addresses", value, "an address with its prefix length, such as 192.168.1.1/24")
-        expected = f"an address of family {params['family']} with its prefix length, such as 192.168.1.1/24"
-        addresses = [parsed(ipaddress.ip_interface, "addresses", value, expected) for value in addresses]
-        for value in addresses:
-            check(ipaddress.ip_interface(value).version in versions, "addresses", value, expected)
+def wanted(params: Mapping[str, Any]) -> Wanted:
+    """The options in their normal form; ``UserError`` where one of them is not accepted."""
+    accepted(interface_name, "name", params["name"])
     for key, value in params["ipv4_conf"].items():
         check(re.fullmatch(r"[a-z0-9_]+", key), "ipv4_conf", key, "the name of a file in " + CONF)
         check(re.fullmatch(r"\d+", str(value)), f"ipv4_conf.{key}", value, "a number")
     return {
         "state": params["state"],
-        "addresses": addresses,
-        "versions": versions,
+        "addresses": None if params["addresses"] is None else read_addresses(params["addresses"], params["family"]),
+        "versions": VERSIONS[params["family"]],
         "routes": [route(index, one) for index, one in enumerate(params["routes"])],
         "ipv4_conf": {key: int(value) for key, value in params["ipv4_conf"].items()},
     }
 
 
-def route(index: int, one: dict) -> dict:
-    to, via, metric = one["to"], one["via"], one["metric"]
-    if to != "default":
-        to = parsed(ipaddress.IPv4Network, f"routes[{index}].to", to, "default, or an IPv4 network such as 10.0.0.0/8")
-    if via:
-        via = parsed(ipaddress.IPv4Address, f"routes[{index}].via", via, "an IPv4 address")
-    check(0 <= metric < 1 << 32, f"routes[{index}].metric", metric, "a whole number from 0 to 4294967295")
-    return {"to": to, "via": via or None, "metric": metric}
+def read_addresses(values: Iterable[str], family: str) -> list[str]:
+    kind = "" if family == "any" else f" of family {family}"
+    expected = f"an address{kind} with its prefix length, such as 192.168.1.1/24"
+    normal = [accepted(worded(prefix, f"expected {expected}"), "addresses", value) for value in values]
+    for value in normal:
+        check(version(value) in VERSIONS[family], "addresses", value, expected)
+    return normal
 
 
-def plan(name: str, want: dict, have: dict) -> list[str]:
+def version(address: str) -> int:
+    return ipaddress.ip_interface(address).version
+
+
+def route(index: int, one: Mapping[str, Any]) -> Route:
+    where, to, via = f"routes[{index}].", one["to"], one["via"]
+    return {
+        "to": to if to == "default" else str(accepted(read_destination, where + "to", to)),
+        "via": accepted(ipv4, where + "via", via) if via else None,
+        "metric": accepted(read_metric, where + "metric", one["metric"]),
+    }
+
+
+def plan(name: str, want: Wanted, have: State) -> list[str]:
     """The lines for ``ip -batch`` that lead from one to the other."""
     lines = []
     if want["state"] and want["state"] != have["state"]:
         lines.append(f"link set dev {name} {want['state']}")
     addresses = have["addresses"] if want["addresses"] is None else want["addresses"]
-    surplus = [one for one in have["addresses"] if one not in addresses and ipaddress.ip_interface(one).version in want["versions"]]
+    surplus = [one for one in have["addresses"] if one not in addresses and version(one) in want["versions"]]
     lines += [f"address delete {one} dev {name}" for one in surplus]
     # With an address go the later ones of its network and the routes through it, so what stays is said again.
     lines += [f"address replace {one} dev {name}" for one in addresses if surplus or one not in have["addresses"]]
@@ -194,11 +219,11 @@ def plan(name: str, want: dict, have: dict) -> list[str]:
     return lines
 
 
-def predicted(want: dict, have: dict) -> dict:
+def predicted(want: Wanted, have: State) -> State:
     """The interface as the plan would leave it."""
     addresses = have["addresses"]
     if want["addresses"] is not None:
-        addresses = [one for one in addresses if ipaddress.ip_interface(one).version not in want["versions"]] + want["addresses"]
+        addresses = [one for one in addresses if version(one) not in want["versions"]] + want["addresses"]
     return {
         "state": want["state"] or have["state"],
         "addresses": sorted(addresses),
@@ -210,18 +235,18 @@ def predicted(want: dict, have: dict) -> dict:
 class Interface:
     """One interface of the running system."""
 
-    def __init__(self, module: AnsibleModule, name: str):
+    def __init__(self, module: AnsibleModule, name: str) -> None:
         self.module = module
         self.name = name
         self.ip = module.get_bin_path("ip", required=True)
 
-    def read(self, settings: list[str]) -> dict | None:
-        """As it is now; ``None`` where there is none."""
+    def find(self, settings: Iterable[str]) -> State | None:
+        """As it is now, with these files of ``ipv4_conf``; ``None`` where there is none."""
         status, out, err = self.module.run_command([self.ip, "-json", "address", "show", "dev", self.name])
         if status:
             if "does not exist" in err:
                 return None
-            raise InterfaceError(f"name: cannot read {self.name}: {err.strip()}")
+            raise UserError(f"name: cannot read {self.name}: {err.strip()}")
         (link,) = [entry for entry in json.loads(out) if entry.get("ifname")]
         addresses = [
             f"{one['local']}/{one['prefixlen']}"
@@ -235,7 +260,14 @@ class Interface:
             "ipv4_conf": {setting: self._effective(setting) for setting in settings},
         }
 
-    def _routes(self) -> list[dict]:
+    def read(self, settings: Iterable[str]) -> State:
+        """The same of an interface that has to be there."""
+        found = self.find(settings)
+        if found is None:
+            raise UserError(f"name: there is no interface {self.name!r}; check the name, and that what makes it has run")
+        return found
+
+    def _routes(self) -> list[Route]:
         out = self.module.run_command([self.ip, "-json", "-4", "route", "show", "dev", self.name], check_rc=True)[1]
         return [
             {"to": one["dst"], "via": one.get("gateway"), "metric": one.get("metric", 0)}
@@ -245,31 +277,67 @@ class Interface:
 
     def _effective(self, setting: str) -> int:
         try:
-            return max(int(open(f"{CONF}/{place}/{setting}", encoding="ascii").read()) for place in ("all", self.name))
+            return max(int(Path(CONF, place, setting).read_text(encoding="ascii")) for place in ("all", self.name))
         except (OSError, ValueError) as error:
-            raise InterfaceError(f"ipv4_conf.{setting}: cannot read {CONF}/{self.name}/{setting}: {error}") from None
+            raise UserError(f"ipv4_conf.{setting}: cannot read {CONF}/{self.name}/{setting}: {error}") from None
 
-    def set(self, settings: dict) -> None:
+    def set(self, settings: Mapping[str, int]) -> None:
+        """Write these files of ``ipv4_conf``, and make sure that they have an effect."""
         for setting, value in settings.items():
             path = f"{CONF}/{self.name}/{setting}"
             try:
                 with open(path, "w", encoding="ascii") as file:
                     file.write(str(value))
             except OSError as error:
-                raise InterfaceError(
+                raise UserError(
                     f"ipv4_conf.{setting}: cannot write {value} to {path}: {error}; in a container, set it when the container is made, "
                     f"for example with --sysctl net.ipv4.conf.all.{setting}={value}"
                 ) from None
             if self._effective(setting) != value:
-                raise InterfaceError(f"ipv4_conf.{setting}: {value} has no effect, since {CONF}/all/{setting} is greater; lower it")
+                raise UserError(f"ipv4_conf.{setting}: {value} has no effect, since {CONF}/all/{setting} is greater; lower it")
 
     def run(self, lines: list[str]) -> None:
+        """Give ip(8) these lines; it stops at the first that it refuses."""
         status, unused, err = self.module.run_command([self.ip, "-batch", "-"], data="\n".join(lines))
         if status:
-            raise InterfaceError(f"ip -batch refused one of the lines {lines}: {err.strip()}")
+            raise UserError(f"ip -batch refused one of the lines {lines}: {err.strip()}")
 
 
-def main() -> None:
+def apply(module: AnsibleModule) -> dict[str, Any]:
+    want = wanted(module.params)
+    interface = Interface(module, module.params["name"])
+    before: State
+    if module.check_mode:
+        before = interface.find(want["ipv4_conf"]) or {"state": "down", "addresses": [], "routes": [], "ipv4_conf": {}}
+    else:
+        before = interface.read(want["ipv4_conf"])
+    lines = plan(interface.name, want, before)
+    settings = {key: value for key, value in want["ipv4_conf"].items() if before["ipv4_conf"].get(key) != value}
+    after = predicted(want, before)
+    if not module.check_mode:
+        try:
+            # Settings first: an interface that loses its address has to be quiet already.
+            interface.set(settings)
+            if lines:
+                interface.run(lines)
+        except UserError:
+            restore(interface, before)
+            raise
+        after = interface.read(want["ipv4_conf"])
+    diff = {"diff": {"before": before, "after": after}} if module._diff else {}
+    return {"changed": bool(lines or settings), "interface": after, "commands": lines, **diff}
+
+
+def restore(interface: Interface, before: State) -> None:
+    """Undo what was done before a line was refused."""
+    now = interface.read(before["ipv4_conf"])
+    interface.set({key: value for key, value in before["ipv4_conf"].items() if now["ipv4_conf"][key] != value})
+    lines = plan(interface.name, {**before, "versions": VERSIONS["any"]}, now)
+    if lines:
+        interface.run(lines)
+
+
+def main() -> NoReturn:
     module = AnsibleModule(
         argument_spec={
             "name": {"type": "str", "required": True},
@@ -286,44 +354,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    try:
-        module.exit_json(**apply(module, module.params["name"]))
-    except InterfaceError as error:
-        module.fail_json(msg=str(error))
-
-
-def apply(module: AnsibleModule, name: str) -> dict:
-    want = wanted(module.params)
-    interface = Interface(module, name)
-    before = interface.read(list(want["ipv4_conf"]))
-    if before is None:
-        if not module.check_mode:
-            raise InterfaceError(f"name: there is no interface {name!r}; check the name, and that what makes it has run")
-        before = {"state": "down", "addresses": [], "routes": [], "ipv4_conf": {}}
-    lines = plan(name, want, before)
-    settings = {key: value for key, value in want["ipv4_conf"].items() if before["ipv4_conf"].get(key) != value}
-    after = predicted(want, before)
-    if not module.check_mode:
-        try:
-            # Settings first: an interface that loses its address has to be quiet already.
-            interface.set(settings)
-            if lines:
-                interface.run(lines)
-        except InterfaceError:
-            restore(interface, before)
-            raise
-        after = interface.read(list(want["ipv4_conf"]))
-    diff = {"diff": {"before": before, "after": after}} if module._diff else {}
-    return {"changed": bool(lines or settings), "interface": after, "commands": lines, **diff}
-
-
-def restore(interface: Interface, before: dict) -> None:
-    """Undo what was done before a line was refused."""
-    now = interface.read(list(before["ipv4_conf"]))
-    interface.set({key: value for key, value in before["ipv4_conf"].items() if now["ipv4_conf"][key] != value})
-    lines = plan(interface.name, {**before, "versions": (4, 6)}, now)
-    if lines:
-        interface.run(lines)
+    finish(module, lambda: apply(module))
 
 
 if __name__ == "__main__":

@@ -102,35 +102,36 @@ import re
 import shutil
 import signal
 import time
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.background import start
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError, check_range
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.background import Started, start
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._module import finish
 
 READY = "listening on "
 COUNTS = re.compile(r"(\d+) packets? captured.*?(\d+) packets? dropped by kernel", re.DOTALL)
 POLL_SECONDS = 0.02
 
 
-class LabCaptureError(Exception):
-    """What went wrong and what to do about it, for the user."""
-
-
 class Capture:
     """One tcpdump and its file."""
 
-    def __init__(self, path, interface, timeout):
+    def __init__(self, path: str, interface: str | None, timeout: int) -> None:
         if not os.path.isabs(path):
-            raise LabCaptureError(f"captures: path {path!r} is not absolute. Start it with a slash.")
+            raise UserError(f"captures: path {path!r} is not absolute. Start it with a slash.")
         self.path = path
         self.log = f"{path}.log"
         self.interface = interface
         self.timeout = timeout
-        self.process = None
-        self.packets = self.dropped = None
+        self.process: Started | None = None
+        self.packets: int | None = None
+        self.dropped: int | None = None
 
-    def pid(self):
-        """PID of the tcpdump whose standard output is the file, or None."""
+    def pid(self) -> int | None:
+        """PID of the tcpdump whose standard output is the file."""
         for entry in os.listdir("/proc"):
             try:
                 if entry.isdigit() and os.path.samefile(f"/proc/{entry}/fd/1", self.path):
@@ -141,24 +142,26 @@ class Capture:
                 continue
         return None
 
-    def said(self):
+    def said(self) -> str:
+        """What tcpdump has said."""
         try:
             with open(self.log, encoding="utf-8", errors="replace") as file:
                 return file.read()
         except FileNotFoundError:
             return ""
 
-    def wait_for(self, condition, what):
+    def wait_for(self, condition: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + self.timeout
         while not condition():
             if time.monotonic() > deadline:
-                raise LabCaptureError(
+                raise UserError(
                     f"timeout: waited {self.timeout} s for the capture {self.path} {what}."
                     f" tcpdump said: {self.said().strip() or 'nothing'}. Is the machine busy? Give it a larger timeout."
                 )
             time.sleep(POLL_SECONDS)
 
-    def start(self, tcpdump, expression):
+    def start(self, tcpdump: str, interface: str, expression: str | None) -> None:
+        """Start it, and return when it captures."""
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
         # It stays root, or root itself could not see its files without CAP_SYS_PTRACE, as in a container. To its standard output,
         # which pid() finds it by. Each packet is written when it comes.
@@ -167,7 +170,7 @@ class Capture:
             "-Z",
             "root",
             "-i",
-            self.interface,
+            interface,
             "--immediate-mode",
             "-U",
             "-n",
@@ -176,17 +179,17 @@ class Capture:
             *([expression] if expression else []),
         ]
         with open(self.path, "wb") as output, open(self.log, "wb") as log:
-            self.process = start(command, output, log)
-        self.wait_for(lambda: READY in self.said() or self.process.poll() is not None, "to begin")
-        if self.process.poll() is not None:
-            raise LabCaptureError(
-                f"captures: tcpdump cannot capture on {self.interface}: {self.said().strip()}. Compare interface and filter with 'ip link'."
+            process = self.process = start(command, output, log)
+        self.wait_for(lambda: READY in self.said() or process.poll() is not None, "to begin")
+        if process.poll() is not None:
+            raise UserError(
+                f"captures: tcpdump cannot capture on {interface}: {self.said().strip()}. Compare interface and filter with 'ip link'."
             )
 
-    def stop(self, pid):
+    def stop(self, pid: int) -> None:
         """Let it take all that the kernel has for it, then end it."""
 
-        def idle():
+        def idle() -> bool:
             # It sleeps when there is no packet left to read (proc_pid_stat(5)).
             with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
                 return file.read().rpartition(")")[2].split()[0] == "S"
@@ -202,18 +205,21 @@ class Capture:
             raise self.ended_by_itself()
         self.packets, self.dropped = int(counts[1]), int(counts[2])
 
-    def ended_by_itself(self):
-        return LabCaptureError(f"captures: {self.path} ended by itself. tcpdump said: {self.said().strip() or 'nothing'}. Start it again.")
+    def ended_by_itself(self) -> UserError:
+        """The error for a capture that nobody stopped."""
+        return UserError(f"captures: {self.path} ended by itself. tcpdump said: {self.said().strip() or 'nothing'}. Start it again.")
 
 
-def start_all(module, captures):
+def start_all(captures: Sequence[Capture], expression: str | None, check_mode: bool) -> None:
     tcpdump = shutil.which("tcpdump", path=os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin", "/usr/bin")))
     if not tcpdump:
-        raise LabCaptureError("the program tcpdump is missing. Install the package tcpdump.")
+        raise UserError("the program tcpdump is missing. Install the package tcpdump.")
+    placed = []
     for capture in captures:
         if not capture.interface:
-            raise LabCaptureError(f"captures: {capture.path} has no interface. Say where to capture.")
-    if module.check_mode:
+            raise UserError(f"captures: {capture.path} has no interface. Say where to capture.")
+        placed.append((capture, capture.interface))
+    if check_mode:
         return
     for capture in captures:
         pid = capture.pid()
@@ -221,8 +227,8 @@ def start_all(module, captures):
             capture.stop(pid)
             capture.packets = capture.dropped = None
     try:
-        for capture in captures:
-            capture.start(tcpdump, module.params["filter"])
+        for capture, interface in placed:
+            capture.start(tcpdump, interface, expression)
     except BaseException:
         for capture in captures:
             if capture.process:
@@ -231,27 +237,25 @@ def start_all(module, captures):
         raise
 
 
-def run(module):
-    options = module.params
-    if options["timeout"] < 1:
-        raise LabCaptureError(f"timeout: {options['timeout']} is out of range. Use at least 1 second.")
+def run(options: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    check_range("timeout", options["timeout"], 1, remedy="Use {} seconds.")
     captures = [Capture(entry["path"], entry["interface"], options["timeout"]) for entry in options["captures"]]
     if options["state"] == "started":
-        start_all(module, captures)
+        start_all(captures, options["filter"], check_mode)
         changed = True
     else:
         running = [(capture, capture.pid()) for capture in captures]
         changed = any(pid for capture, pid in running)
         for capture, pid in running:
-            if pid and not module.check_mode:
+            if pid and not check_mode:
                 capture.stop(pid)
             elif not pid and capture.said() and not COUNTS.search(capture.said()):
                 raise capture.ended_by_itself()
     shown = [{"path": capture.path, "pid": capture.pid(), "packets": capture.packets, "dropped": capture.dropped} for capture in captures]
-    module.exit_json(changed=changed, captures=shown)
+    return {"changed": changed, "captures": shown}
 
 
-def main():
+def main() -> NoReturn:
     module = AnsibleModule(
         argument_spec={
             "captures": {
@@ -266,10 +270,7 @@ def main():
         },
         supports_check_mode=True,
     )
-    try:
-        run(module)
-    except LabCaptureError as error:
-        module.fail_json(msg=str(error))
+    finish(module, lambda: run(module.params, module.check_mode))
 
 
 if __name__ == "__main__":

@@ -174,34 +174,32 @@ underlay:
 """
 
 import os
+from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.netns import (
-    UNDERLAY,
-    Lab,
-    LabError,
-    preflight,
-    preflight_absent,
-    wanted_nodes,
-)
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import check_range
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.netns import Lab, preflight, preflight_absent
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import UNDERLAY, Node, wanted_nodes
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._module import finish
 
 
-def result(nodes):
-    """nodes: name -> (Node, pid or None)."""
-    underlay, pid = nodes.get(UNDERLAY, (None, None))
+def shown(nodes: dict[str, tuple[Node, int | None]]) -> dict[str, Any]:
+    """The nodes, each with the PID of its PID 1, as the result shows them."""
+    underlay = None
+    if UNDERLAY in nodes:
+        node, pid = nodes[UNDERLAY]
+        underlay = {"pid": pid, "bridge": UNDERLAY, "mtu": node.mtu}
     return {
         "nodes": [dict(node.facts(), pid=pid) for name, (node, pid) in sorted(nodes.items()) if name != UNDERLAY],
-        "underlay": underlay and {"pid": pid, "bridge": UNDERLAY, "mtu": underlay.mtu},
+        "underlay": underlay,
     }
 
 
-def run(module):
-    options = module.params
+def run(options: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     # The path of a user who became root may lack ip(8).
     os.environ["PATH"] = ":".join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
-    if options["timeout"] < 1:
-        raise LabError(f"timeout: {options['timeout']} is out of range. Use at least 1 second.")
+    check_range("timeout", options["timeout"], 1, remedy="Use {} seconds.")
     lab = Lab(options["name"], options["timeout"])
     if options["state"] == "present":
         wanted = wanted_nodes(options["name"], options["nodes"], options["mtu"])
@@ -216,16 +214,17 @@ def run(module):
         if lab.changed:
             preflight_absent()
     before, after = lab.before(), lab.after()
-    if not module.check_mode:
-        lab.apply()
-        nodes = {name: (process.node, process.pid) for name, process in lab.nodes().items()}
-    else:
+    nodes: dict[str, tuple[Node, int | None]]
+    if check_mode:
         nodes = {name: (process.node, process.pid) for name, process in lab.running.items() if name in after}
         nodes.update((node.name, (node, None)) for node in lab.created)
-    module.exit_json(changed=lab.changed, diff={"before": before, "after": after}, **result(nodes))
+    else:
+        lab.apply()
+        nodes = {name: (process.node, process.pid) for name, process in lab.nodes().items()}
+    return {"changed": lab.changed, "diff": {"before": before, "after": after}, **shown(nodes)}
 
 
-def main():
+def main() -> NoReturn:
     module = AnsibleModule(
         argument_spec={
             "name": {"type": "str", "default": "vxlanlab"},
@@ -245,10 +244,7 @@ def main():
         required_if=[("state", "present", ["nodes"])],
         supports_check_mode=True,
     )
-    try:
-        run(module)
-    except LabError as error:
-        module.fail_json(msg=str(error))
+    finish(module, lambda: run(module.params, module.check_mode))
 
 
 if __name__ == "__main__":

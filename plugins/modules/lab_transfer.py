@@ -110,10 +110,13 @@ import os
 import socket
 import sys
 import time
+from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError, check_range
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.background import start
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._module import finish
 
 # Gets the listening socket and the timeout; outlives the task.
 RECEIVER = """
@@ -130,20 +133,15 @@ connection.close()
 """
 
 
-class LabTransferError(Exception):
-    """What went wrong and what to do about it, for the user."""
-
-
-def check(options):
+def run(options: dict[str, Any]) -> dict[str, Any]:
+    receives = options["mode"] == "receive"
     for name in ("size", "timeout"):
-        if options[name] < 1:
-            raise LabTransferError(f"{name}: {options[name]} is out of range. Use 1 or more.")
-    lowest = 0 if options["mode"] == "receive" else 1
-    if not lowest <= options["port"] <= 65535:
-        raise LabTransferError(f"port: {options['port']} is out of range. Use the port that the receiver returned, {lowest} to 65535.")
+        check_range(name, options[name], 1)
+    check_range("port", options["port"], 0 if receives else 1, 65535, "Use the port that the receiver returned, {}.")
+    return {"changed": True, **(receive(options) if receives else send(options))}
 
 
-def tcp_socket(interface, address, port):
+def tcp_socket(interface: str | None, address: str, port: int) -> socket.socket:
     """A socket bound to an address of an interface."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
@@ -153,26 +151,27 @@ def tcp_socket(interface, address, port):
     except OSError as error:
         sock.close()
         place = f"{address}:{port}" + (f" on {interface}" if interface else "")
-        raise LabTransferError(f"cannot use {place}: {error.strerror}. Is it an address of this host ('ip address')?") from None
+        raise UserError(f"cannot use {place}: {error.strerror}. Is it an address of this host ('ip address')?") from None
     return sock
 
 
-def receive(options):
+def receive(options: dict[str, Any]) -> dict[str, Any]:
     with tcp_socket(options["interface"], options["address"], options["port"]) as listener:
         listener.listen(1)
         process = start([sys.executable, "-c", RECEIVER, str(listener.fileno()), str(options["timeout"])], pass_fds=(listener.fileno(),))
-        return {"port": listener.getsockname()[1], "pid": process.pid}, None
+        return {"port": listener.getsockname()[1], "pid": process.pid}
 
 
-def send(options):
-    """The result, and what went wrong or None."""
+def send(options: dict[str, Any]) -> dict[str, Any]:
+    """The result of a transfer; of one that failed, too, with the ``UserError``."""
     data = os.urandom(options["size"])
     started = time.monotonic()
     receiver = f"{options['address']}:{options['port']}"
-    received, error = b"", None
+    received = b""
+    error = None
     with tcp_socket(options["interface"], options["source"] or "0.0.0.0", 0) as sock:
 
-        def use_the_time_left():
+        def use_the_time_left() -> None:
             sock.settimeout(max(started + options["timeout"] - time.monotonic(), 0.001))
 
         try:
@@ -200,10 +199,12 @@ def send(options):
     }
     if not error and result["sha256_sent"] != result["sha256_received"]:
         error = f"{receiver} did not get the {len(data)} bytes as they were sent. Compare the captures of both ends."
-    return result, error
+    if error:
+        raise UserError(error, **result)
+    return result
 
 
-def main():
+def main() -> NoReturn:
     module = AnsibleModule(
         argument_spec={
             "mode": {"type": "str", "choices": ["receive", "send"], "required": True},
@@ -216,15 +217,7 @@ def main():
         },
         supports_check_mode=False,
     )
-    options = module.params
-    try:
-        check(options)
-        result, error = receive(options) if options["mode"] == "receive" else send(options)
-    except LabTransferError as problem:
-        module.fail_json(msg=str(problem))
-    if error:
-        module.fail_json(msg=error, **result)
-    module.exit_json(changed=True, **result)
+    finish(module, lambda: run(module.params))
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ options:
         default: internal
       mac:
         description:
-          - Unicast MAC address of the device, with colons. For internal ports only.
+          - Unicast MAC address of the device. Colons, dashes, dots or none, upper or lower case. For internal ports only.
         type: str
       mtu:
         description:
@@ -141,43 +141,40 @@ ports_added:
 """
 
 import dataclasses
-import re
+from collections.abc import Mapping
+from typing import Any, NoReturn
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils import _vswitch
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError, accepted, check
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._module import finish
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import Integer, interface_name, unicast_mac, worded
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vswitch import Bridge, Port, Vswitch, plan
 
-# The kernel's limit for a device name (IFNAMSIZ, 16, with the final zero).
-NAME = re.compile(r"[^\s/]{1,15}")
-MAC = re.compile(r"[0-9a-f][02468ace](:[0-9a-f]{2}){5}")
+read_mac = worded(unicast_mac, "expected a unicast MAC address such as 00:00:00:00:00:01, in quotes")
+read_mtu = Integer(68, 65535)
 
 
-def wanted_bridge(params: dict) -> _vswitch.Bridge:
-    """The options as a bridge; ``VswitchError`` where one of them is not accepted."""
-    check(NAME.fullmatch(params["name"]), "name", params["name"], "1 to 15 characters without white space or /")
+def wanted_bridge(params: Mapping[str, Any]) -> Bridge:
+    """The options as a bridge; ``UserError`` where one of them is not accepted."""
+    accepted(interface_name, "name", params["name"])
     check(params["timeout"] > 0, "timeout", params["timeout"], "a number of seconds above 0")
-    ports = {}
+    ports: dict[str, Port] = {}
     for index, port in enumerate(params["ports"]):
-        label, name, mac = f"ports[{index}].", port["name"], port["mac"] and port["mac"].lower()
-        check(NAME.fullmatch(name), label + "name", name, "1 to 15 characters without white space or /")
+        label = f"ports[{index}]."
+        name = accepted(interface_name, label + "name", port["name"])
         check(name not in ports and name != params["name"], label + "name", name, "a name that is used once")
-        check(mac is None or MAC.fullmatch(mac), label + "mac", mac, "a unicast MAC address such as 00:00:00:00:00:01, in quotes")
-        check(port["mtu"] is None or 68 <= port["mtu"] <= 65535, label + "mtu", port["mtu"], "a whole number from 68 to 65535")
-        for option in ("mac", "mtu"):
-            check(
-                port["type"] == "internal" or port[option] is None, label + option, port[option], "no value, since the port is not internal"
-            )
-        ports[name] = _vswitch.Port("internal" if port["type"] == "internal" else "", mac, port["mtu"])
+        mac = None if port["mac"] is None else accepted(read_mac, label + "mac", port["mac"])
+        mtu = None if port["mtu"] is None else accepted(read_mtu, label + "mtu", port["mtu"])
+        internal = port["type"] == "internal"
+        for option, value in (("mac", mac), ("mtu", mtu)):
+            check(internal or value is None, label + option, value, "no value, since the port is not internal")
+        ports[name] = Port("internal" if internal else "", mac, mtu)
     maps = {option: {str(key): str(value) for key, value in params[option].items()} for option in ("other_config", "external_ids")}
-    return _vswitch.Bridge(params["datapath_type"], params["fail_mode"], ports=ports, **maps)
+    return Bridge(params["datapath_type"], params["fail_mode"], ports=ports, **maps)
 
 
-def check(good: object, option: str, value: object, expected: str) -> None:
-    if not good:
-        raise _vswitch.VswitchError(f"{option}: {value!r} is not accepted: expected {expected}")
-
-
-def shown(name: str, bridge: _vswitch.Bridge | None) -> dict:
+def shown(name: str, bridge: Bridge | None) -> dict[str, Any]:
     """A bridge as the result shows it."""
     if bridge is None:
         return {}
@@ -188,14 +185,14 @@ def shown(name: str, bridge: _vswitch.Bridge | None) -> dict:
     return {**dataclasses.asdict(bridge), "name": name, "ports": ports}
 
 
-def predicted(wanted: _vswitch.Bridge, current: _vswitch.Bridge | None) -> _vswitch.Bridge:
+def predicted(wanted: Bridge, current: Bridge | None) -> Bridge:
     """The bridge as the changes would leave it."""
-    have = current or _vswitch.Bridge()
+    have = current or Bridge()
     ports = dict(have.ports)
     for name, port in wanted.ports.items():
         managed = {column: value for column, value in dataclasses.asdict(port).items() if value is not None}
-        ports[name] = dataclasses.replace(have.ports.get(name, _vswitch.Port()), **managed)
-    return _vswitch.Bridge(
+        ports[name] = dataclasses.replace(have.ports.get(name, Port()), **managed)
+    return Bridge(
         wanted.datapath_type or have.datapath_type,
         wanted.fail_mode or have.fail_mode,
         have.other_config | wanted.other_config,
@@ -204,35 +201,36 @@ def predicted(wanted: _vswitch.Bridge, current: _vswitch.Bridge | None) -> _vswi
     )
 
 
-def without_numbers(answer: dict) -> dict:
+def without_numbers(answer: dict[str, Any]) -> dict[str, Any]:
     """For the diff, which is the same before and after ovs-vswitchd numbers the ports."""
     return (
         {**answer, "ports": [{key: value for key, value in port.items() if key != "ofport"} for port in answer["ports"]]} if answer else {}
     )
 
 
-def make(module: AnsibleModule, vswitch: _vswitch.Vswitch, name: str, wanted: _vswitch.Bridge) -> dict:
+def make(module: AnsibleModule, vswitch: Vswitch, name: str, wanted: Bridge) -> dict[str, Any]:
     current = vswitch.read(name)
     for port in wanted.ports:
         owner = vswitch.bridge_of(port)
         check(owner in (None, name), "ports", port, f"a port that is free, but it is on bridge {owner}")
-    changes = _vswitch.plan(wanted, current)
-    after = predicted(wanted, current)
+    changes = plan(wanted, current)
+    after: Bridge | None = predicted(wanted, current)
     if not module.check_mode:
         if changes:
             vswitch.commit(name, changes)
-        elif any(current.ports[port].ofport is None for port in wanted.ports):
+        elif current and any(current.ports[port].ofport is None for port in wanted.ports):
             vswitch.settle(name)
         after = vswitch.read(name)
-        dead = [port for port in wanted.ports if port not in after.ports or (after.ports[port].ofport or -1) < 0]
+        ports = after.ports if after else {}
+        dead = [port for port in wanted.ports if port not in ports or (ports[port].ofport or -1) < 0]
         if dead:
-            problems = "; ".join(why(after.ports.get(port), port, vswitch.timeout) for port in dead)
+            problems = "; ".join(why(ports.get(port), port, vswitch.timeout) for port in dead)
             vswitch.undo(name, changes)
-            raise _vswitch.VswitchError(f"ports: {problems}")
+            raise UserError(f"ports: {problems}")
     return {"changed": bool(changes), "ports_added": changes.added, **outcome(module, name, current, after)}
 
 
-def why(port: _vswitch.Port | None, name: str, timeout: float) -> str:
+def why(port: Port | None, name: str, timeout: float) -> str:
     """Why a port has no number."""
     if port and port.ofport is not None:
         return (
@@ -241,19 +239,28 @@ def why(port: _vswitch.Port | None, name: str, timeout: float) -> str:
     return f"ovs-vswitchd gave {name} no port number in {timeout:g} s; check that it runs, and its log"
 
 
-def drop(module: AnsibleModule, vswitch: _vswitch.Vswitch, name: str) -> dict:
+def drop(module: AnsibleModule, vswitch: Vswitch, name: str) -> dict[str, Any]:
     current = vswitch.read(name)
     if current and not module.check_mode:
         vswitch.remove(name)
     return {"changed": current is not None, "ports_added": [], **outcome(module, name, current, None)}
 
 
-def outcome(module: AnsibleModule, name: str, before: _vswitch.Bridge | None, after: _vswitch.Bridge | None) -> dict:
+def outcome(module: AnsibleModule, name: str, before: Bridge | None, after: Bridge | None) -> dict[str, Any]:
     diff = {"before": without_numbers(shown(name, before)), "after": without_numbers(shown(name, after))}
     return {"bridge": shown(name, after), **({"diff": diff} if module._diff else {})}
 
 
-def main() -> None:
+def run(module: AnsibleModule) -> dict[str, Any]:
+    params = module.params
+    wanted = wanted_bridge(params)
+    vswitch = Vswitch(params["database"], params["timeout"])
+    if params["state"] == "absent":
+        return drop(module, vswitch, params["name"])
+    return make(module, vswitch, params["name"], wanted)
+
+
+def main() -> NoReturn:
     module = AnsibleModule(
         argument_spec={
             "name": {"type": "str", "required": True},
@@ -278,17 +285,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    if _vswitch.OVSDBAPP_ERROR:
-        module.fail_json(msg=missing_required_lib("ovsdbapp"), exception=_vswitch.OVSDBAPP_ERROR)
-    params = module.params
-    try:
-        wanted = wanted_bridge(params)
-        vswitch = _vswitch.Vswitch(params["database"], params["timeout"])
-        if params["state"] == "absent":
-            module.exit_json(**drop(module, vswitch, params["name"]))
-        module.exit_json(**make(module, vswitch, params["name"], wanted))
-    except _vswitch.VswitchError as error:
-        module.fail_json(msg=str(error))
+    finish(module, lambda: run(module))
 
 
 if __name__ == "__main__":

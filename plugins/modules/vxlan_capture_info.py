@@ -166,30 +166,32 @@ captures:
 """
 
 from functools import partial
+from typing import Any, NoReturn
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils import _capture
+from ansible_collections.vxlanlab.vtep.plugins.module_utils import _capture, _values
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import check_range
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._module import finish
 
 
-def tell(module, path, packets, part):
+def tell(module: AnsibleModule, path: str, packets: int, part: float) -> None:
     module.log(f"{path}: {packets} packets, {part:.0%} of the file")
 
 
-def run(module):
+def run(module: AnsibleModule) -> dict[str, Any]:
     vni, limit = module.params["vni"], module.params["limit"]
-    if vni is not None and not 0 <= vni < 2**24:
-        raise _capture.CaptureError(f"vni: {vni} is out of range. Use 0 to 16777215.")
-    if limit < 0:
-        raise _capture.CaptureError(f"limit: {limit} is out of range. Use 0 or more packets.")
+    if vni is not None:
+        check_range("vni", vni, _values.vni.low, _values.vni.high)
+    check_range("limit", limit, 0, remedy="Use {} packets.")
     captures = []
     for path in module.params["path"]:
         capture = _capture.read(path, vni, limit, module.params["bytes"], partial(tell, module, path))
         captures.append({"path": path, "count": capture.count, "complete": capture.complete, "packets": capture.packets})
-    return captures
+    return {"captures": captures}
 
 
-def main():
+def main() -> NoReturn:
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "list", "elements": "path", "required": True, "aliases": ["paths"]},
@@ -199,12 +201,7 @@ def main():
         },
         supports_check_mode=True,
     )
-    if _capture.SCAPY_ERROR:
-        module.fail_json(msg=missing_required_lib("scapy", url="https://scapy.net"), exception=_capture.SCAPY_ERROR)
-    try:
-        module.exit_json(changed=False, captures=run(module))
-    except _capture.CaptureError as error:
-        module.fail_json(msg=str(error))
+    finish(module, lambda: run(module))
 
 
 if __name__ == "__main__":

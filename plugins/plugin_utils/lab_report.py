@@ -7,9 +7,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from itertools import combinations, pairwise
+from typing import Any, TypedDict
 
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.walk import CHAPTERS, FIRST, NO_MCAST_CACHED, NO_MCAST_FLUSHED
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._packets import CapturedPacket, Layer
 
 # Layer -> what it is called, and what it does outside and inside of the tunnel.
 LAYERS = {
@@ -92,17 +96,63 @@ UNDERLAY_LANE, TUNNEL_LANE, OTHER_LANES = 384, 410, (438, 448)
 GAP = 18
 
 
-class ReportError(Exception):
-    """What is wrong with the artifacts and what to do about it, for the user."""
+# A part of a JSON document: the summary's as the lab wrote it, the report's as the template reads it.
+Data = Mapping[str, Any]
+Shown = dict[str, Any]
 
 
-def lab_report(summary, captures):
-    """summary: summary.json as a dict. captures: what vxlan_capture_info returned, with bytes, in the order of summary["walks"]."""
+class Row(TypedDict):
+    """A line of a VTEP's tables."""
+
+    table: str
+    key: str
+    value: str
+    note: str
+    id: str
+
+
+class Box(TypedDict):
+    """A hypervisor in the drawing."""
+
+    name: str
+    underlay_ip: str
+    switch: str
+    left: int
+    top: int
+    width: int
+    height: int
+    vms: list[Shown]
+    vtep_left: int
+    vtep_width: int
+    vtep_y: float
+    rows: list[Shown]
+
+
+class Drawing(TypedDict):
+    """The topology with coordinates, in the unit of the SVG's view box."""
+
+    width: int
+    height: int
+    boxes: list[Box]
+    tunnels: list[Shown]
+    #: Name of a VM -> name of its hypervisor.
+    hypervisor_of: dict[str, str]
+    band: Shown
+    underlay: Shown
+    vtep_right: int
+
+
+def lab_report(summary: Data, captures: Sequence[Data]) -> Shown:
+    """What ``report.html`` shows of a run.
+
+    ``summary`` is the content of summary.json; ``captures`` is what vxlan_capture_info returned, with bytes, in the order of
+    ``summary["walks"]``. Raises ``UserError`` where they do not go together.
+    """
     missing = [key for key in ("topology", "hypervisors", "walks", "checks", "pings") if key not in summary]
     if missing:
-        raise ReportError(f"summary.json lacks {', '.join(missing)}. Run the lab again with this version of the collection.")
+        raise UserError(f"summary.json lacks {', '.join(missing)}. Run the lab again with this version of the collection.")
     if len(captures) != len(summary["walks"]):
-        raise ReportError(f"{len(captures)} captures for {len(summary['walks'])} walks. Give one for each, in the same order.")
+        raise UserError(f"{len(captures)} captures for {len(summary['walks'])} walks. Give one for each, in the same order.")
     topology = summary["topology"]
     source, target = topology["source"], topology["target"]
     tables = {hypervisor["name"]: _rows(hypervisor) for hypervisor in summary["hypervisors"]}
@@ -134,10 +184,10 @@ def lab_report(summary, captures):
 # --- the tables ------------------------------------------------------------------------------------------------------
 
 
-def _rows(hypervisor):
+def _rows(hypervisor: Data) -> list[Row]:
     """What decides in a VTEP, one line each, with the id that a walk's row leads to."""
     vtep = hypervisor["vtep"]
-    rows = []
+    rows: list[Row] = []
     for switch in vtep["physical_switches"].values():
         for port, columns in switch["ports"].items():
             rows += [
@@ -153,15 +203,15 @@ def _rows(hypervisor):
     return rows
 
 
-def _row(hypervisor, table, key, value, note, *names):
+def _row(hypervisor: Data, table: str, key: str, value: str, note: str, *names: str) -> Row:
     return {"table": table, "key": key, "value": value, "note": note, "id": _row_id(hypervisor["name"], table, *names)}
 
 
-def _row_id(*words):
+def _row_id(*words: str) -> str:
     return "-".join(["row", *(re.sub(r"[^A-Za-z0-9_.]", "_", word) for word in words)])
 
 
-def _deciding(row):
+def _deciding(row: Data | None) -> dict[str, str] | None:
     """A walk's row: its id in the tables and its text."""
     if not row:
         return None
@@ -175,9 +225,10 @@ def _deciding(row):
 # --- the drawing -----------------------------------------------------------------------------------------------------
 
 
-def _drawing(summary, tables):
+def _drawing(summary: Data, tables: Mapping[str, Sequence[Row]]) -> Drawing:
     """Hypervisors below each other, each with its VMs, its VTEP and the VTEP's rows; the underlay at their right."""
-    boxes, top = [], EDGE
+    boxes: list[Box] = []
+    top = EDGE
     for hypervisor in summary["hypervisors"]:
         boxes.append(_box(hypervisor, tables[hypervisor["name"]], top))
         top += boxes[-1]["height"] + GAP
@@ -187,7 +238,7 @@ def _drawing(summary, tables):
     pairs = list(combinations(boxes, 2))
     others = [pair for pair in pairs if {box["name"] for box in pair} != story]
     first, last = OTHER_LANES
-    tunnels = []
+    tunnels: list[Shown] = []
     for a, b in pairs:
         main = {a["name"], b["name"]} == story
         lane = TUNNEL_LANE if main else round(first + (last - first) * others.index((a, b)) / max(len(others) - 1, 1), 1)
@@ -204,7 +255,7 @@ def _drawing(summary, tables):
     }
 
 
-def _box(hypervisor, rows, top):
+def _box(hypervisor: Data, rows: Sequence[Row], top: int) -> Box:
     vms = [
         dict(vm, left=VM_LEFT, top=top + HEADER + number * (VM_HEIGHT + 8), width=VM_WIDTH, height=VM_HEIGHT)
         for number, vm in enumerate(hypervisor["vms"])
@@ -226,7 +277,7 @@ def _box(hypervisor, rows, top):
     }
 
 
-def _route(drawing, step, source, target):
+def _route(drawing: Drawing, step: Data, source: str, target: str) -> Shown:
     """The way of a step's packet, as a polyline, where on it the packet is wrapped (0 to 1), and its stations."""
     sender, receiver = (source, target) if "request" in step["key"] else (target, source)
     boxes = {box["name"]: box for box in drawing["boxes"]}
@@ -236,7 +287,7 @@ def _route(drawing, step, source, target):
     middle = VTEP_LEFT + VTEP_WIDTH / 2
     points = [(middle, start["vtep_y"]), (lane, start["vtep_y"]), (lane, end["vtep_y"]), (middle, end["vtep_y"])]
     stations = [start["name"], "underlay" if between_vteps else "tunnel", end["name"]]
-    wrapped = [0, 1]
+    wrapped: list[float] = [0, 1]
     if not between_vteps:
         points = [_port(start, sender), *points, _port(end, receiver)]
         lengths = [((a[0] - b[0]) ** 2 + (a[1] - b[1]) ** 2) ** 0.5 for a, b in pairwise(points)]
@@ -245,7 +296,7 @@ def _route(drawing, step, source, target):
     return {"points": " ".join(f"{x:g},{y:g}" for x, y in points), "wrapped": wrapped, "stations": stations, "plain": between_vteps}
 
 
-def _port(box, name):
+def _port(box: Box, name: str) -> tuple[float, float]:
     vm = next(vm for vm in box["vms"] if vm["name"] == name)
     return vm["left"] + vm["width"], vm["top"] + vm["height"] / 2
 
@@ -253,13 +304,13 @@ def _port(box, name):
 # --- the walk --------------------------------------------------------------------------------------------------------
 
 
-def _steps(captures, drawing, source, target):
+def _steps(captures: Sequence[Shown], drawing: Drawing, source: str, target: str) -> list[Shown]:
     """The first chapter on the underlay at the VM that pings: there is all to see."""
     capture = next(
         (capture for capture in captures if (capture["vm"], capture["network"], capture["chapter"]) == (source, "underlay", FIRST)), None
     )
     if not capture:
-        raise ReportError(f"summary.json has no walk of {source} on the underlay. Run the lab again.")
+        raise UserError(f"summary.json has no walk of {source} on the underlay. Run the lab again.")
     packets = {packet["number"]: packet for packet in capture["packets"]}
     return [
         dict(
@@ -269,7 +320,7 @@ def _steps(captures, drawing, source, target):
     ]
 
 
-def _chapter(chapter, summary, captures, hypervisor):
+def _chapter(chapter: str, summary: Data, captures: Sequence[Shown], hypervisor: str) -> Shown:
     heading, remote, text = CHAPTER_TEXTS[chapter]
     counts = REPLIES.search(summary["pings"][chapter])
     sent, received = map(int, counts.groups()) if counts else (0, 0)
@@ -290,7 +341,7 @@ def _chapter(chapter, summary, captures, hypervisor):
 # --- the captures ----------------------------------------------------------------------------------------------------
 
 
-def _capture(walk, capture):
+def _capture(walk: Data, capture: Data) -> Shown:
     steps = [dict(step, deciding=_deciding(step["row"])) for step in walk["steps"]]
     of_packet = {step["packet"]: step for step in steps if step["packet"]}
     return {
@@ -311,7 +362,7 @@ def _capture(walk, capture):
     }
 
 
-def _packet(packet, step, extra, network):
+def _packet(packet: CapturedPacket, step: Shown | None, extra: bool, network: str) -> Shown:
     if step:
         says = step["reason"]
     elif extra:
@@ -332,7 +383,7 @@ def _packet(packet, step, extra, network):
     }
 
 
-def _layer(layer, raw, vni, network):
+def _layer(layer: Layer, raw: bytes, vni: int | None, network: str) -> Shown:
     name = layer["name"]
     title, outside, inside = LAYERS.get(name, (name.upper(), "", ""))
     # What a VM sends looks the same with and without a tunnel around it.
@@ -354,10 +405,10 @@ def _layer(layer, raw, vni, network):
     }
 
 
-def _label(field):
+def _label(field: str) -> str:
     words = [ACRONYMS.get(word, word) for word in field.split("_")]
     return words[0][:1].upper() + words[0][1:] + "".join(f" {word}" for word in words[1:])
 
 
-def _hex(data):
+def _hex(data: bytes) -> list[str]:
     return [data[start : start + BYTES_IN_A_LINE].hex(" ") for start in range(0, len(data), BYTES_IN_A_LINE)]

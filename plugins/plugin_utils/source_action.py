@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
@@ -14,11 +15,12 @@ from ansible.plugins.action import ActionBase
 
 
 class SourceAction(ActionBase):
-    """Runs the module of the same name, with O(src) replaced by the path of the copy."""
+    """Runs the module of the same name, with ``src`` replaced by the path of the copy."""
 
     TRANSFERS_FILES = True
 
-    def run(self, tmp=None, task_vars=None):
+    def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Run the module; a file of the controller that ``src`` names is copied first, unless ``remote_src`` is true."""
         result = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         try:

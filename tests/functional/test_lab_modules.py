@@ -14,6 +14,7 @@ import sys
 import pytest
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils import _capture
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
 
 MODULES = "ansible_collections.vxlanlab.vtep.plugins.modules"
 
@@ -168,8 +169,8 @@ def test_without_tcpdump(namespace, path, monkeypatch):
     monkeypatch.setattr("shutil.which", lambda *arguments, **options: None)
     from ansible_collections.vxlanlab.vtep.plugins.modules import lab_capture
 
-    with pytest.raises(lab_capture.LabCaptureError, match="Install the package tcpdump"):
-        lab_capture.start_all(None, [])
+    with pytest.raises(UserError, match="Install the package tcpdump"):
+        lab_capture.start_all([], None, check_mode=False)
 
 
 # Transfers

@@ -27,7 +27,9 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError, AnsibleFileNo
 from ansible.playbook.play_context import PlayContext
 
 from ansible_collections.vxlanlab.vtep.plugins.connection import netns as plugin_file
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab import netns
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab import netns, processes
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import NODE, Node, wanted_nodes
 
 MODULE = "ansible_collections.vxlanlab.vtep.plugins.modules.lab_netns"
 PLAYBOOKS = Path(__file__).resolve().parents[1] / "integration/netns"
@@ -42,7 +44,7 @@ NOBODY = 65534
 
 @pytest.fixture(scope="session", autouse=True)
 def namespaces_can_be_made():
-    netns.preflight(netns.Deadline(10))
+    netns.preflight(processes.Deadline(10))
 
 
 @pytest.fixture
@@ -60,11 +62,11 @@ def other_lab():
 
 @contextlib.contextmanager
 def removed_afterwards(name):
-    assert not netns.processes(name)
+    assert not processes.processes(name)
     try:
         yield name
     finally:
-        netns.kill(netns.processes(name), netns.Deadline(10))
+        processes.kill(processes.processes(name), processes.Deadline(10))
 
 
 # Helpers
@@ -112,7 +114,7 @@ def pings(pid, ip):
 
 
 def links(pid):
-    return netns.links(pid, netns.Deadline(10))
+    return netns.links(pid, processes.Deadline(10))
 
 
 def alive(pid):
@@ -274,7 +276,7 @@ def test_a_lab_does_not_depend_on_what_made_it(lab):
     for pid in pids(made(lab, HV1)).values():
         assert os.getsid(pid) != os.getsid(0)
         assert {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")} == {"/dev/null"}
-    assert len(netns.processes(lab)) == 2, "the helpers that made the nodes have ended"
+    assert len(processes.processes(lab)) == 2, "the helpers that made the nodes have ended"
 
 
 def test_orphans_are_reaped(lab):
@@ -286,7 +288,7 @@ def test_orphans_are_reaped(lab):
 
 def test_what_a_node_runs_is_no_node(lab):
     pid = pids(made(lab, HV1))["hv1"]
-    before = netns.processes(lab)
+    before = processes.processes(lab)
     # The command line of the node's own shell: what a fork of it has until it executes a program.
     arguments = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")[:-1]
     assert arguments[:2] == ["sh", "-c"]
@@ -294,7 +296,7 @@ def test_what_a_node_runs_is_no_node(lab):
     fork = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         assert fork.stdout.readline() == "runs\n"
-        assert netns.processes(lab) == before and not made(lab, HV1)["changed"]
+        assert processes.processes(lab) == before and not made(lab, HV1)["changed"]
     finally:
         fork.communicate("end\n")
     assert fork.returncode == 0, "was left alone"
@@ -302,18 +304,18 @@ def test_what_a_node_runs_is_no_node(lab):
 
 def test_check_mode_foretells_and_changes_nothing(lab):
     foretold = made(lab, HV1, HV2, check=True)
-    assert foretold["changed"] and not netns.processes(lab)
+    assert foretold["changed"] and not processes.processes(lab)
     assert pids(foretold) == {"hv1": None, "hv2": None, "underlay": None}
     real = made(lab, HV1, HV2)
     assert real["diff"] == foretold["diff"]
 
     foretold = made(lab, HV1, HV3, check=True)
     assert pids(foretold) == {"hv1": pids(real)["hv1"], "hv3": None, "underlay": pids(real)["underlay"]}
-    assert set(netns.running(lab)) == {"hv1", "hv2"}
+    assert set(processes.running(lab)) == {"hv1", "hv2"}
     assert made(lab, HV1, HV3)["diff"] == foretold["diff"]
 
     foretold = made(lab, state="absent", check=True)
-    assert foretold["changed"] and foretold["nodes"] == [] and set(netns.running(lab)) == {"hv1", "hv3"}
+    assert foretold["changed"] and foretold["nodes"] == [] and set(processes.running(lab)) == {"hv1", "hv3"}
     assert made(lab, state="absent")["diff"] == foretold["diff"]
 
 
@@ -421,7 +423,7 @@ def make(lab, *nodes):
     """What the module does, in this process: much faster where it is done often."""
     task = netns.Lab(lab, 10)
     task.look()
-    task.plan(netns.wanted_nodes(lab, [dict(node, interface="eth0") for node in nodes], 1500), 1500)
+    task.plan(wanted_nodes(lab, [dict(node, interface="eth0") for node in nodes], 1500), 1500)
     task.apply()
     return {name: process.pid for name, process in task.nodes().items()}
 
@@ -432,7 +434,7 @@ def make_and_die(lab, lines, *nodes):
     def trace(frame, event, argument):
         nonlocal lines
         code = frame.f_code
-        if code.co_filename == netns.__file__ and code.co_name in STEPS and event == "line":
+        if code.co_filename in (netns.__file__, processes.__file__) and code.co_name in STEPS and event == "line":
             lines -= 1
             if not lines:
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -455,14 +457,14 @@ def test_a_task_killed_anywhere_leaves_nothing_that_absent_or_present_cannot_han
     hv1 = make(lab, HV1)["hv1"]
     lines, half_made = 1, 0
     while make_and_die(lab, lines, HV1, HV2, HV3):
-        half_made += len(netns.processes(lab)) != 2
+        half_made += len(processes.processes(lab)) != 2
         if lines % 2:
             result = make(lab, HV1, HV2, HV3)
             assert result["hv1"] == hv1, "was complete all the time"
-            assert len(netns.processes(lab)) == len(result) == 4
+            assert len(processes.processes(lab)) == len(result) == 4
             assert pings(hv1, "10.1.0.1") and pings(hv1, "10.2.0.1")
         remove(lab)
-        assert not netns.processes(lab)
+        assert not processes.processes(lab)
         hv1 = make(lab, HV1)["hv1"]
         lines += 5
     # How many is a matter of time: new nodes end by themselves, soon after the task.
@@ -479,10 +481,10 @@ def remove(lab):
 
 def test_new_nodes_end_with_a_module_that_is_killed(lab, tmp_path):
     with stopped_in_the_middle(lab, tmp_path, HV1, HV2) as process:
-        left = netns.processes(lab)
-        assert len(left) == 3 and not any(found.kept for found in left) and not netns.running(lab)
+        left = processes.processes(lab)
+        assert len(left) == 3 and not any(found.kept for found in left) and not processes.running(lab)
         process.kill()
-        wait_until(lambda: not netns.processes(lab), "ended by themselves")
+        wait_until(lambda: not processes.processes(lab), "ended by themselves")
 
 
 def test_absent_finds_the_nodes_of_a_module_that_was_killed(lab, tmp_path):
@@ -493,18 +495,18 @@ def test_absent_finds_the_nodes_of_a_module_that_was_killed(lab, tmp_path):
                 files.enter_context(open(entry, "wb", buffering=0))
         process.kill()
         process.wait()
-        left = netns.processes(lab)
+        left = processes.processes(lab)
         assert len(left) == 3
         result = made(lab, state="absent")
         assert result["changed"] and result["diff"]["before"]["hv1"] == {"half_made": True}
-        assert not netns.processes(lab) and not any(alive(found.pid) for found in left)
+        assert not processes.processes(lab) and not any(alive(found.pid) for found in left)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_module_that_is_interrupted_takes_its_nodes_along(lab, tmp_path, number):
     with stopped_in_the_middle(lab, tmp_path, HV1, HV2) as process:
         process.send_signal(number)
-        wait_until(lambda: not netns.processes(lab), "ended")
+        wait_until(lambda: not processes.processes(lab), "ended")
 
 
 @contextlib.contextmanager
@@ -538,7 +540,7 @@ def test_a_lab_that_cannot_be_made_completely_is_not_made(lab, tmp_path):
     failing = failing_program(tmp_path, "ip", "*batch*", "echo no such luck >&2; exit 2")
     result = module(lab, HV1, HV2, HV3, env=failing)
     assert result["failed"] and "no such luck" in result["msg"] and "state=absent" in result["msg"]
-    assert set(netns.running(lab)) == {"hv1"} and len(netns.processes(lab)) == 2
+    assert set(processes.running(lab)) == {"hv1"} and len(processes.processes(lab)) == 2
     assert set(links(pids(first)["underlay"])) == {"lo", "underlay", "hv1"}
     assert not made(lab, HV1)["changed"]
 
@@ -546,20 +548,20 @@ def test_a_lab_that_cannot_be_made_completely_is_not_made(lab, tmp_path):
 def test_a_failure_at_the_very_end_takes_along_what_was_complete(lab, monkeypatch):
     def fail(birth, deadline):
         if birth.node.name == "hv2":
-            raise netns.LabError("too late")
+            raise UserError("too late")
         wait(birth, deadline)
 
     wait = netns.Birth.wait_until_kept
     monkeypatch.setattr(netns.Birth, "wait_until_kept", fail)
-    with pytest.raises(netns.LabError, match="too late"):
+    with pytest.raises(UserError, match="too late"):
         make(lab, HV1, HV2)
-    assert not netns.processes(lab)
+    assert not processes.processes(lab)
 
 
 def test_a_node_that_fails_says_why_and_takes_the_others_along(lab, tmp_path):
     result = module(lab, HV1, HV2, env=failing_program(tmp_path, "unshare", "*new-node*hv2*", "echo out of luck; exit 3"))
     assert result["failed"] and result["msg"] == "node hv2 could not be made: out of luck"
-    assert not netns.processes(lab)
+    assert not processes.processes(lab)
 
 
 def test_the_timeout_holds_and_leaves_nothing(lab, tmp_path):
@@ -568,7 +570,7 @@ def test_the_timeout_holds_and_leaves_nothing(lab, tmp_path):
     result = module(lab, HV1, HV2, env=slow, timeout=2)
     assert result["failed"] and "timeout: gave up waiting for" in result["msg"] and "after 2 s" in result["msg"]
     assert time.monotonic() - started < 10
-    assert not netns.processes(lab)
+    assert not processes.processes(lab)
 
 
 def failing_program(tmp_path, name, pattern, failure):
@@ -586,7 +588,7 @@ def test_one_task_at_a_time_changes_a_lab(lab, other_lab):
         for result in (module(lab, HV1, timeout=1), module(lab, state="absent", timeout=1)):
             assert result["failed"] and f"gave up waiting for another task that changes lab {lab!r}" in result["msg"]
         assert made(other_lab, HV1)["changed"]
-    assert not netns.processes(lab)
+    assert not processes.processes(lab)
 
 
 def test_a_task_waits_for_another_one(lab):
@@ -598,7 +600,7 @@ def test_a_task_waits_for_another_one(lab):
         process.stdin.close()
         other_task.settimeout(20)
         waiting = other_task.accept()[0]
-        assert process.poll() is None and not netns.processes(lab)
+        assert process.poll() is None and not processes.processes(lab)
     waiting.close()
     assert json.loads(process.stdout.read())["changed"] and process.wait() == 0
 
@@ -609,7 +611,7 @@ def test_a_task_waits_for_another_one(lab):
 def test_bad_options_fail_before_anything_changes(lab, options):
     result = module(lab, **options)
     assert result["failed"] and ("nodes" in result["msg"] or "timeout" in result["msg"])
-    assert not netns.processes(lab)
+    assert not processes.processes(lab)
 
 
 # Preflight
@@ -626,7 +628,7 @@ def test_a_missing_tun_device_is_told(lab):
     hidden = ["unshare", "--mount", "sh", "-ec", 'mount -n -t tmpfs none /dev/net; exec "$@"', "sh"]
     result = module(lab, HV1, prefix=hidden)
     assert result["failed"] and "/dev/net/tun is missing" in result["msg"] and "modprobe tun" in result["msg"]
-    assert not netns.processes(lab)
+    assert not processes.processes(lab)
 
 
 @pytest.mark.parametrize("capability", ["sys_admin", "net_admin"])
@@ -634,24 +636,24 @@ def test_a_container_without_the_capabilities_is_told(lab, capability):
     lacking = ["setpriv", "--bounding-set", f"-{capability}", "--inh-caps", f"-{capability}", "--"]
     result = module(lab, HV1, prefix=lacking)
     assert result["failed"] and "cannot be made here" in result["msg"] and "CAP_SYS_ADMIN" in result["msg"]
-    assert "lab_driver=docker" in result["msg"] and not netns.processes(lab)
+    assert "lab_driver=docker" in result["msg"] and not processes.processes(lab)
 
 
 def test_another_user_than_root_is_told(lab, nobody):
-    with pytest.raises(netns.LabError, match="needs root. Use become.*lab_driver=docker"):
-        netns.preflight(netns.Deadline(10))
+    with pytest.raises(UserError, match="needs root. Use become.*lab_driver=docker"):
+        netns.preflight(processes.Deadline(10))
 
 
 def test_another_system_than_linux_is_told(monkeypatch):
     monkeypatch.setattr(sys, "platform", "darwin")
-    with pytest.raises(netns.LabError, match="needs Linux.*darwin.*lab_driver=docker"):
-        netns.preflight(netns.Deadline(10))
+    with pytest.raises(UserError, match="needs Linux.*darwin.*lab_driver=docker"):
+        netns.preflight(processes.Deadline(10))
 
 
 def test_an_old_kernel_is_told(monkeypatch):
     monkeypatch.delattr(os, "pidfd_open")
-    with pytest.raises(netns.LabError, match="Linux 5.3"):
-        netns.preflight(netns.Deadline(10))
+    with pytest.raises(UserError, match="Linux 5.3"):
+        netns.preflight(processes.Deadline(10))
 
 
 def test_absent_needs_less(lab):
@@ -681,7 +683,7 @@ def test_any_user_sees_the_nodes(lab):
     result = pids(made(lab, HV1, HV2))
     os.seteuid(NOBODY)
     try:
-        found = netns.running(lab)
+        found = processes.running(lab)
     finally:
         os.seteuid(0)
     assert {name: process.pid for name, process in found.items()} == {"hv1": result["hv1"], "hv2": result["hv2"]}
@@ -689,12 +691,12 @@ def test_any_user_sees_the_nodes(lab):
 
 
 def test_a_process_of_another_user_is_not_taken_for_a_node(lab):
-    node = netns.Node(lab, "hv1", "10.0.0.1/8", "eth0", 1500)
-    impersonation = ["sh", "-c", "echo; read line; :", netns.NODE, *node.arguments()]
+    node = Node(lab, "hv1", "10.0.0.1/8", "eth0", 1500)
+    impersonation = ["sh", "-c", "echo; read line; :", NODE, *node.arguments()]
     command = ["unshare", "--pid", "--fork", "--kill-child", "setpriv", "--reuid", str(NOBODY), *impersonation]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as impostor:
         impostor.stdout.readline()
-        assert not netns.running(lab)
+        assert not processes.running(lab)
         impostor.stdin.close()
 
 
@@ -704,7 +706,7 @@ def test_a_lab_inside_a_container_is_not_taken_for_one_of_this_machine(lab, tmp_
     command = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script, "sh", *module_command()]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as container:
         container.stdout.readline()
-        found = netns.processes(lab)
+        found = processes.processes(lab)
         container.stdin.close()
     assert json.loads((tmp_path / "result").read_text())["changed"] and not found
 
@@ -912,4 +914,4 @@ def test_the_sample_inventory_is_for_the_default_lab():
         [BIN / "ansible-inventory", "-i", PLAYBOOKS.parents[2] / "lab.vtep_lab.yml", "--graph"], capture_output=True, text=True, check=True
     )
     assert "@vtep_hypervisors:" in listed.stdout
-    assert listed.stdout.count("--hv") == len(netns.running("vxlanlab"))
+    assert listed.stdout.count("--hv") == len(processes.running("vxlanlab"))

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab import netns
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab import processes
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -170,7 +170,7 @@ def lab(request, tmp_path_factory):
     name = f"test-{os.getpid()}-{request.cls.__name__[4:]}"
     made = Lab(name, tmp_path_factory.mktemp(name), request.cls.variables)
     yield made
-    netns.kill(netns.processes(name), netns.Deadline(30))
+    processes.kill(processes.processes(name), processes.Deadline(30))
 
 
 def failed_checks(lab):
@@ -264,7 +264,7 @@ class TestSeed:
         assert "Checks: 19 of 19 passed" in output
 
     def test_a_broken_underlay_fails_the_run_after_all_checks(self, lab):
-        underlay = next(process.pid for process in netns.processes(lab.name) if process.node.is_underlay)
+        underlay = next(process.pid for process in processes.processes(lab.name) if process.node.is_underlay)
         for node in ("hv1", "hv2"):
             subprocess.run(["nsenter", "-t", str(underlay), "-n", "bridge", "link", "set", "dev", node, "isolated", "on"], check=True)
         output = lab.up(succeeds=False, lab_settle_seconds=3)
@@ -279,14 +279,14 @@ class TestSeed:
         assert output.count("FAILED") >= len(failed)
 
     def test_nothing_is_left(self, lab):
-        nodes = netns.processes(lab.name)
+        nodes = processes.processes(lab.name)
         assert len(nodes) == 3
         namespaces = traces(nodes)
         assert len(namespaces) == 15
         assert namespaces <= namespaces_in_use()
         assert "changed: [localhost]" in lab.down()
         assert not namespaces & namespaces_in_use()
-        assert not netns.processes(lab.name)
+        assert not processes.processes(lab.name)
         assert host() == self.before
         assert sorted(path.name for path in lab.folder.iterdir()) == ["artifacts", "lab.vtep_lab.yml"]
 
@@ -332,7 +332,7 @@ class TestKilled:
 
     def test_nothing_is_left_of_a_lab_that_was_killed_in_its_story(self, lab):
         lab.end_at("Ping after the caches were emptied", signal.SIGKILL)
-        namespaces = traces(netns.processes(lab.name))
+        namespaces = traces(processes.processes(lab.name))
         assert namespaces
         lab.down()
         assert not namespaces & namespaces_in_use()
@@ -355,7 +355,7 @@ class TestRefused:
     def test_refused(self, lab, variables, message):
         output = lab.up(succeeds=False, **variables)
         assert message in output
-        assert not netns.processes(lab.name)
+        assert not processes.processes(lab.name)
 
     def test_a_lab_that_never_ran_can_be_removed(self, lab):
         assert "changed=0" in lab.down()

@@ -223,7 +223,7 @@ def test_lost_daemons_do_no_harm_and_a_run_repairs_what_was_lost_and_names_it(la
     lab.kill("hv1", "ovs-vswitchd")
     lab.kill("hv2", "ovsdb-server")
     for host, daemon in (("hv1", "ovs-vswitchd"), ("hv2", "ovsdb-server")):
-        lab.until("the emulator is stopped", lambda: f"{daemon} ended" in lab.run(host, "cat", SUPERVISOR_LOG))
+        lab.until("the emulator is stopped", lambda host=host, daemon=daemon: f"{daemon} ended" in lab.run(host, "cat", SUPERVISOR_LOG))
         assert lab.pid(host, "ovs-vtep") == ""
     # What ovs-vtep would have done to the database, had it not been stopped.
     lab.run("hv1", "vtep-ctl", "--", "unbind-ls", "br0", "vm1", "0", "--", "clear-remote-macs", "ls0")

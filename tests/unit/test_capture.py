@@ -19,6 +19,7 @@ from scapy.layers.vxlan import VXLAN
 from scapy.utils import PcapWriter, wrpcap, wrpcapng
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils import _capture
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
 from ansible_collections.vxlanlab.vtep.plugins.modules import vxlan_capture_info
 
 OUTER = (
@@ -326,7 +327,7 @@ def test_a_capture_without_packets(tmp_path):
 
 
 def refusal(path):
-    with pytest.raises(_capture.CaptureError) as caught:
+    with pytest.raises(UserError) as caught:
         _capture.read(path)
     assert str(path) in str(caught.value)
     return str(caught.value)
@@ -369,7 +370,7 @@ def test_a_file_that_was_cut_off_says_so_wherever_it_was(traffic, tmp_path, conv
         path.write_bytes(content[:size])
         try:
             capture = _capture.read(path, limit=0)
-        except _capture.CaptureError as error:
+        except UserError as error:
             assert "is damaged or cut off after packet" in str(error) or "is not a capture file" in str(error)
         else:
             whole.append(capture.count)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.vxlanlab.vtep.plugins.modules.ip_interface import InterfaceError, plan, predicted, wanted
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
+from ansible_collections.vxlanlab.vtep.plugins.modules.ip_interface import plan, predicted, wanted
 
 DEFAULT = {"to": "default", "via": "10.0.0.254", "metric": 0}
 HAVE = {"state": "up", "addresses": ["10.0.0.1/8", "fd00::1/64"], "routes": [DEFAULT], "ipv4_conf": {}}
@@ -75,6 +76,6 @@ def test_the_prediction_needs_no_further_change():
     ],
 )
 def test_bad_options_are_named(changes, words):
-    with pytest.raises(InterfaceError) as caught:
+    with pytest.raises(UserError) as caught:
         wanted(PARAMS | changes)
     assert words in str(caught.value)

@@ -47,7 +47,7 @@ PURE = {"_errors", "_values"}
 WIRE = {"ovs", "ovsdbapp", "ssl"}
 ON_THE_WIRE = {"_vtep.connection", "_vtep.wait", "_vswitch"}
 # Whoever runs on a target without being a module has no Ansible in it.
-TOUCHES_ANSIBLE = {"_vtep.module"}
+TOUCHES_ANSIBLE = {"_module", "_vtep.module"}
 
 
 @cache

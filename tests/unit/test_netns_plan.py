@@ -8,11 +8,20 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.vxlanlab.vtep.plugins.inventory.lab import InventoryModule
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab import netns
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.netns import LabError, Node, Wiring, underlay_wiring, wanted_nodes, wiring
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.netns import UNSHARE
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import (
+    NEW_NODE,
+    NODE,
+    Node,
+    parse_command_line,
+    underlay_of,
+    wanted_nodes,
+)
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.wiring import Wiring, underlay_wiring, wiring
 
 HV1 = Node("lab", "hv1", "10.0.0.1/8", "eth0", 1500)
-UNDERLAY = netns.underlay_of("lab", 1500)
+UNDERLAY = underlay_of("lab", 1500)
 
 
 def entry(name="hv1", address="10.0.0.1/8", interface="eth0"):
@@ -51,7 +60,7 @@ def test_a_lab_name_is_accepted(lab):
 
 @pytest.mark.parametrize("lab", ["", "x" * 33, "a b", "a/b", "a\n", "ä"])
 def test_a_bad_lab_name_is_refused(lab):
-    with pytest.raises(LabError) as error:
+    with pytest.raises(UserError) as error:
         wanted_nodes(lab, [entry()], 1500)
     assert repr(lab) in str(error.value) and "1 to 32" in str(error.value)
 
@@ -60,14 +69,14 @@ def test_a_bad_lab_name_is_refused(lab):
     "name", ["", "x" * 16, "-a", "a_b", "a.b", "a b", "a\n", "underlay", "lo", "all", "default", "localhost", "ungrouped"]
 )
 def test_a_bad_node_name_is_refused(name):
-    with pytest.raises(LabError) as error:
+    with pytest.raises(UserError) as error:
         wanted_nodes("lab", [entry(name)], 1500)
     assert f"nodes: name {name!r}" in str(error.value) and "1 to 15" in str(error.value)
 
 
 @pytest.mark.parametrize("interface", ["", "x" * 16, "lo", "a/b", "-a", "..", "all"])
 def test_a_bad_interface_name_is_refused(interface):
-    with pytest.raises(LabError) as error:
+    with pytest.raises(UserError) as error:
         wanted_nodes("lab", [entry(interface=interface)], 1500)
     assert f"nodes: interface {interface!r} of hv1" in str(error.value)
 
@@ -77,14 +86,14 @@ def test_a_bad_interface_name_is_refused(interface):
     ["10.0.0.1", "10.0.0.1/33", "10.0.0.0/8", "10.255.255.255/8", "10.0.0.1/31", "10.0.0.1/32", "300.0.0.1/8", "fd00::1/64", "", "x"],
 )
 def test_a_bad_address_is_refused(address):
-    with pytest.raises(LabError) as error:
+    with pytest.raises(UserError) as error:
         wanted_nodes("lab", [entry(address=address)], 1500)
     assert f"nodes: address {address!r} of hv1" in str(error.value) and "10.0.0.1/8" in str(error.value)
 
 
 @pytest.mark.parametrize("mtu", [575, 65536, 0, -1])
 def test_a_bad_mtu_is_refused(mtu):
-    with pytest.raises(LabError, match=f"mtu: {mtu} .* 576 to 65535"):
+    with pytest.raises(UserError, match=f"mtu: {mtu} .* 576 to 65535"):
         wanted_nodes("lab", [entry()], mtu)
 
 
@@ -99,7 +108,7 @@ def test_a_bad_mtu_is_refused(mtu):
     ],
 )
 def test_nodes_that_do_not_go_together_are_refused(nodes, told):
-    with pytest.raises(LabError) as error:
+    with pytest.raises(UserError) as error:
         wanted_nodes("lab", nodes, 1500)
     assert told in str(error.value)
 
@@ -112,10 +121,10 @@ def test_the_mac_is_local_unicast_and_follows_from_the_address():
 
 
 @pytest.mark.parametrize("node", [HV1, UNDERLAY])
-@pytest.mark.parametrize("marker", [netns.NODE, netns.NEW_NODE])
+@pytest.mark.parametrize("marker", [NODE, NEW_NODE])
 def test_a_command_line_names_its_node(node, marker):
-    assert netns.parse_command_line(["sh", "-c", "script", marker, *node.arguments()]) == (marker, node)
-    assert netns.parse_command_line([*netns.UNSHARE, "sh", "-c", "script", marker, *node.arguments()]) == (marker, node)
+    assert parse_command_line(["sh", "-c", "script", marker, *node.arguments()]) == (marker, node)
+    assert parse_command_line([*UNSHARE, "sh", "-c", "script", marker, *node.arguments()]) == (marker, node)
 
 
 @pytest.mark.parametrize(
@@ -123,16 +132,16 @@ def test_a_command_line_names_its_node(node, marker):
     [
         [],
         ["sh"],
-        ["grep", netns.NODE],
-        ["grep", netns.NODE, *HV1.arguments()],
-        ["sh", "-c", "script", netns.NODE, *HV1.arguments()[:-1]],
-        ["sh", "-c", "script", netns.NODE, *HV1.arguments()[:-1], "many"],
-        ["sh", "-c", "script", netns.NODE, *HV1.arguments(), "more"],
+        ["grep", NODE],
+        ["grep", NODE, *HV1.arguments()],
+        ["sh", "-c", "script", NODE, *HV1.arguments()[:-1]],
+        ["sh", "-c", "script", NODE, *HV1.arguments()[:-1], "many"],
+        ["sh", "-c", "script", NODE, *HV1.arguments(), "more"],
         ["sh", "-c", "script", "other/node", *HV1.arguments()],
     ],
 )
 def test_other_command_lines_are_none_of_ours(arguments):
-    assert netns.parse_command_line(arguments) is None
+    assert parse_command_line(arguments) is None
 
 
 # The wiring

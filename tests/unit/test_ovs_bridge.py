@@ -9,7 +9,8 @@ import dataclasses
 
 import pytest
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vswitch import Bridge, Port, VswitchError, plan
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vswitch import Bridge, Port, plan
 from ansible_collections.vxlanlab.vtep.plugins.modules.ovs_bridge import predicted, wanted_bridge
 
 VM1 = Port("internal", "00:00:00:00:00:01", 1450)
@@ -74,10 +75,14 @@ GOOD = {"name": "br0", "timeout": 10, "datapath_type": None, "fail_mode": None, 
     ],
 )
 def test_bad_options_are_named(changes, words):
-    with pytest.raises(VswitchError) as caught:
+    with pytest.raises(UserError) as caught:
         wanted_bridge(GOOD | changes)
     assert words in str(caught.value)
 
 
 def test_numbers_in_maps_become_text():
     assert wanted_bridge(GOOD | {"other_config": {"mac-aging-time": 300}}).other_config == {"mac-aging-time": "300"}
+
+
+def test_a_mac_in_any_spelling_becomes_that_of_the_database():
+    assert wanted_bridge(GOOD | {"ports": [GOOD_PORT | {"mac": "00-00-00-00-00-0A"}]}).ports["vm1"].mac == "00:00:00:00:00:0a"

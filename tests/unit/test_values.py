@@ -65,6 +65,34 @@ def test_addresses():
             _values.ip(wrong)
 
 
+@pytest.mark.parametrize(("value", "address"), [("10.0.0.1", "10.0.0.1"), ("10.0.0.1/8", "10.0.0.1"), ("FD00::1/64", "fd00::1")])
+def test_the_address_of_a_host_needs_no_prefix_length(value, address):
+    assert _values.host_ip(value) == address
+
+
+def test_ipv4_as_an_address_an_interface_and_a_network():
+    assert _values.ipv4("10.0.0.1") == "10.0.0.1"
+    assert str(_values.ipv4_interface("10.0.0.1/8")) == "10.0.0.1/8"
+    assert str(_values.ipv4_network("10.0.0.0/8")) == "10.0.0.0/8"
+
+
+@pytest.mark.parametrize(
+    ("parse", "wrong"),
+    [
+        (_values.host_ip, "10.0.0.300"),
+        (_values.ipv4, "fd00::1"),
+        (_values.ipv4, "10.0.0.1/8"),
+        (_values.ipv4_interface, "10.0.0.1"),
+        (_values.ipv4_interface, "fd00::1/64"),
+        (_values.ipv4_network, "10.0.0.1/8"),
+        (_values.ipv4_network, "fd00::/8"),
+    ],
+)
+def test_what_is_no_such_address(parse, wrong):
+    with pytest.raises(ValueError, match="^expected an IPv4 "):
+        parse(wrong)
+
+
 def normal(*rows: Row, label: str | None = None) -> list[Row]:
     place = (lambda index, unused: f"{label}[{index}]") if label else None
     return normalise(Wanted(present=list(rows), place=place)).present

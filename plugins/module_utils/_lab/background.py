@@ -7,13 +7,19 @@
 from __future__ import annotations
 
 import subprocess
-from typing import IO
+from typing import IO, Any
+
+#: A process that ``start`` has started.
+Started = subprocess.Popen[bytes]
 
 
 def start(
-    command: list[str], output: IO | int = subprocess.DEVNULL, errors: IO | int = subprocess.DEVNULL, pass_fds: tuple[int, ...] = ()
-) -> subprocess.Popen:
-    """Start a process in a session of its own, with no standard input."""
+    command: list[str],
+    output: IO[Any] | int = subprocess.DEVNULL,
+    errors: IO[Any] | int = subprocess.DEVNULL,
+    pass_fds: tuple[int, ...] = (),
+) -> Started:
+    """Start a process in a session of its own, with no standard input, in the directory ``/``."""
     return subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, pass_fds=pass_fds, cwd="/", start_new_session=True
     )

@@ -4,14 +4,19 @@
 
 """The packets of a ping through a VXLAN tunnel: what must be seen where and why, and whether a capture shows it. Pure.
 
-A step of the walk recognises its packet by C(match); C(expect) says what must hold for it besides. Both map a field's
-path, such as C(inner.arp.operation), to its value, where C(inner.) is what the VXLAN header carries. An expected value
-may also be the field of another step's packet: {"step": key, "field": path}.
+A step of the walk recognises its packet by ``match``; ``expect`` says what must hold for it besides. Both map a field's
+path, such as ``inner.arp.operation``, to its value, where ``inner.`` is what the VXLAN header carries. An expected value
+may also be the field of another step's packet: ``{"step": key, "field": path}``.
 """
 
 from __future__ import annotations
 
-import ipaddress
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._packets import CapturedPacket, Fields
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import UNKNOWN_DST, host_ip
 
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 NETWORKS = ("overlay", "underlay")
@@ -22,18 +27,79 @@ NO_MCAST_FLUSHED = "no_mcast_flushed"  # the same, and nobody knows any address
 CHAPTERS = (FIRST, NO_MCAST_CACHED, NO_MCAST_FLUSHED)
 
 
-class WalkError(Exception):
-    """What is wrong with the question, for the user."""
+class _Rule(TypedDict):
+    key: str
+    title: str
+    reason: str
+    #: The database row that decides, with its hypervisor and table; ``None`` where none does.
+    row: dict[str, Any] | None
+    match: Fields
+    expect: Fields
+    #: Keys of the steps that come earlier.
+    after: list[str]
+    #: Whether the sender asks again until it gets an answer.
+    repeats: bool
+
+
+class Step(_Rule):
+    """A packet that must be seen."""
+
+    #: The position in the walk, from 1.
+    number: int
+
+
+class _Situation(TypedDict):
+    source: str
+    target: str
+    at: str
+    network: str
+    chapter: str
+
+
+class Walk(_Situation):
+    """The packets that must be seen at one place, and who takes part."""
+
+    vms: list[str]
+    vteps: list[str]
+    steps: list[Step]
+
+
+class CheckedStep(TypedDict):
+    """A step beside the packet that a capture has for it."""
+
+    number: int
+    key: str
+    title: str
+    reason: str
+    row: dict[str, Any] | None
+    ok: bool
+    expected: Fields
+    seen: Fields | None
+    #: Its number in the capture.
+    packet: int | None
+    problem: str | None
+
+
+class Comparison(_Situation):
+    """What a capture shows of a walk."""
+
+    ok: bool
+    problems: list[str]
+    steps: list[CheckedStep]
+    #: Numbers of the packets that belong to the ping and to no step.
+    extra: list[int]
+    #: How many packets are of other origin.
+    ignored: int
 
 
 # --- what must be seen -----------------------------------------------------------------------------------------------
 
 
-def expected_walk(lab, source, target, at, network, chapter=FIRST, count=1):
-    """The walk of C(ping -c COUNT) from VM source to VM target on another hypervisor, as captured C(at) one of them.
+def expected_walk(lab: Mapping[str, Any], source: str, target: str, at: str, network: str, chapter: str = FIRST, count: int = 1) -> Walk:
+    """The walk of ``ping -c COUNT`` from VM ``source`` to VM ``target`` on another hypervisor, as captured ``at`` one of them.
 
-    lab: {"hypervisors": [{"name", "underlay_ip", "underlay_mac" (if known), "vms": [{"name", "mac", "ip"}]}],
-    "bridge": name, "logical_switch": {"name", "tunnel_key"}}
+    ``lab`` is ``{"hypervisors": [{"name", "underlay_ip", "underlay_mac" (if known), "vms": [{"name", "mac", "ip"}]}],
+    "bridge": name, "logical_switch": {"name", "tunnel_key"}}``. Raises ``UserError`` for a question that makes no sense there.
     """
     vms = {vm["name"]: _VM(hypervisor, vm) for hypervisor in lab["hypervisors"] for vm in hypervisor["vms"]}
     for option, value, choices in (
@@ -44,7 +110,7 @@ def expected_walk(lab, source, target, at, network, chapter=FIRST, count=1):
         ("chapter", chapter, CHAPTERS),
     ):
         if value not in choices:
-            raise WalkError(f"{option}: {value!r} is not possible here. Use {' or '.join(choices)}.")
+            raise UserError(f"{option}: {value!r} is not possible here. Use {' or '.join(choices)}.")
     walk = _Walk(lab, vms[source], vms[target], vms[at], network, chapter)
     return {
         "source": source,
@@ -54,37 +120,38 @@ def expected_walk(lab, source, target, at, network, chapter=FIRST, count=1):
         "chapter": chapter,
         "vms": [walk.a.ip, walk.b.ip],
         "vteps": [walk.a.vtep, walk.b.vtep],
-        "steps": [dict(step, number=number) for number, step in enumerate(walk.steps(count), 1)],
+        "steps": [{**step, "number": number} for number, step in enumerate(walk.steps(count), 1)],
     }
 
 
 class _VM:
     """A VM, and what matters of its hypervisor."""
 
-    def __init__(self, hypervisor, vm):
-        self.name = vm["name"]
-        self.mac = vm["mac"].lower()
-        self.ip = str(ipaddress.ip_interface(vm["ip"]).ip)
-        self.hypervisor = hypervisor["name"]
-        self.vtep = hypervisor["underlay_ip"]
-        self.vtep_mac = hypervisor.get("underlay_mac")
+    def __init__(self, hypervisor: Mapping[str, Any], vm: Mapping[str, Any]) -> None:
+        self.name: str = vm["name"]
+        self.mac: str = vm["mac"].lower()
+        self.ip = host_ip(vm["ip"])
+        self.hypervisor: str = hypervisor["name"]
+        self.vtep: str = hypervisor["underlay_ip"]
+        self.vtep_mac: str | None = hypervisor.get("underlay_mac")
 
 
 class _Walk:
     """VM a pings, VM b answers."""
 
-    def __init__(self, lab, a, b, at, network, chapter):
+    def __init__(self, lab: Mapping[str, Any], a: _VM, b: _VM, at: _VM, network: str, chapter: str) -> None:
         self.a, self.b, self.at = a, b, at
-        self.bridge, self.switch = lab["bridge"], lab["logical_switch"]["name"]
-        self.vni = lab["logical_switch"]["tunnel_key"]
+        self.bridge: str = lab["bridge"]
+        self.switch: str = lab["logical_switch"]["name"]
+        self.vni: int = lab["logical_switch"]["tunnel_key"]
         self.tunnelled = network == "underlay"
         self.chapter = chapter
 
-    def steps(self, count):
+    def steps(self, count: int) -> list[_Rule]:
         if self.chapter == NO_MCAST_FLUSHED:
             # The broadcast ends on the hypervisor of the VM that asks.
             return [] if self.tunnelled or self.at is self.b else [self.arp_request()]
-        steps = []
+        steps: list[_Rule] = []
         if self.chapter == FIRST:
             steps += [self.underlay_arp_request(), self.underlay_arp_reply()] if self.tunnelled else []
             steps += [self.arp_request(), self.arp_reply()]
@@ -92,7 +159,7 @@ class _Walk:
             steps += [self.echo_request(sequence), self.echo_reply(sequence)]
         return steps
 
-    def underlay_arp_request(self):
+    def underlay_arp_request(self) -> _Rule:
         a, b = self.a, self.b
         return _step(
             key="underlay_arp_request",
@@ -105,7 +172,7 @@ class _Walk:
             repeats=True,
         )
 
-    def underlay_arp_reply(self):
+    def underlay_arp_reply(self) -> _Rule:
         a, b = self.a, self.b
         return _step(
             key="underlay_arp_reply",
@@ -116,7 +183,7 @@ class _Walk:
             after=["underlay_arp_request"],
         )
 
-    def arp_request(self):
+    def arp_request(self) -> _Rule:
         a, b = self.a, self.b
         if self.tunnelled:
             reason = f"The request is a broadcast: {a.hypervisor} wraps it for the multicast remote {b.vtep}."
@@ -136,7 +203,7 @@ class _Walk:
             repeats=True,
         )
 
-    def arp_reply(self):
+    def arp_reply(self) -> _Rule:
         a, b = self.a, self.b
         return self.said_by(
             b,
@@ -148,7 +215,7 @@ class _Walk:
             after=["arp_request"],
         )
 
-    def echo_request(self, sequence):
+    def echo_request(self, sequence: int) -> _Rule:
         a, b = self.a, self.b
         return self.said_by(
             a,
@@ -160,7 +227,7 @@ class _Walk:
             after=["arp_reply"],
         )
 
-    def echo_reply(self, sequence):
+    def echo_reply(self, sequence: int) -> _Rule:
         a, b = self.a, self.b
         request = f"echo_request_{sequence}"
         return self.said_by(
@@ -173,7 +240,7 @@ class _Walk:
             after=[request],
         )
 
-    def unicast(self, sender):
+    def unicast(self, sender: _VM) -> dict[str, Any]:
         receiver = self.peer(sender)
         if self.tunnelled:
             reason = f"{sender.hypervisor} has a unicast remote for {receiver.mac}, and wraps the frame for its locator {receiver.vtep}."
@@ -184,13 +251,13 @@ class _Walk:
             reason, row = f"{receiver.hypervisor} has unwrapped the frame, and hands it to the port of {receiver.name}.", self.binding_row()
         return {"reason": reason, "row": row}
 
-    def said_by(self, sender, match, expect, **step):
+    def said_by(self, sender: _VM, match: Fields, expect: Fields, **step: Any) -> _Rule:
         """A step between the VMs: bare on the overlay, wrapped on the underlay."""
         if self.tunnelled:
             match, expect = _inner(match), self.tunnel(sender) | _inner(expect)
         return _step(match=match, expect=expect, **step)
 
-    def tunnel(self, sender):
+    def tunnel(self, sender: _VM) -> Fields:
         receiver = self.peer(sender)
         return {
             "ethernet.source": self.vtep_mac(sender),
@@ -202,28 +269,36 @@ class _Walk:
             "vxlan.vni": self.vni,
         }
 
-    def vtep_mac(self, vm):
+    def vtep_mac(self, vm: _VM) -> str | dict[str, str] | None:
         if vm.vtep_mac or self.chapter != FIRST:
             return vm.vtep_mac
         return _same("underlay_arp_request" if vm is self.a else "underlay_arp_reply", "arp.sender_mac")
 
-    def peer(self, vm):
+    def peer(self, vm: _VM) -> _VM:
         return self.b if vm is self.a else self.a
 
     # The rows of the hardware_vtep database (vtep(5)) that decide.
 
-    def mcast_row(self):
-        return self.row(self.a, "Mcast_Macs_Remote", logical_switch=self.switch, mac="unknown-dst", locator=self.b.vtep)
+    def mcast_row(self) -> dict[str, Any]:
+        return self.row(self.a, "Mcast_Macs_Remote", logical_switch=self.switch, mac=UNKNOWN_DST, locator=self.b.vtep)
 
-    def binding_row(self):
+    def binding_row(self) -> dict[str, Any]:
         return self.row(self.at, "Physical_Port", physical_switch=self.bridge, port=self.at.name, vlan=0, logical_switch=self.switch)
 
-    def row(self, vm, table, **columns):
+    def row(self, vm: _VM, table: str, **columns: Any) -> dict[str, Any]:
         return {"hypervisor": vm.hypervisor, "table": table, **columns}
 
 
-def _step(key, title, reason, match, expect, row=None, after=(), repeats=False):
-    """C(after): the steps that come earlier. C(repeats): the sender asks again until it gets an answer."""
+def _step(
+    key: str,
+    title: str,
+    reason: str,
+    match: Fields,
+    expect: Fields,
+    row: dict[str, Any] | None = None,
+    after: Sequence[str] = (),
+    repeats: bool = False,
+) -> _Rule:
     return {
         "key": key,
         "title": title,
@@ -236,11 +311,11 @@ def _step(key, title, reason, match, expect, row=None, after=(), repeats=False):
     }
 
 
-def _same(step, path):
+def _same(step: str, path: str) -> dict[str, str]:
     return {"step": step, "field": path}
 
 
-def _inner(fields):
+def _inner(fields: Fields) -> Fields:
     return {
         f"inner.{path}": _same(value["step"], f"inner.{value['field']}") if isinstance(value, dict) else value
         for path, value in fields.items()
@@ -250,10 +325,11 @@ def _inner(fields):
 # --- what was seen ---------------------------------------------------------------------------------------------------
 
 
-def check_walk(walk, packets):
-    """Compare a walk with the packets of a capture, as _capture.read() returns them."""
+def check_walk(walk: Walk, packets: Sequence[CapturedPacket]) -> Comparison:
+    """Compare a walk with the packets of a capture, in the order of the capture."""
     own = [packet for packet in map(_Packet, packets) if packet.belongs_to(walk)]
-    seen, extra = {}, []
+    seen: dict[str, _Packet] = {}
+    extra = []
     questions = []  # asked once more; each may be answered once more
     for packet in own:
         step = next((step for step in walk["steps"] if step["key"] not in seen and packet.has(step["match"])), None)
@@ -261,8 +337,8 @@ def check_walk(walk, packets):
             seen[step["key"]] = packet
         elif packet.asks_anew(walk):
             questions.append(packet.question())
-        elif packet.answered() in questions:
-            questions.remove(packet.answered())
+        elif (answered := packet.answered()) and answered in questions:
+            questions.remove(answered)
         else:
             extra.append(packet)
 
@@ -270,7 +346,11 @@ def check_walk(walk, packets):
     problems = [f"step {step['number']} ({step['title']}): {step['problem']}" for step in steps if not step["ok"]]
     problems += [f"no step of the walk: {packet}" for packet in extra]
     return {
-        **{name: walk[name] for name in ("source", "target", "at", "network", "chapter")},
+        "source": walk["source"],
+        "target": walk["target"],
+        "at": walk["at"],
+        "network": walk["network"],
+        "chapter": walk["chapter"],
         "ok": not problems,
         "problems": problems,
         "steps": steps,
@@ -279,7 +359,7 @@ def check_walk(walk, packets):
     }
 
 
-def _compare(step, seen, own, walk):
+def _compare(step: Step, seen: Mapping[str, _Packet], own: Sequence[_Packet], walk: Walk) -> CheckedStep:
     expected = {path: _resolve(value, seen) for path, value in {**step["match"], **step["expect"]}.items()}
     packet = seen.get(step["key"])
     if packet:
@@ -301,7 +381,11 @@ def _compare(step, seen, own, walk):
         following = next((str(other) for other in own if other.number > last), "nothing more")
         problem = f"no such packet ({fields}); seen instead: {following}"
     return {
-        **{name: step[name] for name in ("number", "key", "title", "reason", "row")},
+        "number": step["number"],
+        "key": step["key"],
+        "title": step["title"],
+        "reason": step["reason"],
+        "row": step["row"],
         "ok": problem is None,
         "expected": expected,
         "seen": {path: packet.get(path) for path in expected} if packet else None,
@@ -310,34 +394,34 @@ def _compare(step, seen, own, walk):
     }
 
 
-def _resolve(value, seen):
+def _resolve(value: Any, seen: Mapping[str, _Packet]) -> Any:
     if not isinstance(value, dict):
         return value
     return seen[value["step"]].get(value["field"]) if value["step"] in seen else None
 
 
 class _Packet:
-    def __init__(self, packet):
+    def __init__(self, packet: CapturedPacket) -> None:
         self.number = packet["number"]
         self.info = packet["info"]
         self.vni = packet["vni"]
         self.said = "" if self.vni is None else "inner."  # where the ARP and the echo are
-        self._layers = {}
+        self._layers: dict[str, Fields] = {}
         for layer in packet["layers"]:
             self._layers.setdefault(("inner." if layer["inner"] else "") + layer["name"], layer["fields"])
 
-    def __str__(self):
+    def __str__(self) -> str:
         outside = f" in VXLAN {self.vni} {self.get('ipv4.source')} > {self.get('ipv4.destination')}" if self.said else ""
         return f"packet {self.number}, {self.info}{outside}"
 
-    def get(self, path):
+    def get(self, path: str) -> Any:
         layer, name = path.rsplit(".", 1)
         return self._layers.get(layer, {}).get(name)
 
-    def has(self, fields):
+    def has(self, fields: Fields) -> bool:
         return all(self.get(path) == value for path, value in fields.items())
 
-    def belongs_to(self, walk):
+    def belongs_to(self, walk: Walk) -> bool:
         """Whether it is of this ping. Anything else may be in a capture as well."""
         vms, vteps = set(walk["vms"]), set(walk["vteps"])
         if walk["network"] == "overlay":
@@ -352,7 +436,7 @@ class _Packet:
         # Also what got out without the tunnel.
         return self.parties() in (vms, vteps)
 
-    def parties(self):
+    def parties(self) -> set[str]:
         """The addresses of the two that speak ARP or ICMP."""
         arp = self._layers.get(f"{self.said}arp")
         if arp:
@@ -361,7 +445,7 @@ class _Packet:
             return {self.get(f"{self.said}ipv4.source"), self.get(f"{self.said}ipv4.destination")}
         return set()
 
-    def asks_anew(self, walk):
+    def asks_anew(self, walk: Walk) -> bool:
         """A question that may come at any time beside the steps."""
         if self.get(f"{self.said}arp.operation") != "request":
             return False
@@ -371,10 +455,10 @@ class _Packet:
         own_need = not self.said and [self.get("arp.sender_ip"), self.get("arp.target_ip")] == walk["vteps"][::-1]
         return own_need or self.get(f"{self.said}ethernet.destination") != BROADCAST
 
-    def question(self):
+    def question(self) -> tuple[int | None, str, str]:
         return self.vni, self.get(f"{self.said}arp.sender_ip"), self.get(f"{self.said}arp.target_ip")
 
-    def answered(self):
+    def answered(self) -> tuple[int | None, str, str] | None:
         """The question that it answers."""
         if self.get(f"{self.said}arp.operation") != "reply":
             return None

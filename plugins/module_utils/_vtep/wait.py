@@ -54,7 +54,9 @@ class Watch:
     def needs(self) -> Iterator[tuple[str, list[str]]]:
         """The tables and columns that tell whether a row matches."""
         yield self.table, [self._column(option) for option in self.match if option != self.owner]
-        if owner := TABLES[self.table].owner:
+        owner = TABLES[self.table].owner
+        # A row of the table Global needs no name.
+        if self.owner and owner:
             yield owner[0], [_name_column(owner[0]), owner[1]]
         for option in self.match:
             if option in self.keys:
