@@ -10,6 +10,7 @@ All of them raise ``ValueError`` with words that say what was expected. Pure: no
 from __future__ import annotations
 
 import ipaddress
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,6 +37,19 @@ def text(value: Any) -> str:
     """Any text."""
     if not isinstance(value, str):
         raise ValueError("expected text")
+    return value
+
+
+def string(value: Any) -> str:
+    """A key or value of a map of strings: text, a number as YAML writes it, or ``true`` and ``false``."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float) and math.isfinite(value):
+        return repr(value)
+    if not isinstance(value, str):
+        raise ValueError("expected text, a number or a boolean")
     return value
 
 
@@ -226,8 +240,8 @@ def tunnel_ipv4(value: Any) -> str:
 
 
 def target(value: Any) -> str:
-    """An OVSDB connection method (ovsdb.7)."""
-    if not re.fullmatch(r"(ssl|tcp):\S+:\d+|(pssl|ptcp):\d*(:\S+)?|p?unix:\S+", str(value)):
+    """An OVSDB connection method (ovsdb.7); without a port it is 6640."""
+    if not re.fullmatch(r"(ssl|tcp):([^\s:\[\]]+|\[\S+\])(:\d+)?|(pssl|ptcp):\d*(:\S+)?|p?unix:\S+", str(value)):
         raise ValueError("expected a connection method such as ssl:192.0.2.1:6640 or ptcp:6640")
     return str(value)
 

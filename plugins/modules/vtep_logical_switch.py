@@ -43,6 +43,12 @@ options:
     description:
       - Further settings, as a dictionary of text, see vtep(5). Replaces what is there.
     type: dict
+  clear:
+    description:
+      - Settings to remove, so that the switch has none.
+    type: list
+    elements: str
+    choices: [tunnel_key, replication_mode]
   cascade:
     description:
       - With O(state=absent), also remove the bindings and MAC addresses that refer to the logical switch, in the same
@@ -86,7 +92,7 @@ counts:
   sample: {created: 1, updated: 0, deleted: 0}
 """
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.module import VtepModule, column_options
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.module import VtepModule, clear_option, column_options
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Row, Wanted
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import columns_from
 
@@ -104,6 +110,7 @@ def main() -> None:
         {
             "name": {"type": "str", "required": True},
             **column_options("Logical_Switch"),
+            **clear_option("Logical_Switch"),
             "cascade": {"type": "bool", "default": False},
         }
     )

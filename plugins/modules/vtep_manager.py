@@ -37,6 +37,12 @@ options:
     description:
       - Further settings, as a dictionary of text, see vtep(5). Replaces what is there.
     type: dict
+  clear:
+    description:
+      - Settings to remove, so that the default of the server holds.
+    type: list
+    elements: str
+    choices: [max_backoff, inactivity_probe]
   exclusive:
     description:
       - Whether this shall be the only manager. With O(state=present) only.
@@ -72,7 +78,7 @@ counts:
   sample: {created: 1, updated: 0, deleted: 0}
 """
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.module import VtepModule, column_options
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.module import VtepModule, clear_option, column_options
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Row, Scope, Wanted
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import columns_from
 
@@ -90,6 +96,7 @@ def main() -> None:
         {
             "target": {"type": "str", "required": True},
             **column_options("Manager"),
+            **clear_option("Manager"),
             "exclusive": {"type": "bool", "default": False},
         }
     )

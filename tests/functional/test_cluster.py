@@ -126,8 +126,8 @@ class TestCluster:
         task("vtep_logical_switch", name="ls0", timeout=30)
         commit, losses = engine.commit, [True]
 
-        def commit_and_lose_the_answer(db, plan, look):
-            commit(db, plan, look)
+        def commit_and_lose_the_answer(db, plan, *arguments):
+            commit(db, plan, *arguments)
             if losses:
                 losses.pop()
                 for change in plan.changes:

@@ -101,6 +101,7 @@ class TestPhysicalSwitch:
             ({"state": "absent", "remove_tunnel_ips": ["10.0.0.1"]}, ["remove_tunnel_ips", "state: present", "removes the switch"]),
             ({"state": "absent", "remove_management_ips": []}, ["remove_management_ips", "state: present", "removes the switch"]),
             ({"remove_tunnel_ips": ["10.0.0"]}, ["remove_tunnel_ips: '10.0.0'", "IPv4 or IPv6 address"]),
+            ({"name": "br9", "remove_tunnel_ips": ["10.0.0"]}, ["remove_tunnel_ips: '10.0.0'", "IPv4 or IPv6 address"]),
             ({"remove_management_ips": ["10.0.0.0/8"]}, ["remove_management_ips: '10.0.0.0/8'", "without a prefix length"]),
         ],
     )
@@ -178,7 +179,9 @@ class TestPhysicalPort:
 
     def test_a_switch_is_needed_to_add_a_port_and_not_to_remove_one(self, task):
         other = {**self.PORT, "physical_switch": "br9"}
-        assert "physical switch br9 is not in the database; create it with vtep_physical_switch" in task.fails("vtep_physical_port", **other)
+        assert "physical switch br9 is not in the database; create it with vtep_physical_switch" in task.fails(
+            "vtep_physical_port", **other
+        )
         assert "physical switch br9" in str(task.check("vtep_physical_port", **other)["warnings"])
         assert not task("vtep_physical_port", **other, state="absent")["changed"]
 
@@ -192,7 +195,7 @@ class TestPhysicalPort:
             ({"vlan_bindings": {5: "ls9"}}, ["logical switch ls9", "vtep_logical_switch"]),
             ({"acl_bindings": {-1: "web"}}, ["acl_bindings: '-1'", "0 to 4095"]),
             ({"acl_bindings": {0: "none"}}, ["ACL none", "vtep_acl"]),
-            ({"other_config": {"a": 1}}, ["other_config: 1", "expected text"]),
+            ({"other_config": {"a": ["b"]}}, ["other_config: ['b']", "expected text"]),
             ({"port": ""}, ["port: ''", "not empty"]),
             ({"physical_switch": ""}, ["physical_switch: ''", "not empty"]),
         ],

@@ -21,7 +21,7 @@ ROLES = sorted(path for path in ROOT.glob("roles/*") if path.is_dir())
 OURS = "ansible_collections.vxlanlab.vtep.plugins."
 UTILS = f"{OURS}module_utils."
 
-# The rooms of the engine, from the inside out, and the rooms that each one looks into; all may use _errors and _values.
+# The rooms of the engine, from the inside out, and the rooms that each one looks into; all may use what is FOR_ALL.
 ENGINE = {
     "rows": set(),
     "encoding": set(),
@@ -40,9 +40,30 @@ ENGINE = {
     "module": {"connection", "normal", "plan", "render", "rows", "tables", "task"},
     "mac_module": {"module", "render", "rows", "source", "tables"},
 }
+# The same for the lab. What is pure touches no system.
+LAB = {
+    "node": set(),
+    "wiring": {"node"},
+    "processes": {"node"},
+    "netns": {"node", "processes", "wiring"},
+    "walk": set(),
+    "background": set(),
+}
+PURE_ROOMS = {
+    "_vtep.rows",
+    "_vtep.tables",
+    "_vtep.normal",
+    "_vtep.plan",
+    "_vtep.render",
+    "_vtep.tree",
+    "_lab.node",
+    "_lab.wiring",
+    "_lab.walk",
+}
+SYSTEM = {"os", "subprocess", "socket", "select", "signal", "time"}
 # What a module of the action group `vtep` sees of it. `wait` is for vtep_wait.
 FRONT = {"mac_module", "module", "query", "render", "rows", "source", "tables", "task", "tree", "wait"}
-PURE = {"_errors", "_values"}
+FOR_ALL = {"_errors", "_values", "_packets"}
 # How OVSDB is reached, and the only rooms that do.
 WIRE = {"ovs", "ovsdbapp", "ssl"}
 ON_THE_WIRE = {"_vtep.connection", "_vtep.wait", "_vswitch"}
@@ -94,20 +115,30 @@ def ids(paths: list[Path]) -> list[str]:
     return [str(path.relative_to(ROOT)) for path in paths]
 
 
-def test_every_room_of_the_engine_is_on_the_plan():
-    assert {path.stem for path in MODULE_UTILS if path.parent.name == "_vtep"} == set(ENGINE)
+ROOMS = [(floor, room) for floor, rooms in (("_vtep", ENGINE), ("_lab", LAB)) for room in rooms]
 
 
-@pytest.mark.parametrize("room", ENGINE)
-def test_a_room_looks_only_into_those_further_in(room):
-    allowed = {f"_vtep.{name}" for name in ENGINE[room]} | PURE
-    assert utils(ROOT / f"plugins/module_utils/_vtep/{room}.py") <= allowed
-    assert list(ENGINE).index(room) > max((list(ENGINE).index(name) for name in ENGINE[room]), default=-1)
+@pytest.mark.parametrize(("floor", "rooms"), [("_vtep", ENGINE), ("_lab", LAB)])
+def test_every_room_is_on_the_plan(floor, rooms):
+    assert {path.stem for path in MODULE_UTILS if path.parent.name == floor} == set(rooms)
+
+
+@pytest.mark.parametrize(("floor", "room"), ROOMS, ids=[".".join(pair) for pair in ROOMS])
+def test_a_room_looks_only_into_those_further_in(floor, room):
+    rooms = {"_vtep": ENGINE, "_lab": LAB}[floor]
+    allowed = {f"{floor}.{name}" for name in rooms[room]} | FOR_ALL | ({"_module"} if room == "module" else set())
+    assert utils(ROOT / f"plugins/module_utils/{floor}/{room}.py") <= allowed
+    assert list(rooms).index(room) > max((list(rooms).index(name) for name in rooms[room]), default=-1)
+
+
+@pytest.mark.parametrize("room", sorted(PURE_ROOMS))
+def test_a_pure_room_touches_no_system(room):
+    assert not outside(ROOT / f"plugins/module_utils/{room.replace('.', '/')}.py") & SYSTEM
 
 
 @pytest.mark.parametrize("path", VTEP_MODULES, ids=ids(VTEP_MODULES))
 def test_a_module_sees_only_the_front_of_the_engine(path):
-    assert utils(path) <= {f"_vtep.{name}" for name in FRONT} | PURE
+    assert utils(path) <= {f"_vtep.{name}" for name in FRONT} | FOR_ALL
     assert outside(path) == {"__future__"}
 
 

@@ -11,7 +11,8 @@ import pytest
 from ansible_collections.vxlanlab.vtep.plugins.module_utils import _values
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.normal import normalise
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Ref, Row, Wanted
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.plan import plan
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Current, Ref, Row, Wanted
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import OWNED, REFERRERS, locator
 
 
@@ -95,7 +96,10 @@ def test_what_is_no_such_address(parse, wrong):
 
 def normal(*rows: Row, label: str | None = None) -> list[Row]:
     place = (lambda index, unused: f"{label}[{index}]") if label else None
-    return normalise(Wanted(present=list(rows), place=place)).present
+    wanted = normalise(Wanted(present=list(rows), place=place))
+    # What a database could hold is refused when it would be written.
+    plan(wanted, Current(), lenient=True)
+    return wanted.present
 
 
 def test_errors_name_the_option_the_value_and_the_remedy():

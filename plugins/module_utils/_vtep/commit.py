@@ -16,12 +16,13 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Re
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import OWNED, TABLES, Column, is_referable, own_parts, owner_ref
 
 
-def commit(db: Any, plan: Plan, guards: list[dict]) -> None:
+def commit(db: Any, plan: Plan, guards: list[dict], mark: str | None = None) -> None:
     """Make the changes in one transaction that fails, with ``Conflict``, when a guard does not hold any more.
 
-    ``db`` is a connected ``Database``; the changes of the plan get the UUIDs of the rows that were created.
+    ``db`` is a connected ``Database``; the changes of the plan get the UUIDs of the rows that were created. ``mark`` is the UUID
+    that the first of these rows shall have, by which it can be known again; ``Unsupported`` where the server chooses them all.
     """
-    writer = _Writer(plan)
+    writer = _Writer(plan, mark)
     results = db.transact(chain(guards, writer.operations()))
     for change, index in writer.created:
         change.uuid = results[len(guards) + index]["uuid"][1]
@@ -35,8 +36,9 @@ def operations(plan: Plan) -> list[dict]:
 class _Writer:
     """Encodes a plan. References become UUIDs: known, or named ones of rows that the same transaction inserts."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, mark: str | None = None) -> None:
         self.plan = plan
+        self._mark = {"uuid": mark} if mark else {}
         self.created: list[tuple[Change, int]] = []
         self._inserts: list[dict] = []
         self._count = 0
@@ -63,7 +65,8 @@ class _Writer:
                 self._count += 1
                 # A MAC, to which nothing refers, needs no name: it would be a fifth of the message.
                 name = {"uuid-name": self._names[change.ref]} if is_referable(change.ref.table) else {}
-                yield {"op": "insert", "table": change.ref.table, **name, "row": row}
+                yield {"op": "insert", "table": change.ref.table, **name, **self._mark, "row": row}
+                self._mark = {}
             elif change.action == DELETE:
                 deletes.append({"op": "delete", "table": change.ref.table, "where": is_uuid(["uuid", change.uuid])})
             else:

@@ -36,6 +36,8 @@ _CHUNK = 1 << 20
 _PIECE = 1 << 16
 QUIET_MILLISECONDS = 50
 RETRY_MILLISECONDS = 100
+#: The lock that orders the tasks of this collection (RFC 7047, section 4.1.8).
+LOCK = "vxlanlab_vtep"
 encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
 _decode = json.JSONDecoder().raw_decode
 
@@ -46,6 +48,10 @@ class Conflict(UserError):
     def __init__(self, message: str, guard: bool) -> None:
         super().__init__(message)
         self.guard = guard
+
+
+class Unsupported(UserError):
+    """The server does not know a part of an operation, and has changed nothing."""
 
 
 class Lost(UserError):
@@ -72,6 +78,8 @@ class Database:
         self._buffer: list[bytes] = []
         self._depth = 0
         self._serial = 0
+        self._lock_asked = False
+        self._locked = False
         self.schema: dict = {}
         self._tables: dict[str, set[str]] = {}
 
@@ -91,6 +99,16 @@ class Database:
     def has(self, table: str, column: str | None = None) -> bool:
         """Whether the server's schema, which may be an older one, has this table or column."""
         return table in self._tables and (column is None or column == "_uuid" or column in self._tables[table])
+
+    def left(self) -> float:
+        """Seconds to the deadline; ``TimedOut`` where none are left."""
+        return self._left(self.deadline, "an undisturbed moment")
+
+    def pause(self, seconds: float) -> None:
+        """Let others go on for so long, or until the deadline."""
+        poller = ovs.poller.Poller()
+        poller.timer_wait(int(min(seconds, self.left()) * 1000) + 1)
+        poller.block()
 
     def extend(self, seconds: float) -> None:
         """Give the rest of the task at least this many seconds from now."""
@@ -127,16 +145,14 @@ class Database:
             try:
                 return self.connect()
             except UserError:
-                left = self.deadline - time.monotonic()
-                if left <= 0:
+                if self.deadline <= time.monotonic():
                     raise
-                poller = ovs.poller.Poller()
-                poller.timer_wait(int(min(left * 1000, RETRY_MILLISECONDS)))
-                poller.block()
+                self.pause(RETRY_MILLISECONDS / 1000)
 
     def _open(self, remote: str, until: float) -> None:
         self._buffer = []
         self._depth = 0
+        self._lock_asked = self._locked = False
         self._remote = remote
         try:
             error, stream = ovs.stream.Stream.open(remote)
@@ -221,6 +237,30 @@ class Database:
                 self._raise(result)
         return answer["result"]
 
+    def lock(self) -> None:
+        """Take turns with other tasks of this collection, so that many writers of one table do not undo each other's plans.
+
+        It is a courtesy: guards protect from whoever has not got the lock. So half of the time that is left is the most that
+        is waited for it, and a server that knows no locks is as well.
+        """
+        if self._lock_asked:
+            return
+        self._lock_asked = True
+        result = self._call("lock", [encode(LOCK)]).get("result") or {}
+        self._locked = result.get("locked", True)
+        until = time.monotonic() + self.left() / 2
+        while not self._locked and time.monotonic() < until:
+            try:
+                self._take(self._receive(until), until)
+            except TimedOut:
+                return
+
+    def unlock(self) -> None:
+        """Let the next one have its turn."""
+        if self._lock_asked:
+            self._lock_asked = self._locked = False
+            self._call("unlock", [encode(LOCK)])
+
     def wait_for(self, condition: dict) -> None:
         """Block until a condition (an operation ``wait``) holds; the server watches, nothing polls. ``TimedOut`` at the deadline."""
         left = self.deadline - time.monotonic()
@@ -234,6 +274,8 @@ class Database:
 
     def _raise(self, result: dict) -> None:
         kind, details = result["error"], result.get("details", "")
+        if kind == "syntax error" and "present but not allowed" in details:
+            raise Unsupported(f"{self._remote} refused the transaction: {details}")
         if kind in ("timed out", "referential integrity violation", "constraint violation", "aborted"):
             raise Conflict(f"{kind}: {details}", guard=kind == "timed out")
         if kind in ("not allowed", "permission error"):
@@ -253,10 +295,16 @@ class Database:
         self._send(f"{text}]}}".encode(), until)
         while True:
             message = self._receive(until)
-            if message.get("method") == "echo":
-                self._send(encode({"id": message["id"], "result": message["params"], "error": None}).encode(), until)
-            elif message.get("id") == self._serial and "method" not in message:
+            if message.get("id") == self._serial and "method" not in message:
                 return message
+            self._take(message, until)
+
+    def _take(self, message: dict, until: float) -> None:
+        """Do what a message asks for that is no answer to us."""
+        if message.get("method") == "echo":
+            self._send(encode({"id": message["id"], "result": message["params"], "error": None}).encode(), until)
+        elif message.get("method") == "locked":
+            self._locked = True
 
     def _send(self, data: bytes, until: float) -> None:
         view = memoryview(data)
@@ -292,6 +340,8 @@ class Database:
     def _fill(self, until: float) -> bool:
         """Receive some more; True where nothing came in a moment although a message may be complete."""
         while True:
+            # A server that never stops sending does not stop the clock.
+            self._left(until, f"an answer from {self._remote}")
             error, data = self._stream.recv(_CHUNK)
             if error == errno.EAGAIN:
                 if self._buffer and self._buffer[-1].endswith(b"}") and time.monotonic() < until:
@@ -312,15 +362,18 @@ class Database:
             return False
 
     def _poll(self, arm: Any, until: float, what: str) -> None:
+        poller = ovs.poller.Poller()
+        arm(poller)
+        poller.timer_wait(int(self._left(until, what) * 1000) + 1)
+        poller.block()
+
+    def _left(self, until: float, what: str) -> float:
         left = until - time.monotonic()
         if left <= 0:
             raise TimedOut(
                 f"timeout: waited {self.timeout:g} s for {what}; check that the server runs and is not overloaded, or raise timeout"
             )
-        poller = ovs.poller.Poller()
-        arm(poller)
-        poller.timer_wait(int(left * 1000) + 1)
-        poller.block()
+        return left
 
 
 def _encoded(operations: Iterable[dict]) -> Iterator[str]:

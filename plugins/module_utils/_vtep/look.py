@@ -4,14 +4,18 @@
 
 """Reads from an OVSDB server what a plan needs, and no more, with every read remembered as a guard.
 
-A read is a ``select``; the same read, sent back as ``wait`` until ``==`` (RFC 7047, section 5.2.6), makes the commit fail
-when anything that the plan was built on has changed meanwhile; sent back as ``wait`` until ``!=``, it waits for news.
+A read is a ``select``; the same read, sent back as ``wait`` until ``==`` (RFC 7047, section 5.2.6), makes a transaction fail
+when what was read is no longer so; sent back as ``wait`` until ``!=``, it waits for news.
+
+What takes several transactions to read was not so at one moment, unless that is shown. A commit shows it, since it carries all
+guards. Where none follows, ``prove`` does. Tables that may be long (MAC addresses) are read last, together with the guards of
+all that was read before, so that they need not be searched again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Any
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import Parse, tolerant
@@ -35,24 +39,30 @@ BY_UUID = 64
 
 
 class Read:
-    """One select and its answer; the base of a guard. ``ref``: the one row that it asks for by its key."""
+    """One select and its answer; the base of a guard.
 
-    __slots__ = ("columns", "ref", "rows", "table", "where")
+    ``ref``: the one row that it asks for by its key. ``watched``: the columns that a guard compares.
+    ``is_long``: whether the table may be long, so that a condition on it costs a scan worth avoiding.
+    """
 
-    def __init__(self, table: str, where: list, columns: list[str], ref: Ref | None = None) -> None:
+    __slots__ = ("columns", "is_long", "ref", "rows", "table", "watched", "where")
+
+    def __init__(self, table: str, where: list, columns: list[str], ref: Ref | None = None, watched: list[str] | None = None) -> None:
         self.table = table
         self.where = where
         self.columns = columns
+        self.watched = columns if watched is None else watched
         self.ref = ref
+        self.is_long = not is_referable(table)
         self.rows: list[dict] = []
 
     def select(self) -> dict:
         return {"op": "select", "table": self.table, "where": self.where, "columns": self.columns}
 
-    def wait(self, until: str = "==", milliseconds: int = 0) -> dict:
+    def wait(self, until: str = "==") -> dict:
+        rows = self.rows if self.watched is self.columns else [{name: row[name] for name in self.watched} for row in self.rows]
         return {
-            "op": "wait", "timeout": milliseconds, "table": self.table, "where": self.where,
-            "columns": self.columns, "until": until, "rows": self.rows,
+            "op": "wait", "timeout": 0, "table": self.table, "where": self.where, "columns": self.watched, "until": until, "rows": rows,
         }  # fmt: skip
 
     def guards(self, created: set[Ref]) -> list[dict]:
@@ -60,13 +70,15 @@ class Read:
         indexed: unless the commit creates the row, it is enough that what was found is as it was."""
         if self.ref is None or self.ref in created:
             return [self.wait()]
-        return [{**self.wait(), "where": is_uuid(row["_uuid"]), "rows": [row]} for row in self.rows]
+        wait = self.wait()
+        return [{**wait, "where": is_uuid(row["_uuid"]), "rows": [row]} for row in wait["rows"]]
 
 
 class Look:
-    """One consistent look at the rows that a task is about. ``db`` is a connected ``Database``.
+    """A look at the rows that a task is about. ``db`` is a connected ``Database``.
 
-    ``status``: read what the VTEP itself reports, too. Never for a guard: a counter that ticks would fail every commit.
+    Every method that reads raises ``Conflict`` where another writer came in between: then look again.
+    ``status``: read what the VTEP itself reports, too. No guard compares it: a counter that ticks would fail every one.
     ``assume_new``: rows that are asked for by their key, and to which nothing refers, are taken for absent; ``assumed`` says
     whether there was one. Where that is true it saves half of the scans; where not, the guards tell.
     """
@@ -77,6 +89,9 @@ class Look:
         self.assume_new = assume_new
         self.assumed = False
         self.reads: list[Read] = []
+        self._transactions = 0
+        # Whether the last transaction showed that all that was read before was still so.
+        self._proven = False
         self._raw: dict[str, dict[str, dict]] = {}
         self._asked: set[str] = set()
         self._whole: set[str] = set()
@@ -87,6 +102,16 @@ class Look:
     def guards(self, created: set[Ref]) -> list[dict]:
         """What makes a commit that creates these rows fail when anything that was read is no longer so."""
         return [guard for read in self.reads for guard in read.guards(created)]
+
+    def prove(self, searched: bool = False) -> None:
+        """Make sure that all that was read was so at one moment; ``Conflict`` where it was not.
+
+        Of long tables, that the rows found are still as they were; ``searched``: and that a search still finds no others.
+        """
+        if self._transactions > 1 and (not self._proven or searched):
+            reads = chain.from_iterable([one.wait()] if searched or not one.is_long else one.guards(set()) for one in self.reads)
+            self.db.transact(reads)
+        self._proven = True
 
     # -- what a plan needs
 
@@ -102,11 +127,13 @@ class Look:
         for ref in referred - {None}:
             named.setdefault(ref.table, set()).add(ref.key)
         scopes = (*wanted.purge, *wanted.show, *(reset.scope for reset in wanted.reset))
-        self._under_all(scopes)
-        for table, keys in named.items():
-            self.find(table, keys)
-        for table, keys in named.items():
-            self._find_owners(table, keys)
+        # Long tables come last, so that what is searched there is known to belong to all the rest.
+        for is_long in (False, True):
+            self._under_all(scope for scope in scopes if is_referable(scope.table) is not is_long)
+            for table, keys in named.items():
+                if is_referable(table) is not is_long:
+                    self.find(table, keys)
+                    self._find_owners(table, keys)
         going = {row.ref for row in wanted.absent if not row.columns} | self._left_over(wanted)
         self._under_all(Scope(table, ref.key) for ref in going for table in OWNED[ref.table])
         self._referrers(going)
@@ -114,10 +141,12 @@ class Look:
 
     def find(self, table: str, keys: set[tuple]) -> None:
         """Read the rows that these keys name."""
-        if table in self._whole or not keys:
+        if not keys:
+            return
+        self._find_parents(table, keys)
+        if table in self._whole:
             return
         start, parts = own_parts(table)
-        self._find_parents(table, keys)
         if len(keys) > ONE_BY_ONE:
             keys = {tuple(value if part.refers else None for part, value in zip(parts, key[start:])) for key in keys}
             start = 0
@@ -170,7 +199,7 @@ class Look:
                 spec = TABLES[table]
                 pending += [part.refers for part in spec.key if part.refers]
                 pending += [_pointed(column) for column in spec.columns.values() if column.refers]
-        self._read([Read(table, [], self.columns(table)) for table in closure if self.db.has(table)])
+        self._read([self._whole_read(table) for table in closure if self.db.has(table)])
 
     def _under_all(self, scopes: Iterable[Scope]) -> None:
         prefixes: dict[str, set[tuple]] = {}
@@ -214,23 +243,48 @@ class Look:
     def _select(self, table: str, wheres: Iterable[list], refs: Iterable[Ref | None] = repeat(None)) -> None:
         if table in self._whole or not self.db.has(table):
             return
-        columns = self.columns(table)
+        columns, watched = self.columns(table), self._watched(table)
         reads = []
         for where, ref in zip(wheres, refs):
             mark = f"{table} {where}"
             if mark not in self._asked:
                 self._asked.add(mark)
-                reads.append(Read(table, where, columns, ref))
+                reads.append(Read(table, where, columns, ref, watched))
         if not reads:
             return
         if self.assume_new and not is_referable(table) and all(read.ref for read in reads):
             self.assumed = True
             self.reads += reads
-        else:
-            self._read(reads)
+            return
+        if reads[0].is_long and not all(read.ref for read in reads):
+            reads += self._along(table)
+        self._read(reads)
+
+    def _watched(self, table: str) -> list[str] | None:
+        """The columns that a guard compares, where these are not all that are read."""
+        return (
+            [name for name in self.columns(table) if name not in TABLES[table].columns or not TABLES[table].columns[name].status]
+            if self.status
+            else None
+        )
+
+    def _whole_read(self, table: str) -> Read:
+        return Read(table, [], self.columns(table), watched=self._watched(table))
+
+    def _along(self, table: str) -> list[Read]:
+        """What the many rows of a long table refer to, read with them: nothing has to be read, or proven, after them."""
+        tables = {_pointed(column) for column in TABLES[table].columns.values() if column.refers}
+        tables |= {_pointed(column) for between in tables for column in TABLES[between].columns.values() if column.refers}
+        return [self._whole_read(one) for one in sorted(tables) if one not in self._whole and self.db.has(one)]
 
     def _read(self, reads: list[Read]) -> None:
-        for read, answer in zip(reads, self.db.transact(read.select() for read in reads)):
+        is_long = any(read.is_long for read in reads)
+        earlier = [read.wait() for read in self.reads if not read.is_long] if is_long else []
+        answers = self.db.transact(chain(earlier, (read.select() for read in reads)))[len(earlier) :]
+        self._transactions += 1
+        # What was read of a long table before is not shown again.
+        self._proven = is_long and not any(read.is_long for read in self.reads)
+        for read, answer in zip(reads, answers):
             read.rows = answer["rows"]
             self.reads.append(read)
             held = self._raw.setdefault(read.table, {})

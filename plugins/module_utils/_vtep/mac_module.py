@@ -38,7 +38,7 @@ def multicast(table: str) -> NoReturn:
             columns = {name: value for name, value in columns.items() if name == "locator_set"}
         elif not params["exclusive"] and "locator_set" in columns:
             columns["locator_set"] = Add(columns["locator_set"])
-        return Row(table, (params["logical_switch"], entry.get("mac") or UNKNOWN_DST), columns)
+        return Row(table, (params["logical_switch"], UNKNOWN_DST if entry.get("mac") is None else entry["mac"]), columns)
 
     _run(table, {"mac": {"type": "str", "default": UNKNOWN_DST}}, row, {"exclusive": {"type": "bool", "default": False}})
 

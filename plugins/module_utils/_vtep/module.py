@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The only place that touches AnsibleModule: options in, result out, every error one ``fail_json``."""
+"""The only room of the engine that touches AnsibleModule: options in, result out."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ import gc
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import MissingLibrary, UserError
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._module import finish
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import Choice, Integer, Parse
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.connection import OVS_ERROR, Database
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.normal import normalise
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.plan import CREATE, DELETE, SAMPLE, UPDATE
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.render import Outcome, diff, first_row
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Current, Wanted
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import TABLES
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import TABLES, clearable
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.task import carry_out, reported
 
 CONNECTION = {
@@ -29,6 +30,8 @@ CONNECTION = {
     "certificate": {"type": "path"},
     "ca_cert": {"type": "path"},
 }
+#: The longest time to wait, in seconds: as milliseconds it fits into the 32 bits that poll(2) takes.
+LONGEST = 2_000_000
 STATE = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}}
 
 
@@ -49,6 +52,11 @@ def column_options(table: str) -> dict[str, dict[str, Any]]:
         if column.refers and column.kind != "map":
             options |= {part.beside: {"type": "str"} for part in TABLES[column.refers].key if part.beside and not part.open}
     return options
+
+
+def clear_option(table: str) -> dict[str, dict[str, Any]]:
+    """The option that empties columns which no value of their own option empties."""
+    return {"clear": {"type": "list", "elements": "str", "choices": list(clearable(table))}}
 
 
 def _option(parse: Parse) -> dict[str, Any]:
@@ -90,29 +98,28 @@ class VtepModule:
             wanted = normalise(want(self.params))
             with self.database() as db:
                 done = carry_out(db, wanted, check=self.check_mode, wait=wait, assume_new=assume_new)
-                outcome = Outcome(done, reported(db, wanted) if status else Current())
+                outcome = Outcome(done, reported(db, done.wanted) if status else Current())
             for warning in done.warnings:
                 self.warn(warning)
             return {
                 "changed": bool(done.changes),
                 "counts": {"created": done.count(CREATE), "updated": done.count(UPDATE), "deleted": done.count(DELETE)},
                 **({"diff": diff(done)} if self._module._diff else {}),
-                **result(outcome, wanted),
+                **result(outcome, done.wanted),
             }
 
         self.finish(work)
 
     def finish(self, work: Callable[[], dict]) -> NoReturn:
         """End the module with what ``work`` returns, or with the error that it raises."""
-        try:
+
+        def brief() -> dict:
             result = work()
-        except MissingLibrary as missing:
-            self._module.fail_json(msg=missing_required_lib(missing.library, reason=missing.reason), exception=missing.trace)
-        except UserError as error:
-            self._module.fail_json(msg=str(error))
-        # The result repeats the arguments; of a long list the beginning does.
-        self._module.params = {k: v[:SAMPLE] if isinstance(v, list) else v for k, v in self.params.items() if k != "config"}
-        self._module.exit_json(**{"changed": False, **result})
+            # The result repeats the arguments; of a long list the beginning does.
+            self._module.params = {k: v[:SAMPLE] if isinstance(v, list) else v for k, v in self.params.items() if k != "config"}
+            return result
+
+        finish(self._module, brief)
 
     def warn(self, warning: str) -> None:
         """Add a warning to the result."""
@@ -122,7 +129,8 @@ class VtepModule:
         """The database that the options name, not yet connected: use it in a ``with`` statement."""
         if OVS_ERROR:
             raise MissingLibrary("ovs (it comes with ovsdbapp)", OVS_ERROR)
-        if not self.params["timeout"] > 0:
-            raise UserError(f"timeout: {self.params['timeout']:g} is not accepted: expected a number of seconds above 0")
+        # Also refuses what is no number (NaN), and what no clock can count.
+        if not 0 < self.params["timeout"] <= LONGEST:
+            raise UserError(f"timeout: {self.params['timeout']:g} is not accepted: expected a number of seconds above 0, up to {LONGEST}")
         tls = {option: self.params[option] for option in ("private_key", "certificate", "ca_cert")}
         return Database(self.params["database"], self.params["timeout"], tls)

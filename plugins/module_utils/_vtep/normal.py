@@ -6,13 +6,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import Parse
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import Choice, Integer, Parse
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Add, Ref, Row, Wanted
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import TABLES, Column, Key, describe
 
@@ -20,7 +20,8 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import 
 def normalise(wanted: Wanted) -> Wanted:
     """The same with every key and value checked and in normal form.
 
-    Raises ``UserError`` that names the option and the value, also for a row that is listed twice.
+    Raises ``UserError`` that names the option and the value for what no database can hold, and for a row that is listed twice.
+    What could be in a database, though we would not write it, becomes a doubt of its row.
     """
     return replace(wanted, present=_normal_rows(wanted.present, wanted), absent=_normal_rows(wanted.absent, wanted))
 
@@ -36,81 +37,124 @@ class _Bad(ValueError):
 
 
 def _normal_rows(rows: Sequence[Row], wanted: Wanted) -> list[Row]:
-    place, options = wanted.place, wanted.options
+    place = wanted.place
+    said = {table: _as_said(table, wanted.options) for table in {row.table for row in rows}}
     normal: list[Row] = []
     seen: dict[tuple, int] = {}
     for index, row in enumerate(rows):
-        spec = TABLES[row.table]
+        said_columns = said[row.table]
         try:
-            key = tuple([_normal_part(part, value) for part, value in zip(spec.key, row.key)])
-            columns = {name: _normal_value(spec.columns[name], name, value, options.get(name)) for name, value in row.columns.items()}
-        except _Bad as bad:
-            where = f"{place(index, row)}." if place else ""
-            raise UserError(f"{where}{bad.option}: {bad}") from None
+            key = tuple([_normal_part(part, value) for part, value in zip(TABLES[row.table].key, row.key)])
+            columns = {name: _normal_value(said_columns[name], name, value) for name, value in row.columns.items()}
+            doubts: dict[str, str] = {}
+        except _Bad:
+            key, columns, doubts = _doubtful(row, said_columns, f"{place(index, row)}." if place else "")
         identity = (row.table, key)
         earlier = seen.setdefault(identity, index)
         if earlier != index:
             what = "the same twice" if normal[earlier].columns == columns else "two different things"
             both = f"{place(earlier, rows[earlier])} and {place(index, row)}" if place else "two options"
             raise UserError(f"{both}: {describe(Ref(*identity))} is listed more than once, saying {what}; keep one of them")
-        normal.append(Row(row.table, key, columns, row.must_exist))
+        normal.append(Row(row.table, key, columns, row.must_exist, doubts))
     return normal
 
 
-def _normal_part(part: Key, value: Any) -> Any:
+def _as_said(table: str, options: Mapping[str, str]) -> dict[str, Column]:
+    """The columns of a table, in the words of this task: ``Wanted.options``."""
+    columns = TABLES[table].columns
+    return {**columns, **{name: replace(columns[name], option=options[name], entry=None) for name in options.keys() & columns}}
+
+
+def _doubtful(row: Row, said_columns: Mapping[str, Column], where: str) -> tuple[tuple, dict[str, Any], dict[str, str]]:
+    """A row with values that are not accepted, as another writer may have stored them, and what is wrong with them.
+
+    Raises ``UserError`` for a value that no database can hold.
+    """
+    doubts: dict[str, str] = {}
+
+    def read(name: str, parse: Callable[[bool], Any]) -> Any:
+        try:
+            return parse(False)
+        except _Bad as bad:
+            doubts.setdefault(name, f"{where}{bad.option}: {bad}")
+        try:
+            return parse(True)
+        except _Bad as bad:
+            raise UserError(f"{where}{bad.option}: {bad}") from None
+
+    key = tuple([read("", partial(_normal_part, part, value)) for part, value in zip(TABLES[row.table].key, row.key)])
+    columns = {name: read(name, partial(_normal_value, said_columns[name], name, value)) for name, value in row.columns.items()}
+    return key, columns, doubts
+
+
+def _normal_part(part: Key, value: Any, as_stored: bool = False) -> Any:
     if part.refers and isinstance(value, tuple):
         try:
-            return _normal_ref(Ref(part.refers, value)).key
+            return _normal_ref(Ref(part.refers, value), as_stored).key
         except _Bad as bad:
             raise _Bad(part.option, bad.value, bad.error) from None
-    return _parsed(part.parse, value, part.option)
+    return _parsed(part.parse, value, part.option, as_stored)
 
 
-def _normal_value(column: Column, name: str, value: Any, said: str | None) -> Any:
-    option = said or column.option or name
+def _normal_value(column: Column, name: str, value: Any, as_stored: bool = False) -> Any:
+    option = column.option or name
     if isinstance(value, Add):
-        return Add(_normal_value(column, name, value.members, said))
+        return Add(_normal_value(column, name, value.members, as_stored))
     if value is None:
         return None
     if column.kind == "set":
-        return frozenset([_normal_atom(column, member, option) for member in value])
+        return frozenset([_normal_atom(column, member, option, as_stored) for member in value])
     if column.kind == "map":
-        key_option, value_option = column.entry if column.entry and not said else (option, option)
-        return {_parsed(column.key, k, key_option): _normal_atom(column, v, value_option) for k, v in value.items()}
-    return _normal_atom(column, value, option)
+        return _normal_map(column, option, value, as_stored)
+    return _normal_atom(column, value, option, as_stored)
 
 
-def _normal_atom(column: Column, value: Any, option: str) -> Any:
+def _normal_map(column: Column, option: str, value: Any, as_stored: bool) -> dict[Any, Any]:
+    key_option, value_option = column.entry or (option, option)
+    normal: dict[Any, Any] = {}
+    for key, member in value.items():
+        parsed = _parsed(column.key, key, key_option, as_stored)
+        if parsed in normal:
+            raise _Bad(key_option, key, ValueError(f"{parsed!r} is there already, in another spelling; keep one of them"))
+        normal[parsed] = _normal_atom(column, member, value_option, as_stored)
+    return normal
+
+
+def _normal_atom(column: Column, value: Any, option: str, as_stored: bool) -> Any:
     if not column.refers:
-        return _parsed(column.parse, value, option)
+        return _parsed(column.parse, value, option, as_stored)
     if value is None:
         return None
     try:
-        return _normal_ref(value)
+        return _normal_ref(value, as_stored)
     except _Bad as bad:
         # The option that holds the reference is the one to blame for the name in it, whatever the referred row calls that.
         raise _Bad(bad.option if bad.option in TABLES[column.refers].beside else option, bad.value, bad.error) from None
 
 
-def _normal_ref(ref: Ref) -> Ref:
+def _normal_ref(ref: Ref, as_stored: bool) -> Ref:
     try:
-        return _shared(ref)
+        return _shared(ref, as_stored)
     except TypeError:
         # A list or dictionary where a name belongs: its parser says so.
-        return _checked(ref)
+        return _checked(ref, as_stored)
 
 
-def _checked(ref: Ref) -> Ref:
+def _checked(ref: Ref, as_stored: bool) -> Ref:
     parts = zip(TABLES[ref.table].key, ref.key)
-    return Ref(ref.table, tuple(_parsed(part.parse, value, part.beside or part.option) for part, value in parts))
+    return Ref(ref.table, tuple(_parsed(part.parse, value, part.beside or part.option, as_stored) for part, value in parts))
 
 
 # Many rows refer to the same one.
 _shared = lru_cache(maxsize=4096)(_checked)
 
 
-def _parsed(parse: Parse, value: Any, option: str) -> Any:
+def _parsed(parse: Parse, value: Any, option: str, as_stored: bool) -> Any:
     try:
         return parse(value)
     except ValueError as error:
+        # Words to choose from are part of the schema: no writer can store others.
+        is_number = isinstance(value, int) and not isinstance(value, bool)
+        if as_stored and not isinstance(parse, Choice) and (is_number if isinstance(parse, Integer) else isinstance(value, str)):
+            return value
         raise _Bad(option, value, error) from None

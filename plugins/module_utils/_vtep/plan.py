@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
@@ -47,6 +47,7 @@ class Plan:
     """The changes, in the order in which they were asked for, and what they start from."""
 
     current: Current
+    wanted: Wanted = field(default_factory=Wanted)
     changes: list[Change] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -93,7 +94,7 @@ def plan(wanted: Wanted, current: Current, lenient: bool = False) -> Plan:
     play may be the one that creates it. Raises ``Missing`` for such a row otherwise, and ``UserError`` for a row that
     cannot be as it is wanted, or cannot go since others refer to it.
     """
-    return _Planner(wanted, current, lenient).run()
+    return _Planner(_with_keys(wanted, current), current, lenient).run()
 
 
 class _Planner:
@@ -101,7 +102,7 @@ class _Planner:
         self.wanted = wanted
         self.current = current
         self.lenient = lenient
-        self.result = Plan(current)
+        self.result = Plan(current, wanted)
         self.coming = {row.ref for row in wanted.present}
         self.known: set[Ref] = set()
         self.deleted: set[str] = set()
@@ -110,10 +111,13 @@ class _Planner:
 
     def run(self) -> Plan:
         for row in self.wanted.absent:
-            if row.columns:
-                self._subtract(row)
-            else:
-                for have in self.current.get(row.table, row.key):
+            haves = self.current.get(row.table, row.key)
+            if not haves:
+                _refuse_doubts(row, row.doubts)
+            for have in haves:
+                if row.columns:
+                    self._subtract(row, have)
+                else:
                     self._delete(row.ref, have)
         for scope in self.wanted.purge:
             for key, haves in self.current.under(scope):
@@ -150,6 +154,8 @@ class _Planner:
 
     def _present(self, row: Row) -> None:
         haves = self.current.get(row.table, row.key)
+        if not haves:
+            _refuse_doubts(row, row.doubts)
         if not haves and row.must_exist:
             self._check_key_references(row)
             self._absent_reference(row.ref)
@@ -159,11 +165,13 @@ class _Planner:
             return
         # A twin that is right already is the one to keep.
         kept = next((have for have in haves if not _difference(row, have)), haves[0])
-        for have in haves:
-            if have is not kept:
-                self._delete(row.ref, have)
         after = _difference(row, kept)
+        if after or not self.wanted.keep_twins:
+            for have in haves:
+                if have is not kept:
+                    self._delete(row.ref, have)
         if after:
+            _refuse_doubts(row, after)
             self._check_required(row, after)
             self._check_references(row.table, after)
             self._update(row.ref, kept, after)
@@ -218,17 +226,18 @@ class _Planner:
 
     # -- absent
 
-    def _subtract(self, row: Row) -> None:
-        for have in self.current.get(row.table, row.key):
-            after = {}
-            for name, members in row.columns.items():
-                held, left = have.columns[name], _without(have.columns[name], members)
-                if left != held:
-                    after[name] = left
-            if any(TABLES[row.table].columns[name].required and not value for name, value in after.items()):
-                self._delete(row.ref, have)
-            elif after:
-                self._update(row.ref, have, after)
+    def _subtract(self, row: Row, have: Have) -> None:
+        after = {}
+        for name, members in row.columns.items():
+            held, left = have.columns[name], _without(have.columns[name], members)
+            if left != held:
+                after[name] = left
+            else:
+                _refuse_doubts(row, [name])
+        if any(TABLES[row.table].columns[name].required and not value for name, value in after.items()):
+            self._delete(row.ref, have)
+        elif after:
+            self._update(row.ref, have, after)
 
     def _delete(self, ref: Ref, have: Have) -> None:
         if have.uuid in self.deleted:
@@ -257,7 +266,7 @@ class _Planner:
                             self._let_go(Ref(table, key), have, column, held)
         if users and not self.wanted.cascade:
             ref, names = next(iter(users.items()))
-            raise UserError(f"{describe(ref)} is in use by {enumerated(names)}; remove these first, or set cascade: true")
+            raise UserError(f"{describe(ref)} is in use by {enumerated(sorted(names))}; remove these first, or set cascade: true")
 
     def _held(self, table: str, key: tuple, have: Have, column: str) -> set[Ref]:
         """What a row refers to by a column when the task is done."""
@@ -290,6 +299,43 @@ def enumerated(names: list[str]) -> str:
     """Names for an error, the first ``SAMPLE`` of them."""
     more = len(names) - SAMPLE
     return ", ".join(names[:SAMPLE]) + (f" and {more} more" if more > 0 else "")
+
+
+def _with_keys(wanted: Wanted, current: Current) -> Wanted:
+    """The same, with rows whose key leaves a part open known by the key of the row that is there."""
+    if not any(_leaves_open(row) for rows in (wanted.present, wanted.absent) for row in rows):
+        return wanted
+    named = {(row.table, row.key) for row in (*wanted.present, *wanted.absent)}
+
+    def found(row: Row) -> Row:
+        if _leaves_open(row) and not current.get(row.table, row.key):
+            for key in sorted(current.rows.get(row.table, {}), key=str):
+                if (row.table, key) not in named and _meets(row, key):
+                    return replace(row, key=key)
+        return row
+
+    return replace(wanted, present=[found(row) for row in wanted.present], absent=[found(row) for row in wanted.absent])
+
+
+def _leaves_open(row: Row) -> bool:
+    return any(is_open(Ref(table, as_key(row.key[index]))) for index, table in TABLES[row.table].key_references)
+
+
+def _meets(row: Row, key: tuple) -> bool:
+    """Whether a key is that of the row, but for the parts that the row leaves open."""
+    for part, asked, held in zip(TABLES[row.table].key, row.key, key):
+        if part.refers and is_open(ref := Ref(part.refers, as_key(asked))):
+            asked, held = said_key(ref), said_key(Ref(part.refers, as_key(held)))
+        if asked != held:
+            return False
+    return True
+
+
+def _refuse_doubts(row: Row, columns: Iterable[str]) -> None:
+    """What would have to be written, or is not there, must be right."""
+    for name in columns:
+        if name in row.doubts:
+            raise UserError(row.doubts[name])
 
 
 def _difference(row: Row, have: Have) -> dict:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.plan import CREATE, DELETE, SAMPLE, UPDATE, Change, Plan
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Current, Ref, Scope, Wanted
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import TABLES, describe, plain_name
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import TABLES, beside_key, describe, plain_name
 
 
 def plain(value: Any) -> Any:
@@ -24,6 +24,11 @@ def plain(value: Any) -> Any:
     return value
 
 
+def _said_beside(ref: Ref) -> dict[str, Any]:
+    """The parts of a reference that options beside it hold."""
+    return {part.beside: held for part, held in zip(TABLES[ref.table].key, ref.key) if part.beside}
+
+
 def row(ref: Ref, columns: dict, uuid: str | None) -> dict:
     """A row as modules return it: the options that name it, its managed columns, and ``_uuid``."""
     spec = TABLES[ref.table]
@@ -31,11 +36,15 @@ def row(ref: Ref, columns: dict, uuid: str | None) -> dict:
         part.option: plain(Ref(part.refers, value)) if isinstance(value, tuple) and part.refers else value
         for part, value in zip(spec.key, ref.key)
     }
+    for part, value in zip(spec.key, ref.key):
+        for option, beside in beside_key(part).items() if part.refers and isinstance(value, tuple) else ():
+            held = _said_beside(Ref(part.refers or "", value)).get(beside)
+            if held is not None:
+                result[option] = held
     for name, value in columns.items():
         result[spec.columns[name].option or name] = plain(value)
         if isinstance(value, Ref):
-            beside = zip(TABLES[value.table].key, value.key)
-            result.update({part.beside: held for part, held in beside if part.beside and held is not None})
+            result.update({option: held for option, held in _said_beside(value).items() if held is not None})
     result["_uuid"] = uuid or None
     return result
 

@@ -50,12 +50,15 @@ class Row:
     """One row by table and key. ``columns`` holds the managed columns only: what is left out is not touched.
 
     A value replaces the column; ``Add`` merges into it; ``None`` clears an optional one.
+    ``doubts``: what is wrong with a value, by column, and with the key as ``""``. It may be left as it is where another
+    writer stored it, and is never written.
     """
 
     table: str
     key: tuple
     columns: dict[str, Any] = field(default_factory=dict)
     must_exist: bool = False
+    doubts: dict[str, str] = field(default_factory=dict)
 
     @property
     def ref(self) -> Ref:
@@ -80,6 +83,7 @@ class Wanted:
     ``show``: scopes that are read only to be returned.
     ``cascade``: rows that refer to a deleted row go with it, instead of being an error.
     ``reset``: rows that are not ours to remove, and lose their configuration where ``present`` does not name them.
+    ``keep_twins``: where others wrote a row twice and one of them is as it is wanted, the other stays, too.
     ``place``: where a row came from, such as ``entries[3]``, from its index and itself; for errors.
     ``options``: the option that holds a column, where it is not the one that the tables name; for errors, too.
     """
@@ -90,6 +94,7 @@ class Wanted:
     show: list[Scope] = field(default_factory=list)
     cascade: bool = False
     reset: list[Reset] = field(default_factory=list)
+    keep_twins: bool = False
     place: Callable[[int, Row], str] | None = None
     options: Mapping[str, str] = field(default_factory=dict)
 

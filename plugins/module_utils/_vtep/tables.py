@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from typing import Any
 
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import (
     Choice,
     Integer,
@@ -27,6 +28,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import (
     name,
     optional_ip,
     prefix,
+    string,
     target,
     text,
     tunnel_ip,
@@ -155,7 +157,7 @@ class Table:
         return tuple(part.beside for part in self.key if part.beside)
 
 
-STRINGS = Column("map")
+STRINGS = Column("map", string, key=string)
 _FAULTS = Column("set", status=True)
 _LOCATOR = Column("atom", refers="Physical_Locator", required=True)
 
@@ -441,14 +443,32 @@ def with_references(column: Column, value: Any, said: Mapping[str, Any]) -> Any:
     if column.kind == "set":
         # What is left open differs between members, so no option beside the set can say it.
         shared = {part.beside: said.get(part.beside) for part in TABLES[column.refers].key if part.beside and not part.open}
-        return frozenset(reference(column.refers, name, shared) for name in value)
+        return [reference(column.refers, name, shared) for name in value]
     return reference(column.refers, value, said)
 
 
 def columns_from(table: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns that these options set; one that was left out (None) is not managed."""
-    return {
+    """The columns that these options set; one that was left out (None) is not managed, one that is named in ``clear`` is emptied."""
+    columns = {
         name: with_references(column, options[option], options)
         for name, column in TABLES[table].managed.items()
         if options.get(option := column.option or name) is not None
     }
+    for cleared in options.get("clear") or ():
+        if cleared in columns:
+            raise UserError(f"clear: {cleared} is cleared and set in the same task; drop it from either")
+        columns[cleared] = None
+    return columns
+
+
+def beside_key(part: Key) -> dict[str, str]:
+    """For a part of a key that refers to a row: the option beside it that says what it leaves open -> the option beside any reference."""
+    if not part.refers:
+        return {}
+    return {f"{part.option}_{one.option}": one.beside for one in TABLES[part.refers].key if one.open and one.beside}
+
+
+@cache
+def clearable(table: str) -> tuple[str, ...]:
+    """The columns that a row may have or not, and that no value of their option empties."""
+    return tuple(name for name, column in TABLES[table].managed.items() if column.kind == "optional")

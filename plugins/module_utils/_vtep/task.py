@@ -6,21 +6,26 @@
 
 from __future__ import annotations
 
+import random
+from dataclasses import replace
+from typing import NamedTuple
+from uuid import uuid4
+
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep import tree
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.commit import commit, operations
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.connection import Conflict, Database, Lost, TimedOut
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.connection import Conflict, Database, Lost, TimedOut, Unsupported
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.look import Look
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.normal import normalise
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.plan import CREATE, Plan, enumerated, plan
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Current, Missing, Scope, Wanted
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import TABLES
-
-#: How often a task starts over because somebody else wrote in between.
-TRIES = 10
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Add, Current, Missing, Row, Scope, Wanted
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import TABLES, describe
 
 #: Seconds after the deadline to find out what an error should say.
 SPARE = 2
+
+#: The longest pause, in seconds, before the second try; it doubles with each further one, up to a second.
+FIRST_PAUSE = 0.01
 
 
 def carry_out(db: Database, wanted: Wanted, *, check: bool = False, wait: bool = False, assume_new: bool = False) -> Plan:
@@ -30,97 +35,171 @@ def carry_out(db: Database, wanted: Wanted, *, check: bool = False, wait: bool =
     ``check``: the changes are planned and not made. ``wait``: a row that must exist and does not (yet) is waited for
     until the deadline of ``db``. ``assume_new``: try first as if the rows were not there, which saves a scan where it is so.
     Returns the plan as it was carried out. Raises ``UserError`` for what cannot be done; then nothing has changed.
+    Whatever is returned or raised was true of the database at one moment.
     """
-    previous = None
-    unanswered: Plan | None = None
-    tries = 0
+    task = _Task(db, wanted, check, wait)
     # Without a commit no guard tells, and what is to go has to be seen.
-    assume_new = assume_new and not (check or wanted.absent or wanted.purge)
-    while True:
-        look, assume_new = Look(db, assume_new=assume_new), False
-        sent = None
+    look = Look(db, assume_new=assume_new and not (check or wanted.absent or wanted.purge))
+    while (done := task.attempt(look)) is None:
+        look = Look(db)
+    return done
+
+
+class _Sent(NamedTuple):
+    """A plan whose commit was never answered: it took place, or not, or it still may."""
+
+    plan: Plan
+    mark: str | None
+
+
+class _Task:
+    """The attempts of one task, and what is known from the earlier ones."""
+
+    def __init__(self, db: Database, wanted: Wanted, check: bool, wait: bool) -> None:
+        self.db = db
+        self.wanted = _for_schema(db, wanted)
+        self.check = check
+        self.wait = wait
+        self._late = ""
+        self._conflicts = 0
+        self._refused: Current | None = None
+        self._sent: list[_Sent] = []
+        self._marks = True
+
+    def attempt(self, look: Look) -> Plan | None:
+        """Look, plan and commit; ``None`` where it has to be done again."""
         try:
-            current = look.for_plan(wanted)
-            _require_columns(db, wanted)
-            try:
-                done = plan(wanted, current, lenient=check)
-            except Missing as missing:
-                if not wait or missing.table not in {one.table for one in wanted.present}:
-                    raise UserError(f"{missing}{_siblings(db, missing)}") from None
-                _await(db, look, missing)
-                continue
-            if unanswered and not done.changes:
-                return _arrived(unanswered, current)
-            if check or not done.changes:
-                return done
-            sent = done
-            commit(db, done, look.guards({change.ref for change in done.changes if change.action == CREATE}))
-            return done
+            if not self.check:
+                self.db.lock()
+            current = look.for_plan(self.wanted)
+            return self._carry_out(look, current)
         except Lost:
-            # It may still arrive: the next leader of a cluster can have it before it shows it.
-            unanswered = sent or unanswered
-            db.reconnect()
+            self.db.reconnect()
         except Conflict as conflict:
-            if look.assumed:
-                continue
-            tries += 1
-            # A refusal that is repeated on an unchanged database is no race: the server does not want the change.
-            if not conflict.guard and current == previous:
-                raise UserError(f"the server refuses the change: {conflict}") from None
-            if tries == TRIES:
-                raise UserError(
-                    f"gave up after {TRIES} tries: other writers change the same rows all the time ({conflict}); "
-                    "run the task again when they are quiet, or make it smaller"
-                ) from None
-            previous = current
+            # Taken for new, and not new.
+            if not look.assumed:
+                self._give_way(conflict)
+        except TimedOut:
+            raise
         except UserError:
             # What is wrong with a new row may be right with the one that is there.
             if not look.assumed:
                 raise
+        return None
 
+    def _carry_out(self, look: Look, current: Current) -> Plan | None:
+        try:
+            done = plan(self.wanted, current, lenient=self.check)
+        except Missing as missing:
+            if look.assumed:
+                raise
+            self._missing(look, missing)
+            return None
+        except UserError:
+            if not look.assumed:
+                look.prove(searched=True)
+            raise
+        if done.changes and not self.check:
+            self._commit(look, current, done)
+            return done
+        look.prove(searched=self.check)
+        return self._arrived(current) or done
 
-def _await(db: Database, look: Look, missing: Missing) -> None:
-    read = next(read for read in look.reads if read.table == missing.table)
-    try:
-        db.wait_for(read.wait("!="))
-    except TimedOut:
-        db.extend(SPARE)
-        raise UserError(f"timeout: waited {db.timeout:g} s: {missing}{_siblings(db, missing)}") from None
+    def _commit(self, look: Look, current: Current, done: Plan) -> None:
+        created = {change.ref for change in done.changes if change.action == CREATE}
+        mark = str(uuid4()) if created and self._marks else None
+        try:
+            commit(self.db, done, look.guards(created), mark)
+        except Unsupported:
+            if not mark:
+                raise
+            self._marks = False
+            self._commit(look, current, done)
+        except Lost:
+            # It may still arrive: the next leader of a cluster can have it before it shows it. Without a mark, rows that were taken
+            # for new cannot be told from those that had been there.
+            if mark or not look.assumed:
+                self._sent.append(_Sent(done, mark))
+            raise
+        except Conflict as conflict:
+            # A refusal that is repeated on an unchanged database is no race: the server does not want the change.
+            if not conflict.guard and current == self._refused:
+                raise UserError(f"the server refuses the change: {conflict}") from None
+            self._refused = None if look.assumed else current
+            raise
 
+    def _arrived(self, current: Current) -> Plan | None:
+        """The plan whose commit was never answered, and yet took place: the database is as it wanted it."""
+        for sent in self._sent:
+            held = {have.uuid for rows in current.rows.values() for haves in rows.values() for have in haves} if sent.mark else set()
+            if not sent.mark or sent.mark in held:
+                for change in sent.plan.changes:
+                    for have in current.get(*change.ref) if change.action == CREATE else ():
+                        change.uuid = have.uuid
+                return sent.plan
+        return None
 
-def _arrived(sent: Plan, current: Current) -> Plan:
-    """A plan whose commit was never answered, and yet took place: the database is as it wanted it."""
-    for change in sent.changes:
-        for have in current.get(*change.ref) if change.action == CREATE else ():
-            change.uuid = have.uuid
-    return sent
+    def _give_way(self, conflict: Conflict) -> None:
+        """Let another writer finish; the more often it comes in between, the longer, and each task for another time."""
+        try:
+            self.db.pause(random.uniform(0, min(FIRST_PAUSE * 2**self._conflicts, 1)))
+            self.db.left()
+        except TimedOut:
+            raise UserError(
+                f"timeout: gave up after {self._conflicts + 1} tries in {self.db.timeout:g} s: other writers change the same rows "
+                f"all the time ({conflict}); run the task again when they are quiet, make it smaller, or raise timeout"
+            ) from None
+        self._conflicts += 1
+
+    def _missing(self, look: Look, missing: Missing) -> None:
+        """Wait for the row where that may help; else the error, with what there is instead: often a name is only spelled wrong."""
+        if self.wait and missing.table in {one.table for one in self.wanted.present}:
+            # The task that brings the row may be one that waits for its turn.
+            self.db.unlock()
+            read = next(read for read in look.reads if read.table == missing.table)
+            try:
+                self.db.wait_for(read.wait("!="))
+            except TimedOut:
+                self.db.extend(SPARE)
+                self.wait, self._late = False, f"timeout: waited {self.db.timeout:g} s: "
+            return
+        scope = Scope(missing.table, missing.key[:-1])
+        look.under(*scope)
+        names = sorted(str(key[-1]) for key, unused in look.current().under(scope))
+        look.prove(searched=True)
+        raise UserError(f"{self._late}{missing} (there is: {enumerated(names) or 'none'})")
 
 
 def reported(db: Database, wanted: Wanted) -> Current:
     """The wanted rows with what the VTEP writes; apart from the plan, which a ticking counter would upset."""
-    look = Look(db, status=True)
-    for one in wanted.present:
-        look.find(one.table, {one.key})
-    return look.current()
+    while True:
+        look = Look(db, status=True)
+        try:
+            for one in wanted.present:
+                look.find(one.table, {one.key})
+            current = look.current()
+            look.prove()
+            return current
+        except Conflict:
+            db.left()
 
 
-def _siblings(db: Database, missing: Missing) -> str:
-    """What there is instead, for the error: often a name is only spelled wrong."""
-    scope = Scope(missing.table, missing.key[:-1])
-    look = Look(db)
-    look.under(*scope)
-    names = sorted(str(key[-1]) for key, unused in look.current().under(scope))
-    return f" (there is: {enumerated(names) or 'none'})"
+def _for_schema(db: Database, wanted: Wanted) -> Wanted:
+    """The same without what the server's schema, which may be an older one, lacks: a default there is no change, all else an error."""
+    older = "the server's hardware_vtep schema is older and has no"
 
+    def known(row: Row) -> Row:
+        spec = TABLES[row.table]
+        if not db.has(row.table):
+            raise UserError(f"{describe(row.ref)}: {older} table {row.table}; leave it out")
+        missing = [name for name in row.columns if not db.has(row.table, name)]
+        for name in missing:
+            value = row.columns[name]
+            if (value.members if isinstance(value, Add) else value) not in (spec.defaults[name], None):
+                raise UserError(f"{spec.columns[name].option or name}: {older} {row.table}.{name}; leave it out")
+        return replace(row, columns={name: value for name, value in row.columns.items() if name not in missing}) if missing else row
 
-def _require_columns(db: Database, wanted: Wanted) -> None:
-    """A column that the server's schema lacks cannot be managed there."""
-    for table, column in {(one.table, column) for one in wanted.present for column in one.columns}:
-        if not db.has(table, column):
-            spec = TABLES[table].columns[column]
-            raise UserError(
-                f"{spec.option or column}: the server's hardware_vtep schema is older and has no {table}.{column}; leave it out"
-            )
+    return replace(wanted, present=[known(row) for row in wanted.present], absent=[row for row in wanted.absent if db.has(row.table)])
 
 
 def gathered(db: Database, parts: list[str]) -> dict:

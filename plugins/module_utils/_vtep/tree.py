@@ -13,7 +13,7 @@ from typing import Any
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.render import row as plain_row
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Add, Current, Ref, Reset, Row, Scope, Wanted
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import TABLES, Column, reference, with_references
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import TABLES, Column, Key, beside_key, reference, with_references
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def wanted(config: dict, state: str) -> Wanted:
 class _Reader:
     def __init__(self, state: str) -> None:
         self.state = state
-        self.wanted = Wanted(cascade=state != MERGED, place=self.place)
+        self.wanted = Wanted(cascade=state != MERGED, keep_twins=True, place=self.place)
         self._places: dict[str, str] = {}
 
     def place(self, unused: int, row: Row) -> str:
@@ -133,7 +133,13 @@ class _Reader:
             row = Row(branch.table, key)
             self._remember(branch, parent)
             if self.state == DELETED:
-                self.wanted.absent.append(row)
+                self._columns(branch, item, where, len(parent))
+                inside = {inner: item[inner.name] for inner in branch.inner if item.get(inner.name)}
+                for inner, below in inside.items():
+                    self.branch(inner, below, key, f"{where}.{inner.name}")
+                # What is named is what is deepest: a row under which others are named stays.
+                if not inside:
+                    self.wanted.absent.append(row)
                 continue
             row.columns = self._columns(branch, item, where, len(parent))
             self.wanted.present.append(row)
@@ -158,6 +164,8 @@ class _Reader:
         if not branch.as_list:
             _check_mapping(items, path)
             for name, item in items.items():
+                if isinstance(name, bool) or not isinstance(name, (str, int)):
+                    raise UserError(f"{path}: {name!r} is not accepted: expected a name; put it in quotes")
                 item = {} if item is None else item
                 _check_mapping(item, f"{path}.{name}")
                 yield (*parent, str(name)), item, f"{path}.{name}"
@@ -171,13 +179,14 @@ class _Reader:
             if missing:
                 raise UserError(f"{where}.{missing[0]}: needed")
             parts = TABLES[branch.table].key[len(parent) :]
-            own = (reference(part.refers, item[part.option]).key if part.refers else item[part.option] for part in parts)
+            own = (_key_part(part, item) for part in parts)
             # A key of one part stands for itself.
             yield (*parent, *(key[0] if isinstance(key, tuple) and len(key) == 1 else key for key in own)), item, where
 
     def _columns(self, branch: Branch, item: dict, where: str, depth: int) -> dict:
         spec = TABLES[branch.table]
         extra = {"_uuid", *branch.key_options(depth), *(inner.name for inner in branch.inner)}
+        extra = extra.union(*(beside_key(part) for part in spec.key))
         extra = extra.union(*(TABLES[column.refers].beside for column in spec.columns.values() if column.refers))
         _check_names(item, spec.options.keys() | extra, where)
         columns: dict[str, Any] = {}
@@ -186,8 +195,8 @@ class _Reader:
             columns = {name: spec.defaults[name] for name in kept if name not in spec.required}
         for option, value in item.items():
             name = spec.options.get(option)
-            # What the VTEP reports is shown by vtep_info and is no wish.
-            if name is None or spec.columns[name].status or (value is None and self.state == MERGED):
+            # What the VTEP reports is shown by vtep_info, and is not asked for. Null is the same as left out.
+            if name is None or spec.columns[name].status or value is None:
                 continue
             columns[name] = self._value(spec.columns[name], value, item, f"{where}.{option}")
         return columns
@@ -195,15 +204,18 @@ class _Reader:
     def _value(self, column: Column, value: Any, item: dict, where: str) -> Any:
         if column.kind == "map":
             _check_mapping(value, where)
-            value = value if column.refers else {key: str(text) for key, text in value.items()}
-        elif column.kind == "set":
-            if not isinstance(value, list):
-                raise UserError(f"{where}: expected a list")
-            value = value if column.refers else frozenset(value)
+        elif column.kind == "set" and not isinstance(value, list):
+            raise UserError(f"{where}: expected a list")
         value = with_references(column, value, item)
         if self.state == MERGED and column.kind in ("map", "set"):
             return Add(value)
         return value
+
+
+def _key_part(part: Key, item: dict) -> Any:
+    if not part.refers:
+        return item[part.option]
+    return reference(part.refers, item[part.option], {beside: item.get(option) for option, beside in beside_key(part).items()}).key
 
 
 def _check_mapping(value: Any, where: str) -> None:

@@ -11,8 +11,8 @@ import traceback
 from collections.abc import Iterator
 from typing import Any
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import MissingLibrary, UserError
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import tolerant
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import MissingLibrary, UserError, accepted
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import Parse, string, text, tolerant
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import DATABASE, TABLES, Column, own_parts
 
 try:
@@ -44,12 +44,23 @@ class Watch:
 
     def _normal(self, option: str, value: Any) -> Any:
         part = self.keys.get(option)
-        if part is None or part.refers:
-            return value
-        try:
-            return part.parse(value)
-        except ValueError as error:
-            raise UserError(f"{option}: {value!r} is not accepted: {error}") from None
+        if part and not part.refers:
+            return accepted(part.parse, option, value)
+        parse = self._parse(option)
+        if isinstance(value, list):
+            return [tolerant(parse, member) for member in value]
+        if isinstance(value, dict):
+            key = self.columns[option][1].key if option in self.columns else string
+            return {str(tolerant(key, name)): tolerant(parse, member) for name, member in value.items()}
+        return tolerant(parse, value)
+
+    def _parse(self, option: str) -> Parse:
+        """How a value of this option is read; of a reference, its name."""
+        column = None if option == self.owner or option in self.keys else self.columns[option][1]
+        target = self.keys[option].refers if option in self.keys else column.refers if column else None
+        if target:
+            return TABLES[target].key[TABLES[target].label or 0].parse
+        return column.parse if column else text
 
     def needs(self) -> Iterator[tuple[str, list[str]]]:
         """The tables and columns that tell whether a row matches."""
@@ -132,7 +143,11 @@ def wait(schema: dict, remotes: str, watch: Watch, absent: bool, deadline: float
     try:
         while True:
             # The first change is the replica's arrival.
-            idlutils.wait_for_change(replica, max(deadline - time.monotonic(), 0))
+            left = deadline - time.monotonic()
+            # No time at all would mean no limit.
+            if left <= 0:
+                raise TimeoutException(commands=[watch.table], timeout=0, cause=what)
+            idlutils.wait_for_change(replica, left)
             found = watch.found(replica)
             if bool(found) != absent or once:
                 return found
