@@ -2,90 +2,73 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""docs/vtep-ctl.md, row by row: vtep-ctl on one database, the module on an equal one, and the results compared."""
+"""docs/vtep-ctl.md, row by row: what vtep-ctl does to one database the task does to an equal one, and what it shows the task returns."""
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
-from conftest import Server, Task
+from conftest import SCHEMA, Failed, Server, Task
+from markdown_it import MarkdownIt
+from markdown_it.tree import SyntaxTreeNode
 
-DOCUMENT = (Path(__file__).resolve().parents[2] / "docs/vtep-ctl.md").read_text()
-CHANGING, SHOWING = DOCUMENT.split("## Commands that show")
-
-#: vtep-ctl has no list of its commands; these are the ones of its manual page.
-COMMANDS = [
-    "add-ps",
-    "del-ps",
-    "list-ps",
-    "ps-exists",
-    "list-ports",
-    "add-port",
-    "del-port",
-    "add-ls",
-    "del-ls",
-    "list-ls",
-    "ls-exists",
-    "bind-ls",
-    "unbind-ls",
-    "list-bindings",
-    "set-replication-mode",
-    "get-replication-mode",
-    "add-lr",
-    "del-lr",
-    "list-lr",
-    "lr-exists",
-    "add-ucast-local",
-    "del-ucast-local",
-    "add-mcast-local",
-    "del-mcast-local",
-    "clear-local-macs",
-    "list-local-macs",
-    "add-ucast-remote",
-    "del-ucast-remote",
-    "add-mcast-remote",
-    "del-mcast-remote",
-    "clear-remote-macs",
-    "list-remote-macs",
-    "get-manager",
-    "del-manager",
-    "set-manager",
-    "list",
-    "find",
-    "get",
-    "set",
-    "add",
-    "remove",
-    "clear",
-    "create",
-    "destroy",
-    "wait-until",
-]
-
-START = (
-    "add-ps br0 -- set Physical_Switch br0 tunnel_ips=10.0.0.1 -- add-port br0 vm1 -- add-port br0 vm2 -- add-ls ls0 -- add-ls ls1 -- add-lr lr0",
-    "set Logical_Switch ls0 tunnel_key=5000 -- set-replication-mode ls0 source_node -- bind-ls br0 vm1 5 ls0 -- set-manager ptcp:6641:127.0.0.9",
-    "add-ucast-local ls0 00:00:00:00:00:01 10.0.0.1 -- add-mcast-local ls0 unknown-dst 10.0.0.1",
-    "add-ucast-remote ls0 00:00:00:00:00:02 10.1.0.1 -- add-mcast-remote ls0 unknown-dst 10.1.0.1",
+DOCUMENT = SyntaxTreeNode(
+    MarkdownIt("commonmark").enable("table").parse((Path(__file__).resolve().parents[2] / "docs/vtep-ctl.md").read_text())
 )
+TABLES = json.loads(SCHEMA.read_text())["tables"]
+ALARM = 14
 
 
-def rows(text: str) -> list[tuple[str, list[tuple[str, dict]]]]:
-    """The command and the tasks of each row."""
-    found = []
-    for command, tasks in re.findall(r"^\| `([^`]+)` \| (.+) \|$", text, re.MULTILINE):
-        parsed = [yaml.safe_load("{" + task + "}") for task in re.findall(r"`([^`]+)`", tasks)]
-        found.append((command, [(module, options) for task in parsed for module, options in task.items()]))
-    return found
+@dataclass(frozen=True)
+class Line:
+    """A row of the page: the command and the tasks, as they are written, and what is said beside."""
+
+    command: str
+    tasks: tuple[str, ...]
+    beside: str = ""
+
+    def __str__(self) -> str:
+        return self.command
+
+    @property
+    def name(self) -> str:
+        return next(word for word in self.command.split() if not word.startswith("-"))
+
+    def renamed(self, names: Mapping[str, str]) -> Line:
+        """The same about other rows of the database."""
+        new = partial(re.sub, r"\w+", lambda word: names.get(word[0], word[0]))
+        return Line(new(self.command), tuple(map(new, self.tasks)))
+
+    @property
+    def calls(self) -> list[tuple[str, dict]]:
+        """The module and the options of each task."""
+        return [call for task in self.tasks for call in yaml.safe_load(f"{{{task}}}").items()]
 
 
-def ids(table: list) -> list[str]:
-    return [command for command, unused in table]
+def code(cell: SyntaxTreeNode) -> list[str]:
+    return [node.content for node in cell.walk() if node.type == "code_inline"]
+
+
+def lines(table: SyntaxTreeNode) -> list[Line]:
+    cells = [row.children for row in table.walk() if row.type == "tr"][1:]
+    return [Line(*code(command), tuple(code(tasks)), *(cell.children[0].content for cell in beside)) for command, tasks, *beside in cells]
+
+
+CHANGING, SHOWING, FAILING = (lines(node) for node in DOCUMENT.children if node.type == "table")
+(START,) = (node.content.splitlines() for node in DOCUMENT.children if node.type == "fence")
+# The rows of the page are about the former; the database has the latter as well.
+OTHERS = {"br0": "br1", "vm1": "vm7", "ls0": "ls1", "lr0": "lr1", "5000": "5001"}
+BOTH = list(dict.fromkeys(one for line in SHOWING for one in (line, line.renamed(OTHERS))))
 
 
 @pytest.fixture(scope="module")
@@ -96,62 +79,233 @@ def servers(tmp_path_factory):
         server.stop()
 
 
+def start(server: Server) -> None:
+    server.empty()
+    for command in START:
+        server.ctl(*shlex.split(command)[1:])
+
+
 @pytest.fixture
 def pair(servers, capsys):
     for server in servers:
-        server.empty()
-        for command in START:
-            server.ctl(*command.split())
+        start(server)
     return servers[0], Task(servers[1], capsys)
 
 
-def content(server: Server, capsys) -> dict:
-    """Everything by name, without the UUIDs."""
+@pytest.fixture(scope="module")
+def shown(servers):
+    start(servers[0])
+    # As the server itself says it.
+    servers[0].ctl("set", "Manager", "ptcp:6641:127.0.0.9", "is_connected=true")
+    return servers[0]
 
-    def stripped(value):
-        if isinstance(value, dict):
-            return {key: stripped(one) for key, one in value.items() if key != "_uuid"}
-        return value
 
-    return stripped(Task(server, capsys)("vtep_info")["vtep"])
+def content(server: Server) -> dict[str, list]:
+    """The rows that live by themselves, each with all that it refers to in place of the UUIDs."""
+    answers = server.transact(*({"op": "select", "table": table, "where": []} for table in TABLES))
+    rows = {row["_uuid"][1]: row for answer in answers for row in answer["rows"]}
+
+    def whole(value: Any) -> Any:
+        if isinstance(value, list) and value[0] == "uuid":
+            return {name: whole(one) for name, one in rows[value[1]].items() if name not in ("_uuid", "_version")}
+        if isinstance(value, list) and value[0] in ("set", "map"):
+            return [value[0], sorted(map(whole, value[1]), key=json.dumps)]
+        return [whole(one) for one in value] if isinstance(value, list) else value
+
+    return {
+        table: sorted((whole(row["_uuid"]) for row in answer["rows"]), key=json.dumps)
+        for table, answer in zip(TABLES, answers)
+        if TABLES[table].get("isRoot")
+    }
+
+
+def run(server: Server, command: str, timeout: int = 20) -> subprocess.CompletedProcess:
+    arguments = ["vtep-ctl", f"--db={server.remote}", f"--timeout={timeout}", "--format=json", *shlex.split(command)]
+    return subprocess.run(arguments, check=False, capture_output=True, text=True)
+
+
+# -- what vtep-ctl prints, as data
+
+
+def overview(text: str) -> dict:
+    """What ``show`` prints: the columns that are not empty, one level of indentation for each level of the structure."""
+    vtep: dict = {"managers": {}, "physical_switches": {}}
+    above: list[dict] = [vtep]
+    for line in text.splitlines()[1:]:
+        above = above[: (len(line) - len(line.lstrip())) // 4]
+        if "=" in line:
+            key, value = line.strip().split("=")
+            above[-1][key] = value
+            continue
+        word, rest = re.split(r":? |:$", line.strip(), maxsplit=1)
+        value = yaml.safe_load(rest)
+        if word == "Manager":
+            above.append(vtep["managers"].setdefault(value, {"is_connected": False}))
+        elif word == "Physical_Switch":
+            above.append(vtep["physical_switches"].setdefault(value, {"management_ips": [], "tunnel_ips": [], "ports": {}}))
+        elif word == "Physical_Port":
+            above.append(above[-1]["ports"].setdefault(value, {}))
+        elif word == "vlan_bindings":
+            above.append(above[-1].setdefault(word, {}))
+        else:
+            above[-1][word] = value
+    return vtep
+
+
+def macs(text: str) -> dict:
+    """What ``list-local-macs`` and ``list-remote-macs`` print: a heading for each table, and a line for each locator."""
+    tables: dict[str, dict] = {}
+    table = ""
+    for line in text.splitlines():
+        if line.startswith("  "):
+            mac, encapsulation, locator = re.fullmatch(r"  (\S+) -> (\S+)/(\S+)", line).groups()
+            assert encapsulation == "vxlan_over_ipv4"
+            if table.startswith("ucast"):
+                assert mac not in tables[table]
+                tables[table][mac] = {"locator": locator, "encapsulation": encapsulation}
+            else:
+                tables[table].setdefault(mac, {"locators": []})["locators"].append(locator)
+        elif line:
+            kind, unused, side = line.split("-")
+            table = f"{kind}_{side}"
+            tables[table] = {}
+    return tables
+
+
+def bindings(text: str) -> dict[str, str]:
+    return {str(int(vlan)): name for vlan, name in map(str.split, text.splitlines())}
+
+
+def value(text: str) -> Any:
+    """One value that ``get`` or ``get-replication-mode`` prints; nothing is an empty set to the one and no pointer to the other."""
+    return None if text.strip() in ("[]", "(null)") else yaml.safe_load(text)
+
+
+def records(text: str, table: str) -> list[dict]:
+    """What the database commands print as JSON."""
+    answer = json.loads(text)
+    return [
+        {name: datum(cell, TABLES[table]["columns"].get(name, {"type": "uuid"})["type"]) for name, cell in zip(answer["headings"], row)}
+        for row in answer["data"]
+    ]
+
+
+def datum(cell: Any, kind: Any) -> Any:
+    if isinstance(kind, str):
+        return cell[1] if isinstance(cell, list) else cell
+    if "value" in kind:
+        return dict(cell[1])
+    members = cell[1] if isinstance(cell, list) and cell[0] == "set" else [cell]
+    if kind.get("max", 1) == 1:
+        return members[0] if members else None
+    return sorted(members)
+
+
+def listed(text: str, line: Line) -> dict:
+    """Rows by name, or, where the command has a record beside the table, that one."""
+    words = line.command.split()
+    by_name = {record.pop("name"): record for record in records(text, words[1])}
+    return by_name[words[2]] if len(words) > 2 else by_name
+
+
+# How each command's output is read.
+READ: dict[str, Callable[[str, Line], Any]] = {
+    "show": lambda text, line: overview(text),
+    "list-bindings": lambda text, line: bindings(text),
+    "get-replication-mode": lambda text, line: value(text),
+    "get": lambda text, line: value(text),
+    "list-local-macs": lambda text, line: macs(text),
+    "list-remote-macs": lambda text, line: macs(text),
+    "list": listed,
+    "find": lambda text, line: sorted(record["name"] for record in records(text, line.command.split()[2])),
+    **{name: lambda text, line: text.split() for name in ("list-ps", "list-ports", "list-ls", "list-lr", "get-manager")},
+}
+ROW_TABLES = {f"{kind}_{side}" for kind in ("ucast", "mcast") for side in ("local", "remote")}
+# The columns that a task returns and the command does not print.
+UNPRINTED = {
+    "show": {
+        *("_uuid", "description", "other_config", "switch_fault_status", "acl_bindings", "port_fault_status"),
+        *("inactivity_probe", "max_backoff", "status"),
+    },
+    "list": ROW_TABLES,
+    "list-local-macs": {"_uuid", "ipaddr"},
+    "list-remote-macs": {"_uuid", "ipaddr"},
+}
+
+
+def without(data: Any, columns: set[str]) -> Any:
+    if isinstance(data, dict):
+        return {name: without(one, columns) for name, one in data.items() if name not in columns}
+    return data
+
+
+# -- the tests
 
 
 def test_every_command_has_its_row():
-    written = {next(word for word in command.split() if not word.startswith("--")) for command, unused in rows(DOCUMENT)}
-    assert set(COMMANDS) | {"show"} == written
-    manual = subprocess.run(["man", "-P", "cat", "8", "vtep-ctl"], check=False, capture_output=True, text=True).stdout
-    if manual:
-        commands = manual.split("Physical Switch Commands")[1].split("EXIT STATUS")[0]
-        described = re.findall(r"^ {7}(?:\[[^]]+\] )*([a-z]+(?:-[a-z]+)*)(?: |$)", commands, re.MULTILINE)
-        assert {word for word in described if "-" in word} <= set(COMMANDS)
+    text = subprocess.run(["vtep-ctl", "--help"], check=True, capture_output=True, text=True).stdout
+    commands = text.split("VTEP commands:")[1].split("Potentially unsafe")[0]
+    described = set(re.findall(r"^  (?:\[\S+\] )?([a-z-]+)", commands, re.MULTILINE))
+    assert len(described) > 40
+    assert described == {line.name for line in CHANGING + SHOWING}
 
 
-@pytest.mark.parametrize(("command", "tasks"), rows(CHANGING), ids=ids(rows(CHANGING)))
-def test_a_command_that_changes(pair, capsys, command, tasks):
+@pytest.mark.parametrize("line", CHANGING, ids=str)
+def test_a_command_that_changes(pair, line):
     server, task = pair
-    assert content(server, capsys) == content(task.server, capsys)
-    server.ctl(*shlex.split(command))
-    for module, options in tasks:
-        task.twice(module, **options)
-    assert content(server, capsys) == content(task.server, capsys)
+    before = content(server)
+    assert before == content(task.server)
+    assert run(server, line.command).returncode == 0
+    changed = [task.twice(module, **options)["changed"] for module, options in line.calls]
+    after = content(server)
+    assert after == content(task.server)
+    assert set(changed) == {before != after}
 
 
-@pytest.mark.parametrize(("command", "tasks"), rows(SHOWING), ids=ids(rows(SHOWING)))
-def test_a_command_that_shows(pair, command, tasks):
+@pytest.mark.parametrize("line", FAILING, ids=str)
+def test_a_command_that_fails_where_a_task_does_not(pair, line):
     server, task = pair
-    ((module, options),) = tasks
-    arguments = ["vtep-ctl", f"--db={server.remote}", "--timeout=20", *shlex.split(command)]
-    shown = subprocess.run(arguments, check=False, capture_output=True, text=True)
-    result = task(module, **options)
-    answer = result["vtep"] if module == "vtep_info" else result["row"]
-    if isinstance(answer, bool):
-        assert answer is (shown.returncode == 0)
-        # And the other way round.
-        other = options["query"].replace(".br0", ".none").replace(".ls0", ".none").replace(".lr0", ".none")
-        absent = subprocess.run([*arguments[:-1], "none"], check=False, capture_output=True, text=True)
-        assert task(module, query=other)["vtep"] is (absent.returncode == 0) is False
-        return
-    assert shown.returncode == 0
-    for one in answer if isinstance(answer, list) else [answer]:
-        if not isinstance(one, dict):
-            assert str(one) in shown.stdout
+    before = content(server)
+    assert run(server, line.command).returncode == 1
+    assert content(server) == before
+    ((module, options),) = line.calls
+    assert task.twice(module, **options)["changed"] is (line.beside != "nothing")
+    assert (content(task.server) == before) is (line.beside == "nothing")
+
+
+@pytest.mark.parametrize("line", [line for line in BOTH if line.name in READ], ids=str)
+def test_a_command_that_shows(shown, capsys, line):
+    done = run(shown, line.command)
+    assert done.returncode == 0
+    ((module, options),) = line.calls
+    answer = Task(shown, capsys)(module, **options)["vtep"]
+    assert without(answer, UNPRINTED.get(line.name, set())) == READ[line.name](done.stdout, line)
+
+
+@pytest.mark.parametrize("line", [line for line in SHOWING if line.name.endswith("-exists")], ids=str)
+def test_a_command_that_tells_whether_something_is_there(shown, capsys, line):
+    for one, there in ((line, True), (line.renamed(OTHERS), True), (line.renamed(dict.fromkeys(OTHERS, "none")), False)):
+        ((module, options),) = one.calls
+        assert run(shown, one.command).returncode == (0 if there else 2)
+        assert Task(shown, capsys)(module, **options)["vtep"] is there
+
+
+@pytest.mark.parametrize("line", [line for line in SHOWING if line.name == "wait-until"], ids=str)
+def test_a_command_that_waits(shown, capsys, line):
+    task = Task(shown, capsys)
+    for one in (line, line.renamed(OTHERS)):
+        ((module, options),) = one.calls
+        assert run(shown, one.command).returncode == 0
+        table, name = one.command.split()[1:3]
+        (record,) = records(run(shown, f"list {table} {name}").stdout, table)
+        row = task(module, **options)["row"]
+        assert row["_uuid"] == record["_uuid"] and row["name"] == name
+    never = line.renamed({"5000": "5001"})
+    ((module, options),) = never.calls
+    assert run(shown, never.command, timeout=1).returncode == -ALARM
+    with pytest.raises(Failed, match="timeout: waited 1"):
+        task(module, timeout=1, **options)
+
+
+def test_every_showing_row_is_run():
+    assert {line.name for line in SHOWING} == READ.keys() | {"ps-exists", "ls-exists", "lr-exists", "wait-until"}
