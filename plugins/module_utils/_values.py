@@ -144,7 +144,10 @@ def multicast_mac(value: Any) -> str:
     """A MAC address whose group bit is 1, or ``unknown-dst``."""
     if value == UNKNOWN_DST:
         return UNKNOWN_DST
-    normal = mac(value)
+    try:
+        normal = mac(value)
+    except ValueError as error:
+        raise ValueError(f"{error}, or {UNKNOWN_DST}") from None
     if not int(normal[1], 16) & 1:
         raise ValueError(f"expected {UNKNOWN_DST} or a multicast MAC address; unicast belongs in vtep_ucast_remote")
     return normal

@@ -93,8 +93,9 @@ class TestRaces:
         between(*(lambda: server.ctl("bind-ls", "br0", "vm1", str(next(number)), "ls0") for unused in range(1000)))
         before = len(server.rows("Ucast_Macs_Remote"))
         with pytest.raises(Failed) as failed:
-            task("vtep_binding", physical_switch="br0", port="vm1", vlan=4000, logical_switch="ls0", timeout=1)
-        assert "gave up after" in failed.value.msg and "in 1 s" in failed.value.msg
+            task("vtep_binding", physical_switch="br0", port="vm1", vlan=4000, logical_switch="ls0", timeout=2)
+        # On a busy machine the time may run out within a try.
+        assert "other writers change" in failed.value.msg and " 2 s" in failed.value.msg
         assert "4000" not in server.ctl("list-bindings", "br0", "vm1") and before == 0
 
     def test_a_change_that_the_server_refuses_is_not_tried_for_ever(self, server, task, between, monkeypatch):

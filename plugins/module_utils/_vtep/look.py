@@ -26,9 +26,11 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import 
     REFERRERS,
     TABLES,
     Column,
+    is_open,
     is_referable,
     own_parts,
     owner_ref,
+    said_key,
 )
 
 #: Up to so many rows are asked for one by one; beyond, the whole (switch's) table is read. Each condition is a linear
@@ -122,7 +124,8 @@ class Look:
         for row in (*wanted.present, *wanted.absent):
             named.setdefault(row.table, set()).add(row.key)
             for name in TABLES[row.table].referring:
-                referred.update(references(row.columns.get(name)))
+                if name in row.columns:
+                    referred.update(references(row.columns[name]))
         # A map to take entries out of may leave open what they hold.
         for ref in referred - {None}:
             named.setdefault(ref.table, set()).add(ref.key)
@@ -135,6 +138,9 @@ class Look:
                     self.find(table, keys)
                     self._find_owners(table, keys)
         going = {row.ref for row in wanted.absent if not row.columns} | self._left_over(wanted)
+        # With its last member may go one that cannot be without.
+        owners = {owner for row in wanted.absent if (owner := owner_ref(row.table, row.key)) and TABLES[owner.table].members}
+        going |= owners
         self._under_all(Scope(table, ref.key) for ref in going for table in OWNED[ref.table])
         self._referrers(going)
         return self.current()
@@ -311,11 +317,15 @@ class Look:
             self.find(target, {as_key(key[index]) for key in keys})
 
     def _find_owners(self, table: str, keys: set[tuple]) -> None:
-        owners = {owner for key in keys if (owner := owner_ref(table, key))}
+        owners = {owner for key in keys if (owner := owner_ref(table, key))} if TABLES[table].owner else set()
         for target in {owner.table for owner in owners}:
             self.find(target, {owner.key for owner in owners})
 
     def _uuids(self, table: str, key: tuple) -> list[str]:
+        """The rows of this name; of one that leaves a part open, all that have the rest."""
+        ref = Ref(table, key)
+        if is_open(ref):
+            return [uuid for uuid in self._raw.get(table, {}) if said_key(Ref(table, self._key(table, uuid))) == said_key(ref)]
         return [uuid for uuid in self._raw.get(table, {}) if self._key(table, uuid) == key]
 
     def _resolve(self) -> None:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
@@ -67,6 +67,47 @@ def _option(parse: Parse) -> dict[str, Any]:
     return {"type": "str"}
 
 
+class _Module(AnsibleModule):
+    """AnsibleModule makes text of whatever is given where text is expected; a list or dictionary there is a mistake."""
+
+    def _load_params(self) -> None:
+        super()._load_params()
+        #: The first such option and its value.
+        self.mistake = next(_structures(self.argument_spec, self.params, ""), None)
+
+
+def _structures(spec: dict[str, Any], params: Any, where: str) -> Iterator[tuple[str, Any]]:
+    """The options that are a list or a dictionary where the specification says text, each with its value."""
+    return _found(_shape(spec), params, where)
+
+
+def _shape(spec: dict[str, Any]) -> tuple[list[str], list[tuple[str, Any]]]:
+    """The options that are texts, and those that are lists with what their members are: text (``None``), or such a shape themselves."""
+    texts = [option for option, said in spec.items() if said.get("type", "str") == "str"]
+    lists = [
+        (option, _shape(said["options"]) if said.get("options") else None)
+        for option, said in spec.items()
+        if said.get("type") == "list" and (said.get("elements") == "str" or said.get("options"))
+    ]
+    return texts, lists
+
+
+def _found(shape: Any, params: Any, where: str) -> Iterator[tuple[str, Any]]:
+    if not isinstance(params, dict):
+        return
+    texts, lists = shape
+    for option in texts:
+        if isinstance(params.get(option), (list, dict)):
+            yield f"{where}{option}", params[option]
+    for option, inner in lists:
+        members = params.get(option)
+        for index, member in enumerate(members if isinstance(members, list) else ()):
+            if inner:
+                yield from _found(inner, member, f"{where}{option}[{index}].")
+            elif isinstance(member, (list, dict)):
+                yield f"{where}{option}[{index}]", member
+
+
 class VtepModule:
     """An Ansible module on the hardware_vtep database.
 
@@ -77,9 +118,12 @@ class VtepModule:
         # A module is a short process that builds much and drops little: collecting its garbage only costs time.
         gc.disable()
         spec = {**CONNECTION, **(STATE if state else {}), **options}
-        self._module = AnsibleModule(argument_spec=spec, supports_check_mode=True, **kwargs)
+        self._module = _Module(argument_spec=spec, supports_check_mode=True, **kwargs)
         self.params: dict[str, Any] = self._module.params
         self.check_mode: bool = self._module.check_mode
+        if self._module.mistake:
+            option, value = self._module.mistake
+            self._module.fail_json(msg=f"{option}: {value!r} is not accepted: expected text")
 
     def apply(
         self,

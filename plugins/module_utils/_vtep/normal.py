@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import Choice, Integer, Parse
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Add, Ref, Row, Wanted
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import NO_DOUBTS, Add, Ref, Row, Wanted
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import TABLES, Column, Key, describe
 
 
@@ -46,7 +46,7 @@ def _normal_rows(rows: Sequence[Row], wanted: Wanted) -> list[Row]:
         try:
             key = tuple([_normal_part(part, value) for part, value in zip(TABLES[row.table].key, row.key)])
             columns = {name: _normal_value(said_columns[name], name, value) for name, value in row.columns.items()}
-            doubts: dict[str, str] = {}
+            doubts = NO_DOUBTS
         except _Bad:
             key, columns, doubts = _doubtful(row, said_columns, f"{place(index, row)}." if place else "")
         identity = (row.table, key)

@@ -23,7 +23,16 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import (
     as_key,
     references,
 )
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import OWNED, REFERRERS, TABLES, describe, is_open, said_key
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import (
+    OWNED,
+    REFERRERS,
+    TABLES,
+    describe,
+    is_open,
+    may_leave_open,
+    owner_ref,
+    said_key,
+)
 
 CREATE, UPDATE, DELETE = "create", "update", "delete"
 
@@ -113,7 +122,8 @@ class _Planner:
         for row in self.wanted.absent:
             haves = self.current.get(row.table, row.key)
             if not haves:
-                _refuse_doubts(row, row.doubts)
+                # Members of a row that is gone are gone, too, whatever they are; one that comes never had them.
+                _refuse_doubts(row, row.doubts if row.ref in self.coming else [""])
             for have in haves:
                 if row.columns:
                     self._subtract(row, have)
@@ -131,6 +141,7 @@ class _Planner:
                     self._reset(Ref(scope.table, key), haves, columns)
         for row in self.wanted.present:
             self._present(row)
+        self._empty()
         self._release()
         return self.result
 
@@ -164,8 +175,8 @@ class _Planner:
             self._create(row)
             return
         # A twin that is right already is the one to keep.
-        kept = next((have for have in haves if not _difference(row, have)), haves[0])
-        after = _difference(row, kept)
+        differences = [(have, _difference(row, have)) for have in haves]
+        kept, after = next((pair for pair in differences if not pair[1]), differences[0])
         if after or not self.wanted.keep_twins:
             for have in haves:
                 if have is not kept:
@@ -179,7 +190,7 @@ class _Planner:
     def _create(self, row: Row) -> None:
         spec = TABLES[row.table]
         if spec.members and not any(ref.table == spec.members[0] and ref.key[:1] == row.key for ref in self.coming):
-            raise UserError(f"{spec.members[1]}: {describe(row.ref)} cannot be without; give it, or use state: absent")
+            raise UserError(_needed(spec.members[1], row.ref))
         after = spec.defaults | row.columns
         for name, value in row.columns.items():
             if isinstance(value, Add):
@@ -193,9 +204,7 @@ class _Planner:
         spec = TABLES[row.table]
         for name in spec.required:
             if name in after and not after[name]:
-                raise UserError(
-                    f"{spec.columns[name].option or name}: {describe(row.ref)} cannot be without; give it, or use state: absent"
-                )
+                raise UserError(_needed(spec.columns[name].option or name, row.ref))
 
     def _check_key_references(self, row: Row) -> None:
         for index, table in TABLES[row.table].key_references:
@@ -251,6 +260,20 @@ class _Planner:
                     self._delete(Ref(table, key), one)
         self.result.changes.append(Change(DELETE, ref, have.uuid, have.columns, {}))
 
+    def _empty(self) -> None:
+        """What cannot be without members goes with the last of them."""
+        for owner in sorted({owner for ref in self.going if (owner := owner_ref(*ref)) and TABLES[owner.table].members}):
+            table, option = TABLES[owner.table].members or ("", "")
+            left = {
+                key for key, haves in self.current.under(Scope(table, owner.key)) if any(have.uuid not in self.deleted for have in haves)
+            }
+            if left or any(ref.table == table and ref.key[: len(owner.key)] == owner.key for ref in self.coming):
+                continue
+            if owner in self.coming:
+                raise UserError(_needed(option, owner))
+            for have in self.current.get(*owner):
+                self._delete(owner, have)
+
     def _release(self) -> None:
         """Whoever still refers to a row that goes: an error that names them, or they go, or let go, with it."""
         going = {ref for ref in self.going if REFERRERS[ref.table]}
@@ -295,6 +318,10 @@ class _Planner:
         return words
 
 
+def _needed(option: str, ref: Ref) -> str:
+    return f"{option}: {describe(ref)} cannot be without; give it, or use state: absent"
+
+
 def enumerated(names: list[str]) -> str:
     """Names for an error, the first ``SAMPLE`` of them."""
     more = len(names) - SAMPLE
@@ -303,7 +330,8 @@ def enumerated(names: list[str]) -> str:
 
 def _with_keys(wanted: Wanted, current: Current) -> Wanted:
     """The same, with rows whose key leaves a part open known by the key of the row that is there."""
-    if not any(_leaves_open(row) for rows in (wanted.present, wanted.absent) for row in rows):
+    tables = {row.table for rows in (wanted.present, wanted.absent) for row in rows}
+    if not any(may_leave_open(target) for table in tables for unused, target in TABLES[table].key_references):
         return wanted
     named = {(row.table, row.key) for row in (*wanted.present, *wanted.absent)}
 
@@ -343,6 +371,8 @@ def _difference(row: Row, have: Have) -> dict:
     after = {}
     for name, want in row.columns.items():
         held = have.columns[name]
+        if want == held:
+            continue
         if isinstance(want, Add):
             members = _adopt(want.members, held)
             want = {**held, **members} if isinstance(held, dict) else held | members

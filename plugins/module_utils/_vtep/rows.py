@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
@@ -39,6 +40,10 @@ class Scope(NamedTuple):
 # -- what a task wants ----------------------------------------------------------------------------------------------
 
 
+#: Shared, since nearly every row has none.
+NO_DOUBTS: Mapping[str, str] = MappingProxyType({})
+
+
 class Add(NamedTuple):
     """Members to add to a set or a map; those that are there already stay."""
 
@@ -58,7 +63,7 @@ class Row:
     key: tuple
     columns: dict[str, Any] = field(default_factory=dict)
     must_exist: bool = False
-    doubts: dict[str, str] = field(default_factory=dict)
+    doubts: Mapping[str, str] = field(default_factory=lambda: NO_DOUBTS)
 
     @property
     def ref(self) -> Ref:

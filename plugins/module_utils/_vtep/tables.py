@@ -116,6 +116,11 @@ class Table:
         return {name: column for name, column in self.columns.items() if not column.status}
 
     @cached_property
+    def settable(self) -> tuple[tuple[str, Column, str], ...]:
+        """The columns that a task can set, each with the option that does."""
+        return tuple((name, column, column.option or name) for name, column in self.managed.items())
+
+    @cached_property
     def defaults(self) -> dict[str, Any]:
         """What the database fills in for the managed columns that an insert leaves out."""
         empty: dict[str, Any] = {"set": frozenset(), "map": {}, "optional": None}
@@ -369,18 +374,19 @@ def own_parts(table: str) -> tuple[int, tuple[Key, ...]]:
 
 
 @cache
-def _open_part(table: str) -> bool:
+def may_leave_open(table: str) -> bool:
+    """Whether a reference to a row of this table may leave a part of its key open."""
     return bool(TABLES[table].key) and TABLES[table].key[-1].open
 
 
 def is_open(ref: Ref) -> bool:
     """Whether the reference leaves a part of the key open."""
-    return _open_part(ref.table) and ref.key[-1] is None
+    return may_leave_open(ref.table) and ref.key[-1] is None
 
 
 def said_key(ref: Ref) -> tuple:
     """The key without the part that may be left open."""
-    return ref.key[:-1] if _open_part(ref.table) else ref.key
+    return ref.key[:-1] if may_leave_open(ref.table) else ref.key
 
 
 def plain_name(ref: Ref) -> Any:
@@ -450,9 +456,9 @@ def with_references(column: Column, value: Any, said: Mapping[str, Any]) -> Any:
 def columns_from(table: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """The columns that these options set; one that was left out (None) is not managed, one that is named in ``clear`` is emptied."""
     columns = {
-        name: with_references(column, options[option], options)
-        for name, column in TABLES[table].managed.items()
-        if options.get(option := column.option or name) is not None
+        name: with_references(column, options[option], options) if column.refers else options[option]
+        for name, column, option in TABLES[table].settable
+        if options.get(option) is not None
     }
     for cleared in options.get("clear") or ():
         if cleared in columns:

@@ -79,7 +79,9 @@ class _Task:
             # Taken for new, and not new.
             if not look.assumed:
                 self._give_way(conflict)
-        except TimedOut:
+        except TimedOut as timed_out:
+            if self._conflicts:
+                raise UserError(f"{timed_out}; before that, other writers changed the same rows {self._conflicts} times") from None
             raise
         except UserError:
             # What is wrong with a new row may be right with the one that is there.
@@ -188,18 +190,24 @@ def _for_schema(db: Database, wanted: Wanted) -> Wanted:
     """The same without what the server's schema, which may be an older one, lacks: a default there is no change, all else an error."""
     older = "the server's hardware_vtep schema is older and has no"
 
+    lacking = {
+        table: [name for name in TABLES[table].managed if not db.has(table, name)] for table in {row.table for row in wanted.present}
+    }
+
     def known(row: Row) -> Row:
         spec = TABLES[row.table]
         if not db.has(row.table):
             raise UserError(f"{describe(row.ref)}: {older} table {row.table}; leave it out")
-        missing = [name for name in row.columns if not db.has(row.table, name)]
+        missing = [name for name in lacking[row.table] if name in row.columns]
         for name in missing:
             value = row.columns[name]
             if (value.members if isinstance(value, Add) else value) not in (spec.defaults[name], None):
                 raise UserError(f"{spec.columns[name].option or name}: {older} {row.table}.{name}; leave it out")
         return replace(row, columns={name: value for name, value in row.columns.items() if name not in missing}) if missing else row
 
-    return replace(wanted, present=[known(row) for row in wanted.present], absent=[row for row in wanted.absent if db.has(row.table)])
+    if not any(missing or not db.has(table) for table, missing in lacking.items()):
+        return wanted
+    return replace(wanted, present=[known(row) for row in wanted.present])
 
 
 def gathered(db: Database, parts: list[str]) -> dict:
