@@ -22,9 +22,13 @@ options:
     default: false
   src:
     description:
-      - A file with the entries, instead of O(entries), told by the end of its name. C(.json) and C(.yml) hold a list of what
-        O(entries) takes; C(.csv) has a line with the names of the options, and then a line for each entry, with several
-        locators in one cell separated by spaces.
+      - A file with the entries, instead of O(entries). The end of its name tells the format.
+      - C(.json), C(.yml) and C(.yaml) hold a list of what O(entries) takes.
+      - C(.csv) begins with a line that names its columns, which are options of O(entries), and has a line for each entry; an
+        empty cell says nothing. Commas, semicolons or tabs separate the cells, and several locators share a cell, separated by
+        spaces. The names of the columns without any entry mean that there are none.
+      - The text is UTF-8, with or without a byte order mark. What is not an ordinary file, is larger than 256 MiB, or has a key
+        or a column twice, is refused.
       - Many thousand entries are quicker as a file, since Ansible itself does not have to handle them. JSON is quickest.
     type: path
   remote_src:

@@ -42,6 +42,7 @@ lab: vxlanlab
 """
 
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleParserError
@@ -51,7 +52,8 @@ from ansible.plugins.inventory import BaseInventoryPlugin
 from ansible.utils.display import Display
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import check_lab_name
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.hosts import host_variables
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import Node, check_lab_name
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.processes import running
 
 GROUP = "vtep_hypervisors"
@@ -60,20 +62,7 @@ display = Display()
 
 def netns_hosts(lab: str) -> dict[str, dict[str, Any]]:
     """name -> host variables of the nodes that are namespaces on this machine."""
-    return {
-        name: {
-            "ansible_connection": "vxlanlab.vtep.netns",
-            "ansible_netns_lab": lab,
-            "ansible_netns_node": name,
-            # A node has the controller's file system, so this very interpreter is there.
-            "ansible_python_interpreter": sys.executable,
-            "lab_node_address": process.node.address,
-            "lab_node_ip": process.node.ip,
-            "lab_node_interface": process.node.interface,
-            "lab_node_mtu": process.node.mtu,
-        }
-        for name, process in sorted(running(lab).items())
-    }
+    return {name: host_variables("netns", process.node, sys.executable) for name, process in sorted(running(lab).items())}
 
 
 def docker_hosts(lab: str) -> dict[str, dict[str, Any]]:
@@ -85,26 +74,19 @@ def docker_hosts(lab: str) -> dict[str, dict[str, Any]]:
     try:
         client = docker.from_env(timeout=10)
         try:
-            containers = client.containers.list(filters={"label": f"vxlanlab.lab={lab}"}, ignore_removed=True)
+            containers = client.containers.list(filters={"label": ["vxlanlab.node", f"vxlanlab.lab={lab}"]}, ignore_removed=True)
         finally:
             client.close()
     except (docker.errors.DockerException, OSError) as error:
         display.vvv(f"lab {lab!r}: no Docker engine was asked for its containers: {error}")
         return {}
-    labels = {container.name: container.labels for container in containers}
-    return {
-        of["vxlanlab.node"]: {
-            "ansible_connection": "community.docker.docker",
-            "ansible_host": name,
-            "ansible_python_interpreter": "/usr/bin/python3",
-            "lab_node_address": of["vxlanlab.address"],
-            "lab_node_ip": of["vxlanlab.address"].split("/")[0],
-            "lab_node_interface": of["vxlanlab.interface"],
-            "lab_node_mtu": int(of["vxlanlab.mtu"]),
-        }
-        for name, of in sorted(labels.items())
-        if "vxlanlab.node" in of
-    }
+    return dict(sorted(labelled(container.labels) for container in containers))
+
+
+def labelled(of: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
+    """Name and host variables of a container by its labels."""
+    node = Node(of["vxlanlab.lab"], of["vxlanlab.node"], of["vxlanlab.address"], of["vxlanlab.interface"], int(of["vxlanlab.mtu"]))
+    return node.name, host_variables("docker", node, sys.executable, of.get("vxlanlab.datapath", ""))
 
 
 # One function a driver.

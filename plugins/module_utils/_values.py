@@ -23,6 +23,7 @@ Parse = Callable[[Any], Any]
 #: What stands for "any MAC address that is not known" in the multicast tables (vtep.5, Mcast_Macs_Remote).
 UNKNOWN_DST = "unknown-dst"
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _COLON_MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}", re.ASCII)
 _UNICAST_MAC = re.compile(r"[0-9a-f][02468ace](?::[0-9a-f]{2}){5}", re.ASCII)
 _ANY_MAC = re.compile(r"[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}|[0-9a-f]{12}", re.ASCII)
@@ -34,9 +35,11 @@ _INTERFACE_NAME = re.compile(r"[^\s/]{1,15}")
 
 
 def text(value: Any) -> str:
-    """Any text."""
+    """Any text that a database can store: OVSDB takes no NUL character, and nothing takes half of a surrogate pair."""
     if not isinstance(value, str):
         raise ValueError("expected text")
+    if (not value.isascii() and _SURROGATE.search(value)) or "\0" in value:
+        raise ValueError("expected text without NUL characters and lone surrogates")
     return value
 
 
@@ -50,14 +53,14 @@ def string(value: Any) -> str:
         return repr(value)
     if not isinstance(value, str):
         raise ValueError("expected text, a number or a boolean")
-    return value
+    return text(value)
 
 
 def name(value: Any) -> str:
     """Text that is not empty."""
     if not isinstance(value, str) or not value:
         raise ValueError("expected a name that is not empty")
-    return value
+    return text(value)
 
 
 def interface_name(value: Any) -> str:
@@ -246,7 +249,7 @@ def target(value: Any) -> str:
     """An OVSDB connection method (ovsdb.7); without a port it is 6640."""
     if not re.fullmatch(r"(ssl|tcp):([^\s:\[\]]+|\[\S+\])(:\d+)?|(pssl|ptcp):\d*(:\S+)?|p?unix:\S+", str(value)):
         raise ValueError("expected a connection method such as ssl:192.0.2.1:6640 or ptcp:6640")
-    return str(value)
+    return text(str(value))
 
 
 def tolerant(parse: Parse, value: Any) -> Any:

@@ -136,10 +136,10 @@ def wait_for(module: VtepModule, table: str, match: dict, what: str) -> dict:
     watch = Watch(table, match)
     # Says at once what a wait for a server that cannot be reached would say at its end, and less clearly.
     with module.database() as db:
-        schema, deadline = db.schema, db.deadline
+        schema, remotes, deadline = db.schema, ",".join(db.addresses()), db.deadline
     words = ("no more " if absent else "") + what
     # In check mode an earlier task may be the one that makes it, so one look is all.
-    found = wait(schema, ",".join(db.remotes), watch, absent, deadline, words, once=module.check_mode)
+    found = wait(schema, remotes, watch, absent, deadline, words, once=module.check_mode)
     if not found and not absent:
         module.warn(f"not there now: {what}. The real run waits for it.")
     return {"row": found or {}}

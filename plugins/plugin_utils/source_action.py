@@ -13,6 +13,9 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._files import open_file
+
 
 class SourceAction(ActionBase):
     """Runs the module of the same name, with ``src`` replaced by the path of the copy."""
@@ -34,8 +37,10 @@ class SourceAction(ActionBase):
     def _copied(self, name: str) -> str:
         try:
             found = self._find_needle("files", name)
-        except AnsibleError as error:
-            raise AnsibleActionFail(f"src: {error}") from error
+            # The copy of a FIFO would wait for a writer.
+            open_file(found, "src").close()
+        except (AnsibleError, UserError) as error:
+            raise AnsibleActionFail(str(error) if isinstance(error, UserError) else f"src: {error}") from error
         if self._connection._shell.tmpdir is None:
             self._make_tmp_path()
         # The name is kept, since its end tells the format and messages show it.

@@ -23,6 +23,8 @@ BIN = Path(sys.executable).parent
 PLAYBOOKS = Path(__file__).parent / "roles"
 LAB = f"roles-test-{os.getpid()}"
 SUPERVISOR_LOG = "/var/log/openvswitch/ovs-vtep-supervisor.log"
+SUPERVISOR = "/var/lib/openvswitch/ovs-vtep-supervisor"
+OVS_VTEP = "/usr/share/openvswitch/scripts/ovs-vtep"
 NUMBERS = {"hv1": 1, "hv2": 2, "hv3": 3}
 
 
@@ -111,6 +113,25 @@ class Lab:
             for target in NUMBERS:
                 if source != target:
                     self.ping(source, target)
+
+    def tunnel_keys(self, host: str) -> set[str]:
+        """The keys that the tunnels on a node have; empty while there are none."""
+        listed = self.run(host, "ovs-vsctl", "--bare", "--columns=options", "find", "Interface", "type=vxlan", check=False)
+        return set(re.findall(r"key=(\S+)", listed))
+
+    def emulators(self, host: str) -> list[str]:
+        """The PIDs of all emulators of a node's bridge."""
+        pattern = rf"^\s*(\d+)\s+(\d+)\s+\S*python\S* {OVS_VTEP} br0"
+        parents = dict(re.findall(pattern, self.run(host, "ps", "-A", "-o", "pid,ppid,args"), re.M))
+        # A child of one is a program that is about to begin.
+        return [pid for pid, parent in parents.items() if parent not in parents]
+
+    def supervisors(self, host: str) -> list[str]:
+        return self.run(host, "pgrep", "--full", rf"^\S*python\S* {SUPERVISOR} run br0", check=False).split()
+
+    def network(self, host: str) -> str:
+        """The devices with their numbers, addresses and routes."""
+        return self.run(host, "ip", "-4", "-oneline", "address", "show", "up") + self.run(host, "ip", "-4", "route")
 
     def flows(self, host: str, bridge: str) -> str:
         return self.run(host, "ovs-ofctl", "--no-stats", "dump-flows", bridge)
@@ -217,13 +238,73 @@ def test_the_emulator_is_started_again_however_it_ended(lab):
     lab.until("the VM is reached", lambda: "1 received" in lab.run("hv2", "ping", "-c", "1", "-w", "2", vm(1), check=False))
 
 
+def test_a_daemon_that_is_killed_comes_back_by_itself(lab):
+    """As by the kernel when memory is short: the daemons' own monitors take SIGKILL for a wish, and end too."""
+    network = lab.network("hv1")
+    assert f"{vm(1)}/24" in network and f"{vtep(1)}/8" in network
+    for daemon in ("ovs-vswitchd", "ovsdb-server", "ovs-vswitchd"):
+        ended = {name: lab.pid("hv1", name) for name in (daemon, "ovs-vtep")}
+        lab.kill("hv1", daemon)
+        for name, pid in ended.items():
+            lab.until(f"{name} runs again", lambda name=name, pid=pid: lab.pid("hv1", name) not in ("", pid))
+        lab.until("the VM is reached", lambda: "1 received" in lab.run("hv2", "ping", "-c", "1", "-w", "2", vm(1), check=False))
+        lab.ping("hv1", "hv3")
+        assert lab.network("hv1") == network
+        assert "NORMAL" not in lab.flows("hv1", "br0")
+        for name in ("ovs-vswitchd", "ovsdb-server"):
+            # The daemon and its monitor.
+            assert len(lab.run("hv1", "pgrep", "--full", f"^{name}").split()) == 2
+
+
+def test_a_daemon_that_crashes_is_started_by_its_monitor_alone(lab):
+    daemon, emulator = lab.pid("hv1", "ovs-vswitchd"), lab.pid("hv1", "ovs-vtep")
+    lab.kill("hv1", "ovs-vswitchd", signal.SIGSEGV)
+    lab.until("ovs-vswitchd runs again", lambda: lab.pid("hv1", "ovs-vswitchd") not in ("", daemon))
+    lab.until("ovs-vtep runs again", lambda: lab.pid("hv1", "ovs-vtep") not in ("", emulator))
+    lab.until("the VM is reached", lambda: "1 received" in lab.run("hv2", "ping", "-c", "1", "-w", "2", vm(1), check=False))
+    assert len(lab.run("hv1", "pgrep", "--full", "^ovs-vswitchd").split()) == 2
+
+
+def test_the_emulator_ends_with_its_supervisor_and_there_is_one_of_each(lab):
+    lab.kill("hv1", "ovs-vtep-supervisor")
+    lab.until("the emulator ends", lambda: not lab.emulators("hv1"))
+    lab.run("hv1", OVS_VTEP, "br0", "--detach", "--pidfile", "--log-file")
+    by_hand = lab.pid("hv1", "ovs-vtep")
+    # Names are no proof: this is no emulator.
+    wait = lab.command("hv1", sys.executable, "-c", "input()", OVS_VTEP, "br0")
+    with subprocess.Popen(wait, stdin=subprocess.PIPE) as stranger:
+        text = lab.site("--limit=hv1")
+        assert lab.pid("hv1", "ovs-vtep") != by_hand, text
+        assert f"ovs-vtep with pid {by_hand} runs for br0 already, and is ended" in lab.run("hv1", "cat", SUPERVISOR_LOG)
+        assert lab.emulators("hv1") == [lab.pid("hv1", "ovs-vtep")]
+        assert stranger.poll() is None
+    lab.everybody_pings()
+
+    [supervisor] = lab.supervisors("hv1")
+    second = lab.command("hv1", "/usr/bin/python3", SUPERVISOR, "run", "br0", "/etc/openvswitch/vtep.db")
+    with subprocess.Popen(second, stderr=subprocess.PIPE, text=True) as other:
+        assert f"ovs-vtep-supervisor with pid {supervisor} runs for br0 already, and is ended" in other.stderr.readline()
+        while "ovs-vtep runs" not in (line := other.stderr.readline()):
+            # The emulator of the first one, where that has not ended yet.
+            assert "ovs-vtep with pid" in line
+        [supervisor] = lab.supervisors("hv1")
+        [emulator] = lab.emulators("hv1")
+        lab.run("hv1", "kill", supervisor)
+    assert not lab.emulators("hv1")
+    lab.site("--limit=hv1")
+    assert emulator not in lab.emulators("hv1") and len(lab.emulators("hv1")) == 1
+    lab.everybody_pings()
+
+
 def test_lost_daemons_do_no_harm_and_a_run_repairs_what_was_lost_and_names_it(lab):
-    """ovs-vswitchd of hv1 and ovsdb-server of hv2 die by SIGKILL, which their own monitors do not mend."""
+    """ovs-vswitchd of hv1 and ovsdb-server of hv2 are stopped, so nothing starts them but a run."""
     emulators = {host: lab.pid(host, "ovs-vtep") for host in NUMBERS}
-    lab.kill("hv1", "ovs-vswitchd")
-    lab.kill("hv2", "ovsdb-server")
+    lab.kill("hv1", "ovs-vswitchd", signal.SIGTERM)
+    lab.kill("hv2", "ovsdb-server", signal.SIGTERM)
     for host, daemon in (("hv1", "ovs-vswitchd"), ("hv2", "ovsdb-server")):
-        lab.until("the emulator is stopped", lambda host=host, daemon=daemon: f"{daemon} ended" in lab.run(host, "cat", SUPERVISOR_LOG))
+        lab.until(
+            "the emulator is stopped", lambda host=host, daemon=daemon: f"{daemon} ended" in lab.run(host, "tail", "-n1", SUPERVISOR_LOG)
+        )
         assert lab.pid(host, "ovs-vtep") == ""
     # What ovs-vtep would have done to the database, had it not been stopped.
     lab.run("hv1", "vtep-ctl", "--", "unbind-ls", "br0", "vm1", "0", "--", "clear-remote-macs", "ls0")
@@ -245,22 +326,23 @@ def test_the_emulator_is_started_again_when_a_key_a_tunnel_address_or_a_port_num
     # With two addresses, ovs-vtep would exit at its next start.
     lab.run("hv3", "vtep-ctl", "set", "Physical_Switch", "br0", f'tunnel_ips=["{vtep(3)}","{vtep(9)}"]')
     text = lab.site("--extra-vars", '{"tunnel_key": 6000}')
-    for reason in ("the tunnel key of ls0 changed", "the tunnel address changed", "ports were made anew"):
-        assert reason in text
-    assert all(lab.pid(host, "ovs-vtep") not in ("", pid) for host, pid in emulators.items())
+    assert "ports were made anew" in text
+    for host, reason in (("hv1", "the tunnel key of ls0 changed from 5000 to 6000"), ("hv3", "the tunnel address changed")):
+        lab.until("the supervisor says why", lambda host=host, reason=reason: reason in lab.run(host, "cat", SUPERVISOR_LOG))
+    lab.until("the emulators run again", lambda: all(lab.pid(host, "ovs-vtep") not in ("", pid) for host, pid in emulators.items()))
     assert lab.run("hv3", "vtep-ctl", "get", "Physical_Switch", "br0", "tunnel_ips") == f'["{vtep(3)}"]'
     for host in NUMBERS:
-        assert lab.run(host, "ovs-vsctl", "get", "Interface", "vx1", "options:key") == '"6000"'
+        lab.until("the tunnels have the new key", lambda host=host: lab.tunnel_keys(host) == {"6000"})
     lab.everybody_pings()
 
 
 def test_an_emulator_that_does_not_stay_is_an_error_with_the_end_of_its_log(lab):
     # A name that crashes ovs-vtep: the role refuses it, so somebody else has to bring it in.
     lab.run("hv3", "vtep-ctl", "--", "add-ls", "tenant a", "--", "bind-ls", "br0", "vm3", "7", "tenant a")
-    text = lab.play("restart.yml", "--limit=hv3", fails=True)
+    text = lab.play("site.yml", "--limit=hv3", fails=True)
     assert "ovs-vtep does not stay" in text and "ValueError" in text
     lab.run("hv3", "vtep-ctl", "--", "unbind-ls", "br0", "vm3", "7", "--", "del-ls", "tenant a")
-    lab.play("restart.yml", "--limit=hv3")
+    lab.site("--limit=hv3", "--extra-vars", '{"tunnel_key": 6000}')
     lab.ping("hv3", "hv1")
 
 

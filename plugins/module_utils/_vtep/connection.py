@@ -13,14 +13,17 @@ from __future__ import annotations
 import errno
 import json
 import os
+import socket
 import ssl
+import threading
 import time
 import traceback
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError, accepted
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import text
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import DATABASE
 
 try:
@@ -31,7 +34,15 @@ try:
 except ImportError:
     OVS_ERROR = traceback.format_exc()
 
+K = TypeVar("K")
+
 _CHUNK = 1 << 20
+#: Bytes that a socket's name may have: 107 are the most of unix(7), and ovs reaches a longer path as /proc/self/fd/N/NAME.
+LONGEST_NAME = 85
+#: Characters of a strange answer that an error shows.
+SHOWN = 200
+#: White space that may come before a message; servers send none.
+_BLANKS = 64
 #: A request is sent in pieces of about this size, so that the server takes one while the next is made.
 _PIECE = 1 << 16
 QUIET_MILLISECONDS = 50
@@ -82,6 +93,7 @@ class Database:
         self._locked = False
         self.schema: dict = {}
         self._tables: dict[str, set[str]] = {}
+        self._resolved: dict[str, list[str]] = {}
 
     def __enter__(self) -> Database:
         self.connect()
@@ -155,14 +167,10 @@ class Database:
         self._lock_asked = self._locked = False
         self._remote = remote
         try:
-            error, stream = ovs.stream.Stream.open(remote)
-            while not error:
-                # Of the base class, which leaves out the TLS handshake, since that of ovs hides why it fails.
-                error = ovs.stream.Stream.connect(stream)
-                if error != errno.EAGAIN:
+            for address in self._addresses(remote, until):
+                error, stream = self._stream_to(address, until)
+                if not error:
                     break
-                error = 0
-                self._poll(stream.connect_wait, until, f"a connection to {remote}")
         except ssl.SSLError as trouble:
             raise UserError(f"private_key, certificate, ca_cert: these files do not work together: {trouble}") from None
         except OSError as trouble:
@@ -173,6 +181,51 @@ class Database:
         if remote.startswith("ssl:"):
             self._shake_hands(until)
         self._read_schema(until)
+
+    def _stream_to(self, address: str, until: float) -> tuple[int, Any]:
+        """The number of an error, or 0; and a stream."""
+        error, stream = ovs.stream.Stream.open(address)
+        while not error:
+            # Of the base class, which leaves out the TLS handshake, since that of ovs hides why it fails.
+            error = ovs.stream.Stream.connect(stream)
+            if error != errno.EAGAIN:
+                break
+            error = 0
+            self._poll(stream.connect_wait, until, f"a connection to {self._remote}")
+        return error, stream
+
+    def addresses(self) -> list[str]:
+        """The remotes, with addresses instead of the names of hosts."""
+        return [address for remote in self.remotes for address in self._addresses(remote, self.deadline)]
+
+    def _addresses(self, remote: str, until: float) -> list[str]:
+        """A remote as ``ovs`` can reach it, which knows names of hosts with IPv6 addresses only."""
+        kind, unused, rest = remote.partition(":")
+        if kind == "unix":
+            return [remote]
+        host, unused, port = rest.rpartition(":")
+        if remote not in self._resolved:
+            self._resolved[remote] = [f"{kind}:{address}:{port}" for address in self._lookup(host.strip("[]"), until)]
+        return self._resolved[remote]
+
+    def _lookup(self, host: str, until: float) -> list[str]:
+        answers: list[Any] = []
+
+        def ask() -> None:
+            try:
+                answers.extend(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM))
+            except (OSError, ValueError) as error:
+                answers.append(error)
+
+        # The resolver has its own idea of time, and cannot be interrupted.
+        thread = threading.Thread(target=ask, daemon=True)
+        thread.start()
+        thread.join(self._left(until, f"the address of {host}"))
+        if not answers or isinstance(answers[0], Exception):
+            why = getattr(answers[0], "strerror", None) or answers[0] if answers else "no answer in time"
+            raise UserError(f"database: the host {host!r} is not known ({why}); check the name, or give its address")
+        texts = [address[0] for *unused, address in answers]
+        return [f"[{text}]" if ":" in text else text for text in dict.fromkeys(texts)]
 
     def _shake_hands(self, until: float) -> None:
         while True:
@@ -202,20 +255,23 @@ class Database:
                 ) from None
             raise
         if answer.get("error"):
-            served = ", ".join(self._call("list_dbs", [], until).get("result") or ())
+            served = ", ".join(self._checked(self._call("list_dbs", [], until).get("result"), list))
             raise UserError(
                 f"the server at {self._remote} has no {DATABASE} database (it has: {served}); name the server of the VTEP's "
                 "database, or add one made from vtep.ovsschema with 'ovs-appctl -t ovsdb-server ovsdb-server/add-db'"
             )
-        self.schema = answer["result"]
-        self._tables = {table: set(schema["columns"]) for table, schema in self.schema["tables"].items()}
+        self.schema = self._checked(answer.get("result"), dict)
+        tables = self._checked(self.schema.get("tables"), dict)
+        self._tables = {name: set(self._checked(self._checked(table, dict).get("columns"), dict)) for name, table in tables.items()}
 
     def _leads(self) -> bool:
         """Whether changes go straight into the database here; a server that stands alone always leads."""
         query = {"op": "select", "table": "Database", "where": [["name", "==", DATABASE]], "columns": ["model", "connected", "leader"]}
         answer = self._call("transact", [encode(["_Server", query])[1:-1]])
-        rows = (answer.get("result") or [{}])[0].get("rows") or [{}]
-        if rows[0].get("model") != "clustered":
+        # A server of before Open vSwitch 2.9 has no such database.
+        results = [{}] if answer.get("error") else self._results(answer, 1)
+        rows = self._checked(results[0].get("rows") or [{}], list)
+        if self._checked(rows[0], dict).get("model") != "clustered":
             return True
         if not rows[0]["connected"]:
             raise UserError(f"{self._remote} is a member of a cluster that has no leader, or has lost it")
@@ -229,13 +285,34 @@ class Database:
         Raises ``Conflict`` where a guard or a constraint failed, ``Lost`` where the connection broke, ``TimedOut`` at the
         deadline, and ``UserError`` where the server does not accept changes.
         """
-        answer = self._call("transact", _encoded(operations), until)
+        sent: list[int] = []
+        answer = self._call("transact", _encoded(operations, sent), until)
         if answer.get("error"):
             raise UserError(f"{self._remote} refused the transaction: {_words(answer['error'])}")
-        for result in answer["result"]:
-            if result and "error" in result:
+        return self._results(answer, sum(sent))
+
+    def _results(self, answer: dict, count: int) -> list:
+        """The results of so many operations; where one failed, its error."""
+        results = self._checked(answer.get("result"), list)
+        for result in results:
+            if result and "error" in self._checked(result, dict):
                 self._raise(result)
-        return answer["result"]
+        # Even a wait has a result: an empty object.
+        if len(results) != count or not all(isinstance(result, dict) for result in results):
+            raise UserError(self._strange(results))
+        return results
+
+    def _checked(self, value: Any, kind: type[K]) -> K:
+        """A part of what the server sent, which must be of this kind."""
+        if not isinstance(value, kind):
+            raise UserError(self._strange(value))
+        return value
+
+    def _strange(self, sent: Any) -> str:
+        text = repr(sent)
+        return (
+            f"{self._remote} sent what no OVSDB server (RFC 7047) sends: {text[:SHOWN] + '...' if len(text) > SHOWN else text}; is it one?"
+        )
 
     def lock(self) -> None:
         """Take turns with other tasks of this collection, so that many writers of one table do not undo each other's plans.
@@ -302,7 +379,7 @@ class Database:
     def _take(self, message: dict, until: float) -> None:
         """Do what a message asks for that is no answer to us."""
         if message.get("method") == "echo":
-            self._send(encode({"id": message["id"], "result": message["params"], "error": None}).encode(), until)
+            self._send(encode({"id": message.get("id"), "result": message.get("params"), "error": None}).encode(), until)
         elif message.get("method") == "locked":
             self._locked = True
 
@@ -322,15 +399,20 @@ class Database:
         braces are in balance, or, since a brace may be part of a text, where nothing more comes for a moment."""
         quiet = False
         while True:
+            if self._buffer and self._buffer[0][:_BLANKS].strip()[:1] not in (b"", b"{"):
+                raise UserError(self._strange(self._buffer[0]))
             if self._buffer and (self._depth == 0 or quiet) and self._buffer[-1].endswith(b"}"):
-                text = b"".join(self._buffer).decode()
+                raw = b"".join(self._buffer)
                 try:
+                    text = raw.decode()
                     message, end = _decode(text)
                 except json.JSONDecodeError:
-                    self._buffer = [text.encode()]
+                    self._buffer = [raw]
+                except (UnicodeDecodeError, RecursionError):
+                    raise UserError(self._strange(raw)) from None
                 else:
                     self._keep(text[end:].encode())
-                    return message
+                    return self._checked(message, dict)
             quiet = self._fill(until)
 
     def _keep(self, rest: bytes) -> None:
@@ -376,30 +458,35 @@ class Database:
         return left
 
 
-def _encoded(operations: Iterable[dict]) -> Iterator[str]:
-    """The parameters of a transaction, some operations at a time: the server reads while the next are being made."""
+def _encoded(operations: Iterable[dict], sent: list[int]) -> Iterator[str]:
+    """The parameters of a transaction, some operations at a time: the server reads while the next are being made.
+
+    ``sent`` gets the number of operations in each piece.
+    """
     yield encode(DATABASE)
     remaining = iter(operations)
     while some := list(islice(remaining, 250)):
+        sent.append(len(some))
         yield f",{encode(some)[1:-1]}"
 
 
 # -- remotes --------------------------------------------------------------------------------------------------------
 
 
-def _parsed_remotes(text: str) -> list[str]:
-    remotes = [remote.strip() for remote in text.split(",") if remote.strip()]
+def _parsed_remotes(database: str) -> list[str]:
+    remotes = [remote.strip() for remote in accepted(text, "database", database).split(",") if remote.strip()]
     for remote in remotes:
         kind, unused, rest = remote.partition(":")
-        good = kind == "unix" and bool(rest)
+        # A longer path is entered by its directory, so the name is what has to fit.
+        good = kind == "unix" and bool(rest) and len(os.fsencode(os.path.basename(rest))) <= LONGEST_NAME
         if kind in ("tcp", "ssl"):
             host, unused, port = rest.rpartition(":")
             bracketed = host.startswith("[") and host.endswith("]")
             good = bool(host) and port.isdigit() and 0 < int(port) < 65536 and (bracketed or ":" not in host)
         if not good:
             raise UserError(
-                f"database: {remote!r} is not accepted: expected unix:PATH, tcp:HOST:PORT or ssl:HOST:PORT, IPv6 in brackets, "
-                "several separated by commas"
+                f"database: {remote!r} is not accepted: expected unix:PATH, whose last part has {LONGEST_NAME} bytes or fewer, "
+                "tcp:HOST:PORT or ssl:HOST:PORT, IPv6 in brackets, several separated by commas"
             )
     if not remotes:
         raise UserError("database: expected at least one remote such as unix:/var/run/openvswitch/db.sock")
@@ -416,7 +503,7 @@ def _prepare_tls(tls: dict[str, str]) -> None:
         path = tls.get(option)
         if not path:
             raise UserError(f"{option}: needed, because database names an ssl: remote")
-        if not os.access(path, os.R_OK):
+        if not os.access(accepted(text, option, path), os.R_OK):
             raise UserError(f"{option}: cannot read {path!r} on the host that runs the module")
         setter(path)
 

@@ -14,7 +14,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import UNKNO
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.module import VtepModule, column_options
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.render import Outcome, first_row
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Add, Row, Scope, Wanted, entry_place
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.source import OPTIONS, load_entries, place_in
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.source import OPTIONS, load_entries
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import columns_from
 
 
@@ -58,7 +58,7 @@ def _run(
             raise UserError("purge: true goes with state: present; use entries: [] with purge: true to remove all")
         place = None
         if params["src"] is not None:
-            entries, place = load_entries(params["src"], set(entry_options), _needed(entry_options)), place_in(params["src"])
+            entries, place = load_entries(params["src"], set(entry_options), _needed(entry_options))
         elif params["entries"] is not None:
             entries, place = params["entries"], entry_place
         else:

@@ -32,6 +32,8 @@ CONNECTION = {
 }
 #: The longest time to wait, in seconds: as milliseconds it fits into the 32 bits that poll(2) takes.
 LONGEST = 2_000_000
+#: No option is a number beyond this.
+LARGEST = 2**64
 STATE = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}}
 
 
@@ -72,8 +74,35 @@ class _Module(AnsibleModule):
 
     def _load_params(self) -> None:
         super()._load_params()
+        _tame(self.argument_spec, self.params)
         #: The first such option and its value.
         self.mistake = next(_structures(self.argument_spec, self.params, ""), None)
+
+
+def _tame(spec: dict[str, Any], params: Any) -> None:
+    """Make text of what Ansible's own checks break on where they should refuse it, so that they do."""
+    for option, said in spec.items():
+        value = params.get(option)
+        if value is None:
+            continue
+        inner = said.get("options") or {}
+        if said.get("type") in ("int", "float") and _is_beyond(value, said["type"]):
+            params[option] = f"{value} (too large)"
+        elif inner and said["type"] == "dict" and not isinstance(value, dict):
+            params[option] = str(value)
+        elif any(one.get("type") in ("int", "float") or one.get("options") for one in inner.values()):
+            for member in value if isinstance(value, list) else [value]:
+                if isinstance(member, dict):
+                    _tame(inner, member)
+
+
+def _is_beyond(value: Any, kind: str) -> bool:
+    try:
+        return isinstance(value, (int, float, str)) and abs(float(value)) > LARGEST and kind == "int"
+    except OverflowError:
+        return True
+    except ValueError:
+        return False
 
 
 def _structures(spec: dict[str, Any], params: Any, where: str) -> Iterator[tuple[str, Any]]:

@@ -12,7 +12,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import Choice, Integer, Parse
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import Choice, Integer, Parse, text
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import NO_DOUBTS, Add, Ref, Row, Wanted
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import TABLES, Column, Key, describe
 
@@ -155,6 +155,13 @@ def _parsed(parse: Parse, value: Any, option: str, as_stored: bool) -> Any:
     except ValueError as error:
         # Words to choose from are part of the schema: no writer can store others.
         is_number = isinstance(value, int) and not isinstance(value, bool)
-        if as_stored and not isinstance(parse, Choice) and (is_number if isinstance(parse, Integer) else isinstance(value, str)):
+        if as_stored and not isinstance(parse, Choice) and (is_number if isinstance(parse, Integer) else _is_storable(value)):
             return value
         raise _Bad(option, value, error) from None
+
+
+def _is_storable(value: Any) -> bool:
+    try:
+        return text(value) == value
+    except ValueError:
+        return False

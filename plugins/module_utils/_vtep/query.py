@@ -12,6 +12,9 @@ from typing import Any
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import MissingLibrary, UserError
 
+#: Characters of an expression that is too long to be shown as a whole.
+SHOWN = 80
+
 
 def compiled(text: str | None) -> Callable[[Any], Any]:
     """A JMESPath expression as a function, checked before anything is read; without one, the data as it is.
@@ -37,6 +40,8 @@ def compiled(text: str | None) -> Callable[[Any], Any]:
         expression = jmespath.compile(text)
     except jmespath.exceptions.JMESPathError as error:
         raise UserError(f"query: {text!r} is not a JMESPath expression: {error}") from None
+    except RecursionError:
+        raise UserError(f"query: {text[:SHOWN]!r}... is nested too deep for a JMESPath expression") from None
 
     def search(data: Any) -> Any:
         try:
