@@ -7,11 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vtep_wait
-short_description: Wait until a VTEP has registered a port, learned a MAC address or brought a tunnel up
+short_description: Wait until a VTEP registers a port, learns a MAC address or brings up a tunnel
 version_added: 0.1.0
 description:
-  - Waits, up to O(timeout), for something in the OVSDB database hardware_vtep. The server tells of changes; nothing is polled,
-    and no more than the rows in question is read.
+  - Waits, up to O(timeout), until the OVSDB database hardware_vtep contains a row, or no longer contains it. The server notifies
+    the module of changes, so the module does not poll, and reads only the rows it needs.
+  - In check mode, the module looks once and warns if it would have to wait, because an earlier task may be the one that causes
+    the change.
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.vtep.attributes
@@ -21,27 +23,27 @@ requirements:
 options:
   port:
     description:
-      - Wait for this port of O(physical_switch) to be registered.
+      - Wait until the VTEP has registered this port of O(physical_switch).
     type: str
   physical_switch:
     description:
-      - Name of the physical switch, with O(port) and O(tunnel).
+      - Name of the physical switch. Required with O(port) and O(tunnel).
     type: str
   mac:
     description:
-      - Wait for the VTEP to have learned this MAC address on O(logical_switch) (Ucast_Macs_Local).
+      - Wait until the VTEP has learned this MAC address on O(logical_switch), according to the table Ucast_Macs_Local.
     type: str
   logical_switch:
     description:
-      - Name of the logical switch, with O(mac).
+      - Name of the logical switch. Required with O(mac).
     type: str
   tunnel:
     description:
-      - Wait for BFD to report that the tunnel from O(physical_switch) to this IPv4 address is up.
+      - Wait until BFD reports that the tunnel from O(physical_switch) to this IPv4 address is up.
     type: str
   row:
     description:
-      - Wait for any row.
+      - Wait for a row of any table.
     type: dict
     suboptions:
       table:
@@ -65,13 +67,14 @@ options:
           - Mcast_Macs_Local
       match:
         description:
-          - What the row shall have, in the words of the modules and of RV(vxlanlab.vtep.vtep_info#module:vtep), such as C(locator)
-            or C(is_connected). Of lists and dictionaries these members.
+          - Values that the row must have. The keys are the option names of the modules and the keys in
+            RV(vxlanlab.vtep.vtep_info#module:vtep), such as C(locator) or C(is_connected). A list or dictionary matches if the row
+            has at least these members.
         type: dict
         required: true
   state:
     description:
-      - Wait until it is there, or until it is not.
+      - V(present) waits until there is such a row, V(absent) until there is none.
     type: str
     choices: [present, absent]
     default: present
@@ -80,18 +83,18 @@ author:
 """
 
 EXAMPLES = r"""
-- name: The emulator has registered the port of vm1
+- name: Wait until the emulator has registered the port of vm1
   vxlanlab.vtep.vtep_wait:
     physical_switch: br0
     port: vm1
 
-- name: The VTEP has learned the MAC address of vm1
+- name: Wait until the VTEP has learned the MAC address of vm1
   vxlanlab.vtep.vtep_wait:
     logical_switch: ls0
     mac: "00:00:00:00:00:01"
     timeout: 30
 
-- name: The controller is connected
+- name: Wait until the controller is connected
   vxlanlab.vtep.vtep_wait:
     row:
       table: Manager
@@ -102,7 +105,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 row:
-  description: What was asked for, as it was found, with the row's UUID. Empty with O(state=absent).
+  description: The values of the row that the task asked for, and the row's UUID. Empty if there is no such row.
   returned: success
   type: dict
   sample: {physical_switch: br0, name: vm1, _uuid: 04af20e7-3b38-4cc5-903d-0452265b9cbd}
