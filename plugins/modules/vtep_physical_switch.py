@@ -138,10 +138,10 @@ def want(params: dict) -> Wanted:
     if params["state"] == "absent":
         for option in (*REMOVABLE.values(), "remove_ports"):
             if params[option] is not None:
-                raise UserError(f"{option}: goes with state: present; state: absent removes the switch with all that it has")
+                raise UserError(f"{option}: requires state: present; state: absent removes the switch with all its ports and addresses")
         return Wanted(absent=[switch])
     if params["purge_ports"] and params["remove_ports"] is not None:
-        raise UserError("remove_ports: not together with purge_ports: true, which removes every port that is not in ports")
+        raise UserError("remove_ports: mutually exclusive with purge_ports: true, which removes every port that is not in ports")
     switch.columns = columns_from("Physical_Switch", params)
     removed = {name: option for name, option in REMOVABLE.items() if params[option]}
     less = Row("Physical_Switch", switch.key, {name: frozenset(params[option]) for name, option in removed.items()})

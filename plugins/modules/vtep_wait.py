@@ -122,7 +122,10 @@ def sought(params: dict) -> tuple[str, dict, str]:
         words = f"port {params['port']} of physical switch {switch}; with ovs-vtep, check that it runs and that the bridge has the port"
         return "Physical_Port", {"physical_switch": switch, "port": params["port"]}, words
     if params["mac"] is not None:
-        words = f"local MAC {params['mac']} on logical switch {logical}; check that its owner has sent a frame, and the binding of its port"
+        words = (
+            f"local MAC {params['mac']} on logical switch {logical}; check that the host with this address has sent a frame, and that "
+            "its port is bound to the logical switch"
+        )
         return "Ucast_Macs_Local", {"logical_switch": logical, "mac": params["mac"]}, words
     if params["tunnel"] is not None:
         words = f"the tunnel from {switch} to {params['tunnel']}; check that BFD is enabled on both sides (vtep_tunnel) and that the VTEP supports it"
@@ -140,11 +143,11 @@ def wait_for(module: VtepModule, table: str, match: dict, what: str) -> dict:
     # Says at once what a wait for a server that cannot be reached would say at its end, and less clearly.
     with module.database() as db:
         schema, remotes, deadline = db.schema, ",".join(db.addresses()), db.deadline
-    words = ("no more " if absent else "") + what
+    words = ("the end of " if absent else "") + what
     # In check mode an earlier task may be the one that makes it, so one look is all.
     found = wait(schema, remotes, watch, absent, deadline, words, once=module.check_mode)
     if not found and not absent:
-        module.warn(f"not there now: {what}. The real run waits for it.")
+        module.warn(f"not there yet: {what}. A real run waits for it.")
     return {"row": found or {}}
 
 

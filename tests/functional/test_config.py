@@ -181,8 +181,8 @@ class TestConfig:
             ({"logical_switches": {"ls0": {"mcast_remote": {"unknown-dst": {"locators": "10.1.0.1"}}}}}, ["locators", "expected a list"]),
             ({"physical_switches": {"br0": {"ports": {"p": {"vlan_bindings": {4096: "ls0"}}}}}}, ["br0.ports.p", "vlan", "4096"]),
             ({"physical_switches": {"br0": {"ports": {"p": {"vlan_bindings": {1: "nope"}}}}}}, ["logical switch nope"]),
-            ({"acls": {"a": {"entries": [{"action": "deny"}]}}}, ["config.acls.a.entries[0].sequence", "needed"]),
-            ({"tunnels": [{"local": "10.0.0.1"}]}, ["config.tunnels[0].physical_switch", "needed"]),
+            ({"acls": {"a": {"entries": [{"action": "deny"}]}}}, ["config.acls.a.entries[0].sequence", "required"]),
+            ({"tunnels": [{"local": "10.0.0.1"}]}, ["config.tunnels[0].physical_switch", "required"]),
         ],
     )
     def test_bad_input(self, task, config, words):
