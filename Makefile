@@ -10,13 +10,15 @@
 
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 PLAYBOOK = .venv/bin/ansible-playbook $(ARGS)
+# Only namespaces take root; who sets a become option knows how to become it.
+ROOT_PLAYBOOK = $(PLAYBOOK) $(if $(findstring docker,$(ARGS))$(findstring become,$(ARGS)),,$$(scripts/become-options))
 SETUP = scripts/setup $(if $(findstring docker,$(ARGS)),docker)
 
 .PHONY: lab lab-report lab-image lab-down test bench constraints clean
 
 lab:
 	@$(SETUP)
-	@$(PLAYBOOK) playbooks/lab.yml
+	@$(ROOT_PLAYBOOK) playbooks/lab.yml
 
 lab-report:
 	@$(SETUP)
@@ -28,7 +30,7 @@ lab-image:
 
 lab-down:
 	@$(SETUP)
-	@$(PLAYBOOK) playbooks/lab_down.yml
+	@$(ROOT_PLAYBOOK) playbooks/lab_down.yml
 
 test:
 	@tests/run $(SUITES)

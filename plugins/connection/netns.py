@@ -11,8 +11,8 @@ version_added: 0.1.0
 description:
   - Runs commands and copies files in a node that M(vxlanlab.vtep.lab_netns) made on the controller, with C(nsenter(1)).
   - Tasks run as root, in all namespaces of the node, in the directory C(/).
-  - A controller user other than root needs C(sudo) without a password for C(nsenter); the plugin puts C(sudo -n)
-    before it.
+  - A controller user other than root needs C(sudo) for C(nsenter). Where that takes a password, it is the one that Ansible has for
+    C(become), for example from C(--ask-become-pass).
 options:
   lab:
     description: Name of the lab.
@@ -27,6 +27,14 @@ options:
     vars:
       - name: inventory_hostname
       - name: ansible_netns_node
+  become_pass:
+    description:
+      - Password for C(sudo) of a controller user other than root. By default the one that C(--ask-become-pass) or
+        C(--become-password-file) gave to Ansible.
+    type: str
+    vars:
+      - name: ansible_become_password
+      - name: ansible_become_pass
   pipelining:
     description:
       - Send modules over standard input instead of copying them into the node first, which is faster.
@@ -50,6 +58,7 @@ author:
 """
 
 import os
+import shutil
 import subprocess
 from typing import IO, Any
 
@@ -61,6 +70,10 @@ from ansible.utils.display import Display
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.processes import Process, read_process, running
 
 display = Display()
+
+# sudo asks a program for the password, with its prompt as the argument. The program is printenv, and the prompt the variable's name:
+# so the password is in no file, in no command line, and not in the way of what a command reads. sudo keeps the variable for itself.
+PASSWORD = "VXLANLAB_SUDO_PASSWORD"
 
 
 class Connection(ConnectionBase):
@@ -139,15 +152,26 @@ class Connection(ConnectionBase):
 
     def _call(self, *command: str, **streams: Any) -> subprocess.CompletedProcess[bytes]:
         """Run a command on the controller, as root."""
-        sudo = ["sudo", "-n"] if os.geteuid() != 0 else []
+        sudo: list[str] = []
+        env = None
+        if os.geteuid() != 0:
+            password, asker = self._password(), shutil.which("printenv")
+            sudo = ["sudo", "-n"]
+            if password and asker:
+                sudo = ["sudo", "-A", "-p", PASSWORD]
+                env = {**os.environ, "SUDO_ASKPASS": asker, PASSWORD: password}
         arguments = [to_bytes(argument, errors="surrogate_or_strict") for argument in [*sudo, *command]]
         try:
-            return subprocess.run(arguments, stderr=subprocess.PIPE, check=False, **streams)
+            return subprocess.run(arguments, stderr=subprocess.PIPE, check=False, env=env, **streams)
         except OSError as error:
             raise AnsibleConnectionFailure(
                 f"{to_native(arguments[0])} cannot be run on the controller: {error}. Install it"
                 " (nsenter: package util-linux), or run Ansible as root (needs no sudo)."
             ) from error
+
+    def _password(self) -> str | None:
+        """The password for sudo. Ansible keeps one that it has asked for among the settings of the play."""
+        return self.get_option("become_pass") or self._play_context.become_pass
 
     def _find_node(self) -> Process:
         """The node's PID 1. Looked up once; later only checked, as the node may have been made again."""
@@ -166,5 +190,5 @@ class Connection(ConnectionBase):
         if trial.returncode:
             raise AnsibleConnectionFailure(
                 f"entering a node needs root, and sudo refused: {to_native(trial.stderr).strip()}."
-                " Run Ansible as root, or allow this user sudo without a password."
+                " Let Ansible ask for the password of sudo (--ask-become-pass), or run it as root."
             )

@@ -10,7 +10,7 @@ short_description: The data of a lab's report
 version_added: 0.1.0
 description:
   - Joins what a run of the lab left behind, C(summary.json) and its captures, into what C(report.html) shows.
-  - The template C(playbooks/templates/report.html.j2) makes a page of it.
+  - The filter P(vxlanlab.vtep.lab_page#filter) makes a page of it, with the template C(playbooks/templates/report.html.j2).
 positional: captures
 options:
   _input:
@@ -26,6 +26,8 @@ options:
     required: true
 seealso:
   - module: vxlanlab.vtep.vxlan_capture_info
+  - plugin: vxlanlab.vtep.lab_page
+    plugin_type: filter
   - plugin: vxlanlab.vtep.check_packet_walk
     plugin_type: filter
 author:
@@ -40,12 +42,13 @@ EXAMPLES = r"""
   register: read
 
 - name: Write the page
-  ansible.builtin.template:
-    src: report.html.j2
+  ansible.builtin.copy:
+    content: "{{ summary | vxlanlab.vtep.lab_report(read.captures) | vxlanlab.vtep.lab_page(template, script) }}"
     dest: artifacts/report.html
     mode: "0644"
   vars:
-    report: "{{ summary | vxlanlab.vtep.lab_report(read.captures) }}"
+    template: "{{ lookup('ansible.builtin.file', 'report.html.j2') }}"
+    script: "{{ lookup('ansible.builtin.file', 'report.js') }}"
 """
 
 RETURN = r"""

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -35,6 +35,16 @@ def check_range(option: str, value: int, low: int, high: int | None = None, reme
     if value < low or (high is not None and value > high):
         allowed = f"{low} or more" if high is None else f"{low} to {high}"
         raise UserError(f"{option}: {value} is out of range. {remedy.format(allowed)}")
+
+
+def check_texts(options: Mapping[str, Any], within: str = "") -> None:
+    """Raise ``UserError`` for a text with a NUL, which no path, command or address can have."""
+    for name, value in options.items():
+        for entry in value if isinstance(value, list) else [value]:
+            if isinstance(entry, dict):
+                check_texts(entry, f"{within}{name}: ")
+            elif isinstance(entry, str) and "\0" in entry:
+                raise UserError(f"{within}{name}: {entry!r} is not accepted: expected text without NUL")
 
 
 def accepted(parse: Callable[[Any], T], option: str, value: object) -> T:

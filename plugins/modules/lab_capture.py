@@ -40,7 +40,7 @@ options:
     description: What to capture, as C(pcap-filter(7)) describes it. By default everything.
     type: str
   timeout:
-    description: Time for each capture to start or to stop, in seconds, at least 1.
+    description: Time for each capture to start or to stop, in seconds, 1 to 2,000,000.
     type: int
     default: 10
 attributes:
@@ -107,13 +107,16 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError, check_range
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError, check_texts
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.background import Started, start
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.processes import check_timeout
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._module import finish
 
 READY = "listening on "
 COUNTS = re.compile(r"(\d+) packets? captured.*?(\d+) packets? dropped by kernel", re.DOTALL)
 POLL_SECONDS = 0.02
+# Free bytes that a file system needs for the beginning of a capture and of its log.
+ROOM = 65536
 
 
 class Capture:
@@ -156,13 +159,27 @@ class Capture:
             if time.monotonic() > deadline:
                 raise UserError(
                     f"timeout: waited {self.timeout} s for the capture {self.path} {what}."
-                    f" tcpdump said: {self.said().strip() or 'nothing'}. Is the machine busy? Give it a larger timeout."
+                    f" tcpdump said: {self.said().strip() or 'nothing'}. {self.full() or 'Is the machine busy? Give it a larger timeout.'}"
                 )
             time.sleep(POLL_SECONDS)
 
+    def full(self) -> str:
+        """What is wrong where the file system has no room for the file; else empty. The log would not have it either."""
+        folder = os.path.dirname(self.path)
+        room = os.statvfs(folder)
+        # A file system without a size says 0 of 0.
+        if not room.f_blocks or room.f_bfree * room.f_frsize >= ROOM:
+            return ""
+        return f"The file system of {folder} is full: remove files there, or name another path."
+
     def start(self, tcpdump: str, interface: str, expression: str | None) -> None:
         """Start it, and return when it captures."""
-        os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        try:
+            os.makedirs(os.path.dirname(self.path), exist_ok=True)
+        except OSError as error:
+            raise UserError(f"captures: {self.path} cannot be written: {error.strerror}. Name another path.") from error
+        if full := self.full():
+            raise UserError(f"captures: {self.path} cannot be written. {full}")
         # It stays root, or root itself could not see its files without CAP_SYS_PTRACE, as in a container. To its standard output,
         # which pid() finds it by. Each packet is written when it comes.
         command = [
@@ -203,11 +220,16 @@ class Capture:
         counts = COUNTS.search(self.said())
         if not counts:
             raise self.ended_by_itself()
+        # tcpdump counts what it could not write.
+        if full := self.full():
+            raise UserError(f"captures: {self.path} may lack packets at its end. {full}")
         self.packets, self.dropped = int(counts[1]), int(counts[2])
 
     def ended_by_itself(self) -> UserError:
         """The error for a capture that nobody stopped."""
-        return UserError(f"captures: {self.path} ended by itself. tcpdump said: {self.said().strip() or 'nothing'}. Start it again.")
+        return UserError(
+            f"captures: {self.path} ended by itself. tcpdump said: {self.said().strip() or 'nothing'}. {self.full() or 'Start it again.'}"
+        )
 
 
 def start_all(captures: Sequence[Capture], expression: str | None, check_mode: bool) -> None:
@@ -238,7 +260,8 @@ def start_all(captures: Sequence[Capture], expression: str | None, check_mode: b
 
 
 def run(options: dict[str, Any], check_mode: bool) -> dict[str, Any]:
-    check_range("timeout", options["timeout"], 1, remedy="Use {} seconds.")
+    check_texts(options)
+    check_timeout(options["timeout"])
     captures = [Capture(entry["path"], entry["interface"], options["timeout"]) for entry in options["captures"]]
     if options["state"] == "started":
         start_all(captures, options["filter"], check_mode)

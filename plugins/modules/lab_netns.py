@@ -20,7 +20,8 @@ description:
     but not a restart of the machine.
   - A task is all or nothing. If one node cannot be made, the nodes that the task made are removed again; if the task
     is killed, they end by themselves.
-  - One task at a time changes a lab; another one waits for it, up to its O(timeout).
+  - One task at a time changes a lab; another one waits for it, up to its O(timeout). What keeps it out is a lock on a file in C(/run)
+    that only root can open, and that is there only as long as the task.
 options:
   name:
     description:
@@ -69,13 +70,15 @@ options:
     default: 1500
   timeout:
     description:
-      - Time for the whole task in seconds, at least 1.
+      - Time for the whole task in seconds, 1 to 2,000,000.
     type: int
     default: 30
 attributes:
   check_mode:
     support: full
-    description: Can run in C(check_mode) and return changed status prediction without modifying the lab.
+    description: >-
+      Can run in C(check_mode) and return changed status prediction without modifying the lab. With O(state=absent), it then needs no
+      root.
   diff_mode:
     support: full
     description: Returns details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
@@ -122,6 +125,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+labs:
+  description: The names of all labs of namespaces that run on this machine when the task ends.
+  returned: success
+  type: list
+  elements: str
+  sample: [vxlanlab]
 nodes:
   description: The nodes of the lab as they are now, without the underlay. Sorted by name.
   returned: success
@@ -178,9 +187,9 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import check_range
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.netns import Lab, preflight, preflight_absent
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import UNDERLAY, Node, wanted_nodes
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.processes import check_timeout, labs
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._module import finish
 
 
@@ -199,20 +208,25 @@ def shown(nodes: dict[str, tuple[Node, int | None]]) -> dict[str, Any]:
 def run(options: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     # The path of a user who became root may lack ip(8).
     os.environ["PATH"] = ":".join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
-    check_range("timeout", options["timeout"], 1, remedy="Use {} seconds.")
+    check_timeout(options["timeout"])
     lab = Lab(options["name"], options["timeout"])
-    if options["state"] == "present":
-        wanted = wanted_nodes(options["name"], options["nodes"], options["mtu"])
-        preflight(lab.deadline)
-        lab.lock()
+    if options["state"] == "absent":
+        with lab.locked():
+            lab.look()
+            lab.plan_absent()
+            if lab.changed and not check_mode:
+                preflight_absent()
+            return carried_out(lab, check_mode)
+    wanted = wanted_nodes(options["name"], options["nodes"], options["mtu"])
+    preflight(lab.deadline)
+    with lab.locked():
         lab.look()
         lab.plan(wanted, options["mtu"])
-    else:
-        lab.lock()
-        lab.look()
-        lab.plan_absent()
-        if lab.changed:
-            preflight_absent()
+        return carried_out(lab, check_mode)
+
+
+def carried_out(lab: Lab, check_mode: bool) -> dict[str, Any]:
+    """The result of what is planned: done, or in check mode foretold."""
     before, after = lab.before(), lab.after()
     nodes: dict[str, tuple[Node, int | None]]
     if check_mode:
@@ -221,7 +235,7 @@ def run(options: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     else:
         lab.apply()
         nodes = {name: (process.node, process.pid) for name, process in lab.nodes().items()}
-    return {"changed": lab.changed, "diff": {"before": before, "after": after}, **shown(nodes)}
+    return {"changed": lab.changed, "diff": {"before": before, "after": after}, "labs": labs(), **shown(nodes)}
 
 
 def main() -> NoReturn:

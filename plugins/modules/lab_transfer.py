@@ -37,12 +37,12 @@ options:
     description: IPv4 address to send from. By default the system chooses one.
     type: str
   size:
-    description: Number of bytes to send, at least 1.
+    description: Number of bytes to send, at least 1. They are made while they are sent, so that any number fits into the memory.
     type: int
     default: 10485760
   timeout:
     description:
-      - Seconds, at least 1. The sender's whole transfer may take so long.
+      - Seconds, 1 to 2,000,000. The sender's whole transfer may take so long.
       - A receiver waits so long for its sender, and so long for each further part of the data.
     type: int
     default: 60
@@ -88,11 +88,11 @@ pid:
   returned: success and O(mode=receive)
   type: int
 size:
-  description: Number of bytes sent.
+  description: Number of bytes that the system took to send them; O(size) when all went well.
   returned: O(mode=send)
   type: int
 sha256_sent:
-  description: Checksum of what was sent.
+  description: Checksum of what was sent; empty when the transfer ended before all of it was.
   returned: O(mode=send)
   type: str
 sha256_received:
@@ -114,9 +114,14 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError, check_range
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError, accepted, check_range, check_texts
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.background import start
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.processes import check_timeout
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._module import finish
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import ipv4
+
+# Bytes that are made and sent at once.
+BLOCK = 1024 * 1024
 
 # Gets the listening socket and the timeout; outlives the task.
 RECEIVER = """
@@ -135,8 +140,12 @@ connection.close()
 
 def run(options: dict[str, Any]) -> dict[str, Any]:
     receives = options["mode"] == "receive"
-    for name in ("size", "timeout"):
-        check_range(name, options[name], 1)
+    check_texts(options)
+    for name in ("address", "source"):
+        if options[name] is not None:
+            accepted(ipv4, name, options[name])
+    check_range("size", options["size"], 1)
+    check_timeout(options["timeout"])
     check_range("port", options["port"], 0 if receives else 1, 65535, "Use the port that the receiver returned, {}.")
     return {"changed": True, **(receive(options) if receives else send(options))}
 
@@ -164,7 +173,8 @@ def receive(options: dict[str, Any]) -> dict[str, Any]:
 
 def send(options: dict[str, Any]) -> dict[str, Any]:
     """The result of a transfer; of one that failed, too, with the ``UserError``."""
-    data = os.urandom(options["size"])
+    digest = hashlib.sha256()
+    size = 0
     started = time.monotonic()
     receiver = f"{options['address']}:{options['port']}"
     received = b""
@@ -172,13 +182,20 @@ def send(options: dict[str, Any]) -> dict[str, Any]:
     with tcp_socket(options["interface"], options["source"] or "0.0.0.0", 0) as sock:
 
         def use_the_time_left() -> None:
-            sock.settimeout(max(started + options["timeout"] - time.monotonic(), 0.001))
+            left = started + options["timeout"] - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            sock.settimeout(left)
 
         try:
             use_the_time_left()
             sock.connect((options["address"], options["port"]))
-            use_the_time_left()
-            sock.sendall(data)
+            while size < options["size"]:
+                block = os.urandom(min(BLOCK, options["size"] - size))
+                use_the_time_left()
+                sock.sendall(block)
+                digest.update(block)
+                size += len(block)
             sock.shutdown(socket.SHUT_WR)
             while True:
                 use_the_time_left()
@@ -187,18 +204,21 @@ def send(options: dict[str, Any]) -> dict[str, Any]:
                     break
                 received += part
         except TimeoutError:
-            error = f"timeout: {receiver} did not take and confirm {len(data)} bytes within {options['timeout']} s. Does a ping work, also a large one (MTU)?"
+            error = (
+                f"timeout: {receiver} did not take and confirm {options['size']} bytes within {options['timeout']} s."
+                " Does a ping work, also a large one (MTU)?"
+            )
         except OSError as problem:
             error = f"{receiver}: {problem.strerror}. Does the receiver still run, and does a ping work?"
     result = {
         "port": options["port"],
-        "size": len(data),
-        "sha256_sent": hashlib.sha256(data).hexdigest(),
-        "sha256_received": received.decode(),
+        "size": size,
+        "sha256_sent": digest.hexdigest() if size == options["size"] else "",
+        "sha256_received": received.decode(errors="replace"),
         "seconds": round(time.monotonic() - started, 3),
     }
     if not error and result["sha256_sent"] != result["sha256_received"]:
-        error = f"{receiver} did not get the {len(data)} bytes as they were sent. Compare the captures of both ends."
+        error = f"{receiver} did not get the {size} bytes as they were sent. Compare the captures of both ends."
     if error:
         raise UserError(error, **result)
     return result

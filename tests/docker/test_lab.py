@@ -23,16 +23,30 @@ def lab(engine, tmp_path_factory):
     """A lab that has run: where its artifacts are, and what it printed."""
     artifacts = tmp_path_factory.mktemp("artifacts")
     try:
-        done = play(ROOT / "playbooks/lab.yml", *THIS, "-e", f"lab_artifacts={artifacts}")
+        done = play(ROOT / "playbooks/lab.yml", *THIS, "-e", f"lab_artifacts={artifacts}", PWD=str(ROOT))
         assert done.returncode == 0, done.stdout + done.stderr
         yield artifacts, done.stdout
-    finally:
-        down = play(ROOT / "playbooks/lab_down.yml", *THIS)
-    assert down.returncode == 0, down.stdout
+        # The last line that it proposes, which names no driver.
+        down = paste(proposed(done.stdout)[-1])
+    except BaseException:
+        play(ROOT / "playbooks/lab_down.yml", *THIS)
+        raise
+    assert down.returncode == 0 and "changed=0" not in down.stdout, down.stdout
     assert not engine.containers.list(all=True, filters=LABEL, ignore_removed=True)
     assert not engine.networks.list(filters=LABEL)
     again = play(ROOT / "playbooks/lab_down.yml", *THIS)
     assert again.returncode == 0 and "changed=0" in again.stdout, again.stdout
+    assert f"Lab {NAME} does not run on this machine: it has no namespaces, and no containers" in " ".join(again.stdout.split())
+
+
+def proposed(shown: str) -> list[str]:
+    """The lines that the closing text proposes."""
+    return [line.strip() for line in shown.split("Try next:\n", 1)[1].split("\n\n", 1)[0].splitlines()]
+
+
+def paste(line: str) -> subprocess.CompletedProcess[str]:
+    """Run a line where the lab was started from."""
+    return subprocess.run(line, shell=True, cwd=ROOT, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL)
 
 
 def nodes(engine) -> dict[str, dict]:
@@ -45,6 +59,19 @@ def test_checks_and_artifacts(lab):
     summary = json.loads((artifacts / "summary.json").read_text())
     assert summary["driver"] == "docker" and summary["checks"]
     assert [check for check in summary["checks"] if not check["ok"]] == []
+
+
+def test_what_it_proposes_to_look_at(lab):
+    _artifacts, shown = lab
+    reader, command, down = proposed(shown)
+    seen = paste(reader)
+    assert seen.returncode == 0 and "10.0.0.1" in seen.stdout, seen.stdout + seen.stderr
+    told = paste(command)
+    assert told.returncode == 0 and "br0" in told.stdout, told.stdout + told.stderr
+    assert "lab_driver" not in down
+    # The name alone does not say enough where nothing has it: those that are there are named.
+    none = paste("make lab-down ARGS='-e lab_name=none-has-it'")
+    assert none.returncode == 0 and NAME in none.stdout and "Name one with" in " ".join(none.stdout.split()), none.stdout
 
 
 def test_the_inventory_lists_it(lab, tmp_path):

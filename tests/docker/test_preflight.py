@@ -36,6 +36,12 @@ def test_no_engine(tmp_path):
     assert "scripts/with-docker COMMAND" in said and "the driver netns runs the same lab" in said
 
 
+def test_a_socket_path_that_no_socket_can_have():
+    path = f"unix:///tmp/{'x' * 200}.sock"
+    said = refused(DOCKER_HOST=path)
+    assert f"No Docker engine answers at {path}" in said and "AF_UNIX path too long" in said
+
+
 def test_no_permission(tmp_path):
     path = tmp_path / "docker.sock"
     with socket.socket(socket.AF_UNIX) as server:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from unittest.mock import patch
 
 import pytest
@@ -71,6 +72,10 @@ def specification(module: str) -> dict[str, dict]:
     ):
         importlib.import_module(f"{MODULES}.{module}").main()
     return json.loads(str(said.value))
+
+
+def test_every_module_is_here():
+    assert set(GOOD) == {path.stem for path in (Path(__file__).parents[2] / "plugins/modules").glob("vtep_*.py")}
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -165,6 +166,66 @@ def test_what_a_capture_refuses(namespace, path, options, message):
     assert message in result["msg"]
 
 
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"captures": [{"path": "/run/a\0b.pcap", "interface": "lo"}]}, "captures: path: '/run/a\\x00b.pcap'"),
+        ({"captures": [{"path": "/run/a.pcap", "interface": "l\0o"}]}, "captures: interface: 'l\\x00o'"),
+        ({"filter": "ic\0mp"}, "filter: 'ic\\x00mp'"),
+        ({"timeout": 10**13}, "timeout: 10000000000000 is out of range. Use 1 to 2000000 seconds."),
+    ],
+)
+def test_a_capture_refuses_what_no_command_can_be_given(namespace, path, options, name):
+    for state in ("started", "stopped"):
+        captures = [{"path": str(path), "interface": "lo"}]
+        result = namespace.module("lab_capture", **{"state": state, "captures": captures, **options})
+        assert result["failed"] and "exception" not in result
+        assert name in result["msg"]
+    assert not path.parent.exists()
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A file system of 256 KiB in a mount namespace of its own, and how to run a module there."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = f"mount -n -t tmpfs -o size=256k tmpfs {folder} && echo ready && read -r _"
+    command = ["unshare", "--net", "--mount", "sh", "-c", f"ip link set lo up && {mount}"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"ready\n"
+        place = Namespace.__new__(Namespace)
+        place.process = process
+        enter = ("nsenter", "-t", str(process.pid), "-m")
+        yield place, enter, folder
+        for pid in tcpdumps(folder):
+            os.kill(pid, signal.SIGKILL)
+        process.stdin.close()
+
+
+def test_a_full_file_system_is_called_that_and_at_once(small):
+    namespace, enter, folder = small
+    namespace.run(*enter, "sh", "-c", f"cat /dev/zero >{folder}/filler")
+    started = time.monotonic()
+    captures = [{"path": f"{folder}/lo.pcap", "interface": "lo"}]
+    result = namespace.module("lab_capture", through=enter, state="started", captures=captures)
+    assert result["failed"] and f"The file system of {folder} is full: remove files there" in result["msg"]
+    assert "busy" not in result["msg"] and time.monotonic() - started < 5
+    captures = [{"path": f"{folder}/new/lo.pcap", "interface": "lo"}]
+    result = namespace.module("lab_capture", through=enter, state="started", captures=captures)
+    assert result["failed"] and "is full" in result["msg"]
+
+
+def test_a_capture_that_fills_the_file_system_says_so_when_it_is_stopped(small):
+    namespace, enter, folder = small
+    captures = [{"path": f"{folder}/lo.pcap", "interface": "lo"}]
+    assert not namespace.module("lab_capture", through=enter, state="started", captures=captures).get("failed")
+    # Answered by a second packet each: more than the file system takes.
+    assert namespace.run("ping", "-q", "-c", "10", "-i", "0.01", "-s", "60000", "127.0.0.1").returncode == 0
+    result = namespace.module("lab_capture", through=enter, state="stopped", captures=captures)
+    assert result["failed"] and f"{folder}/lo.pcap may lack packets at its end" in result["msg"]
+    assert f"The file system of {folder} is full: remove files there" in result["msg"] and "busy" not in result["msg"]
+
+
 def test_without_tcpdump(namespace, path, monkeypatch):
     monkeypatch.setattr("shutil.which", lambda *arguments, **options: None)
     from ansible_collections.vxlanlab.vtep.plugins.modules import lab_capture
@@ -233,6 +294,19 @@ def test_bytes_that_do_not_arrive_as_sent(namespace):
     assert "did not get the 1000 bytes as they were sent" in result["msg"]
 
 
+def test_more_bytes_than_any_memory_has_room_for(namespace):
+    """They end with the time, and take no more memory than few do."""
+    receiver = receive(namespace, timeout=2)
+    limited = ("prlimit", f"--as={512 * 2**20}")
+    started = time.monotonic()
+    options = {"mode": "send", "address": "127.0.0.1", "port": receiver["port"], "size": 10**13, "timeout": 1}
+    result = namespace.module("lab_transfer", through=limited, **options)
+    assert result["failed"] and "exception" not in result
+    assert "did not take and confirm 10000000000000 bytes within 1 s" in result["msg"]
+    assert time.monotonic() - started < 10 and result["sha256_sent"] == result["sha256_received"] == ""
+    wait_for_end(receiver["pid"])
+
+
 def test_a_receiver_that_does_not_answer(namespace):
     code = "import socket, sys; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); c = s.accept()[0]; sys.stdin.read()"
     command = ["nsenter", "-t", str(namespace.process.pid), "-n", sys.executable, "-c", code]
@@ -253,6 +327,11 @@ def test_a_receiver_that_does_not_answer(namespace):
         (send, {"port": 0}, "port: 0 is out of range. Use the port that the receiver returned, 1 to 65535."),
         (send, {"port": 9, "size": 0}, "size: 0 is out of range"),
         (send, {"port": 9, "timeout": 0}, "timeout: 0 is out of range"),
+        (send, {"port": 9, "timeout": 10**13}, "timeout: 10000000000000 is out of range. Use 1 to 2000000 seconds."),
+        (send, {"port": 9, "address": "127.0.0.1\0"}, "address: '127.0.0.1\\x00' is not accepted"),
+        (send, {"port": 9, "address": "x" * 300}, "expected an IPv4 address"),
+        (send, {"port": 9, "source": "::1"}, "source: '::1' is not accepted: expected an IPv4 address"),
+        (receive, {"interface": "l\0o"}, "interface: 'l\\x00o' is not accepted"),
     ],
 )
 def test_what_a_transfer_refuses(namespace, run, options, message):

@@ -581,10 +581,77 @@ def failing_program(tmp_path, name, pattern, failure):
     return os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
 
 
+@contextlib.contextmanager
+def locked(lab):
+    """Hold a lab as a task does that changes it. Yields the path of the lock."""
+    with netns.Lab(lab, 10).locked():
+        yield netns.LOCK.format(lab)
+
+
+def opened(pid, path):
+    return any(os.path.realpath(f"/proc/{pid}/fd/{fd}") == path for fd in os.listdir(f"/proc/{pid}/fd"))
+
+
+def test_only_root_can_hold_a_lab(lab):
+    """Another user can neither make the lock, nor take the one that is there, nor does one of another kind help."""
+    path = netns.LOCK.format(lab)
+    as_nobody = ["setpriv", "--reuid", str(NOBODY), "--clear-groups"]
+    with socket.socket(socket.AF_UNIX) as older:
+        older.bind(f"\0vxlanlab.vtep/{lab}")
+        for _there in (False, True):
+            taken = subprocess.run([*as_nobody, "flock", "--nonblock", path, "true"], capture_output=True, text=True, check=False)
+            assert taken.returncode and "Permission denied" in taken.stderr
+            with locked(lab):
+                assert os.stat(path).st_mode & 0o777 == 0o600
+                taken = subprocess.run([*as_nobody, "flock", "--nonblock", path, "true"], capture_output=True, text=True, check=False)
+                assert taken.returncode and "Permission denied" in taken.stderr
+            # As a killed task leaves it.
+            Path(path).touch(0o600)
+        assert made(lab, HV1, timeout=5)["changed"]
+    assert not os.path.exists(path)
+
+
+def test_tasks_that_race_for_a_lab_take_turns(lab):
+    """Each one that ends removes the lock that the next ones wait for."""
+    children = [subprocess.Popen(module_command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _number in range(8)]
+    for number, child in enumerate(children):
+        options = {"state": "absent"} if number % 2 else {"nodes": [HV1, HV2]}
+        child.stdin.write(module_input(lab, timeout=120, **options))
+        child.stdin.close()
+    results = [json.loads(child.stdout.read()) for child in children]
+    assert [child.wait() for child in children] == [0] * 8
+    # Whoever does something finds a whole lab or none.
+    wholes = [{}, {"hv1", "hv2", "underlay"}]
+    assert all(set(result["diff"][when]) in map(set, wholes) for result in results for when in ("before", "after"))
+    assert not os.path.exists(netns.LOCK.format(lab))
+
+
+def test_a_lock_that_cannot_be_made_is_told(lab):
+    read_only = ["unshare", "--mount", "sh", "-ec", 'mount -n -t tmpfs -o ro none /run; exec "$@"', "sh"]
+    result = module(lab, state="absent", prefix=read_only)
+    assert result["failed"] and f"the lock /run/vxlanlab.vtep-{lab}.lock cannot be made: Read-only file system" in result["msg"]
+
+
+def test_another_user_may_ask_what_absent_would_remove(lab):
+    as_nobody = [
+        "setpriv",
+        "--reuid",
+        str(NOBODY),
+        "--clear-groups",
+        "--ambient-caps",
+        "+dac_read_search",
+        "--inh-caps",
+        "+dac_read_search",
+    ]
+    assert not made(lab, state="absent", check=True, prefix=as_nobody)["changed"]
+    made(lab, HV1)
+    assert made(lab, state="absent", check=True, prefix=as_nobody)["diff"]["before"].keys() == {"underlay", "hv1"}
+    result = module(lab, state="absent", prefix=as_nobody)
+    assert result["failed"] and "needs root. Use become" in result["msg"] and processes.running(lab)
+
+
 def test_one_task_at_a_time_changes_a_lab(lab, other_lab):
-    with socket.socket(socket.AF_UNIX) as other_task:
-        other_task.bind(f"\0vxlanlab.vtep/{lab}")
-        other_task.listen()
+    with locked(lab):
         for result in (module(lab, HV1, timeout=1), module(lab, state="absent", timeout=1)):
             assert result["failed"] and f"gave up waiting for another task that changes lab {lab!r}" in result["msg"]
         assert made(other_lab, HV1)["changed"]
@@ -592,21 +659,24 @@ def test_one_task_at_a_time_changes_a_lab(lab, other_lab):
 
 
 def test_a_task_waits_for_another_one(lab):
-    with socket.socket(socket.AF_UNIX) as other_task:
-        other_task.bind(f"\0vxlanlab.vtep/{lab}")
-        other_task.listen()
+    with locked(lab) as path:
         process = subprocess.Popen(module_command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         process.stdin.write(module_input(lab, nodes=[HV1]))
         process.stdin.close()
-        other_task.settimeout(20)
-        waiting = other_task.accept()[0]
+        wait_until(lambda: opened(process.pid, path), "waiting", 20)
         assert process.poll() is None and not processes.processes(lab)
-    waiting.close()
     assert json.loads(process.stdout.read())["changed"] and process.wait() == 0
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"nodes": []}, {"nodes": [{"name": "hv1", "address": "10.0.0.1"}]}, {"nodes": [HV1], "timeout": 0}]
+    "options",
+    [
+        {},
+        {"nodes": []},
+        {"nodes": [{"name": "hv1", "address": "10.0.0.1"}]},
+        {"nodes": [HV1], "timeout": 0},
+        {"nodes": [HV1], "timeout": 10**13},
+    ],
 )
 def test_bad_options_fail_before_anything_changes(lab, options):
     result = module(lab, **options)
@@ -829,6 +899,53 @@ def test_file_errors_name_the_file_and_leave_no_part_of_it(lab, tmp_path):
     assert not (tmp_path / "target").exists()
 
 
+def fetch(ansible, *files, dest):
+    arguments = json.dumps({"src": files, "dest": str(dest)})
+    ran = ansible("ansible", "hv1", "-m", "vxlanlab.vtep.lab_fetch", "-a", arguments, ANSIBLE_CALLBACK_RESULT_FORMAT="json")
+    return ran.returncode, json.loads(ran.stdout[ran.stdout.index("=> {") + 3 :])
+
+
+def test_files_are_fetched_in_place_of_links_which_are_not_followed(lab, ansible, tmp_path):
+    pid = pids(made(lab, HV1))["hv1"]
+    inside(pid, "sh", "-c", "head -c 3000000 /dev/urandom >/run/large; echo small >/run/small; echo more >/run/lock/more")
+    (tmp_path / "precious").write_text("of somebody")
+    folder = tmp_path / "of others"
+    folder.mkdir()
+    (folder / "large").symlink_to(tmp_path / "precious")
+    (folder / "small").symlink_to("/no/such/file")
+    (folder / "more").write_text("of an earlier run")
+    status, result = fetch(ansible, "/run/large", "/run/small", "/run/lock/more", dest=folder)
+    assert status == 0 and result["changed"] and result["files"] == [f"{folder}/{name}" for name in ("large", "small", "more")]
+    assert (tmp_path / "precious").read_text() == "of somebody" and not Path("/no/such/file").exists()
+    assert sorted(path.name for path in folder.iterdir() if path.is_file() and not path.is_symlink()) == ["large", "more", "small"]
+    assert len(list(folder.iterdir())) == 3
+    assert hashlib.sha256((folder / "large").read_bytes()).hexdigest() == inside(pid, "sha256sum", "/run/large").split()[0]
+    assert ((folder / "small").read_text(), (folder / "more").read_text()) == ("small\n", "more\n")
+    assert (folder / "small").stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize(
+    ("files", "dest", "told"),
+    [
+        (["/run/small", "/run/missing"], "new", "failed to fetch /run/missing from the node: "),
+        (["/run/small", "/run/lock/small"], "new", "src: small is there twice. Fetch files of one name into folders of their own."),
+        (["small"], "new", "src: 'small' is not accepted: expected the absolute path of a file"),
+        (["/run/lock/"], "new", "src: '/run/lock/' is not accepted"),
+        (["/run/sm\0all"], "new", "src: '/run/sm\\x00all' is not accepted"),
+        (["/run/small"], "file", "cannot take the files: "),
+        (["/run/small"], "full", "cannot take the files: "),
+    ],
+)
+def test_files_that_cannot_be_fetched_are_told_and_nothing_is_left_of_them(lab, ansible, tmp_path, files, dest, told):
+    inside(pids(made(lab, HV1))["hv1"], "sh", "-c", "echo small >/run/small")
+    (tmp_path / "file").touch()
+    (tmp_path / "full/small").mkdir(parents=True)
+    before = sorted(tmp_path.rglob("*"))
+    status, result = fetch(ansible, *files, dest=tmp_path / dest)
+    assert status and told in result["msg"] and "Traceback" not in result["msg"]
+    assert sorted(path for path in tmp_path.rglob("*") if "home" not in path.parts) == before
+
+
 @pytest.fixture
 def sudo(monkeypatch):
     """Put a shell script in place of sudo, in a folder that any user may enter. None: there is none."""
@@ -895,6 +1012,12 @@ def test_the_inventory_lists_the_running_nodes(lab, ansible):
     }
     ran = ansible("ansible", "hv2", "-m", "ansible.builtin.command", "-a", "hostname")
     assert ran.returncode == 0 and ran.stdout.splitlines()[-1] == "hv2"
+
+
+def test_a_docker_socket_that_cannot_be_does_not_hide_the_nodes(lab, ansible):
+    made(lab, HV1)
+    listed = ansible("ansible-inventory", "--list", DOCKER_HOST=f"unix:///tmp/{'x' * 200}.sock")
+    assert listed.returncode == 0 and json.loads(listed.stdout)["vtep_hypervisors"]["hosts"] == ["hv1"]
 
 
 def test_the_inventory_of_a_lab_that_does_not_run_is_empty_and_says_why(lab, ansible):

@@ -314,6 +314,90 @@ def test_text_stays_text(page):
     assert MARKUP in browser.execute_script("return document.querySelector('.chapter pre').textContent")
 
 
+# What the data is looked up by, and what is computed with: it cannot be any text.
+STRUCTURE = {"file", "network", "chapter", "key", "number", "packet", "ok", "table", "extra", "ignored", "pings", "tunnel_key"}
+
+
+# Whose keys are names.
+NAMED = {"ports", "physical_switches", "logical_switches", "ucast_remote", "mcast_remote"}
+HARM = f"{MARKUP}\"'`{{{{ 7 * 191 }}}}"
+
+
+def with_markup(value, key=""):
+    """The same data, in which every text that somebody else may have chosen ends with markup, names included."""
+    if isinstance(value, dict):
+        return {
+            f"{name}{HARM}" if key in NAMED else name: entry if name in STRUCTURE else with_markup(entry, name)
+            for name, entry in value.items()
+        }
+    if isinstance(value, list):
+        return [with_markup(entry, key) for entry in value]
+    return f"{value}{HARM}" if isinstance(value, str) else value
+
+
+@pytest.fixture
+def foreign(artifacts, tmp_path):
+    """Artifacts whose author means harm, with the report that is made of them."""
+    for path in artifacts.glob("*.pcap"):
+        shutil.copy(path, tmp_path)
+    summary = json.loads((artifacts / "summary.json").read_text())
+    harmful = with_markup(summary)
+    harmful["topology"]["logical_switch"]["tunnel_key"] = MARKUP
+    (tmp_path / "summary.json").write_text(json.dumps(harmful))
+    run_playbook(tmp_path)
+    return tmp_path / "report.html"
+
+
+# Every element and attribute of a page, the text left out.
+SHAPE = """
+  return Array.from(document.querySelectorAll("*")).map((element) => element.tagName + " " + element.getAttributeNames().join(" ")).join("\\n");
+"""
+
+
+def test_text_of_a_foreign_summary_stays_text(page, browser, foreign):
+    """The page has the same elements with the same attributes as that of a summary that means no harm, and the texts are shown."""
+    expected = page().execute_script(SHAPE)
+    browser.get(f"file://{foreign}")
+    assert browser.execute_script(SHAPE) == expected
+    shown = browser.execute_script("return document.title + document.body.textContent")
+    assert shown.count(HARM) > 200 and "1337" not in shown
+    assert browser.execute_script("return document.querySelector('[data-output]').textContent") == "Step 1 of 10"
+
+
+@pytest.mark.parametrize(
+    "inserted",
+    [
+        "<script>document.documentElement.dataset.harmed = 1</script>",
+        "<img src=x: onerror='document.documentElement.dataset.harmed = 1'>",
+        "<svg onload='document.documentElement.dataset.harmed = 1'></svg>",
+        "<script src='data:text/javascript,document.documentElement.dataset.harmed=1'></script>",
+        "<base href='file:///elsewhere/'><iframe srcdoc='<script>parent.document.documentElement.dataset.harmed = 1</script>'></iframe>",
+    ],
+)
+def test_the_page_runs_no_script_but_its_own(browser, artifacts, tmp_path, inserted):
+    """Even if markup got in, by a mistake of the template."""
+    page = (artifacts / "report.html").read_text()
+    assert page.count("</header>") == 1
+    (tmp_path / "report.html").write_text(page.replace("</header>", f"{inserted}</header>"))
+    browser.get(f"file://{tmp_path}/report.html")
+    # The page's own script is at the end: when it has run, the other one would have.
+    assert browser.execute_script("return document.querySelector('[data-output]').textContent") == "Step 1 of 10"
+    assert browser.execute_script("return document.documentElement.dataset.harmed") is None
+    refused = " ".join(entry["message"] for entry in browser.get_log("browser"))
+    assert "Content Security Policy" in refused
+
+
+def test_a_link_in_place_of_the_report_is_replaced(artifacts, tmp_path):
+    folder = tmp_path / "artifacts"
+    shutil.copytree(artifacts, folder)
+    (folder / "report.html").unlink()
+    (tmp_path / "precious").write_text("of somebody")
+    (folder / "report.html").symlink_to(tmp_path / "precious")
+    run_playbook(folder)
+    assert not (folder / "report.html").is_symlink() and "<title>" in (folder / "report.html").read_text()
+    assert (tmp_path / "precious").read_text() == "of somebody"
+
+
 def test_it_asks_nothing_of_the_network(page, artifacts):
     assert page().execute_script("return performance.getEntriesByType('resource').length") == 0
     assert "http://" not in (artifacts / "report.html").read_text() and "https://" not in (artifacts / "report.html").read_text()

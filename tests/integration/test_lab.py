@@ -26,6 +26,8 @@ BIN = Path(sys.executable).parent
 INTERRUPT_SECONDS = 30
 # A busy machine is slow, a hanging run is not waited for.
 RUN_SECONDS = 900
+# Of somebody who has no virtual environment on it.
+PLAIN_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 THREE_HYPERVISORS = {
     "lab_underlay": {"network": "172.31.0.0/24", "interface": "uplink", "mtu": 1600},
@@ -53,7 +55,7 @@ class Lab:
 
     def play(self, playbook, **variables):
         """Start a playbook, by path (with the checkout's settings) or by name (without)."""
-        env = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "PWD": str(self.folder)}
+        env = {**os.environ, "PATH": PLAIN_PATH, "PWD": str(self.folder)}
         env.pop("ANSIBLE_CONFIG", None)
         if playbook.endswith(".yml"):
             env["ANSIBLE_CONFIG"] = str(ROOT / "ansible.cfg")
@@ -173,6 +175,21 @@ def lab(request, tmp_path_factory):
     processes.kill(processes.processes(name), processes.Deadline(30))
 
 
+def proposed(output):
+    """The lines that the closing text proposes, from the output as JSON."""
+    lines = re.findall(r'^ *("(?:[^"\\]|\\.)*"),?$', output, re.MULTILINE)
+    texts = [json.loads(line) for line in lines]
+    return [text.strip() for text in texts[texts.index("Try next:") + 1 :]]
+
+
+def paste(lab, line):
+    """Run a line where the lab was started from."""
+    env = {name: value for name, value in os.environ.items() if name != "ANSIBLE_CONFIG"} | {"PATH": PLAIN_PATH}
+    done = subprocess.run(line, shell=True, cwd=lab.folder, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
 def failed_checks(lab):
     return [check for check in lab.summary["checks"] if not check["ok"]]
 
@@ -193,6 +210,7 @@ class TestSeed:
     def test_it_runs_by_name_from_any_folder(self, lab):
         type(self).before = host()
         output = lab.run("vxlanlab.vtep.lab")
+        type(self).proposed = proposed(output)
         assert failed_checks(lab) == []
         assert len(lab.summary["checks"]) == 19
         assert "Checks: 19 of 19 passed" in output
@@ -203,6 +221,11 @@ class TestSeed:
             "vxlanlab.vtep.lab_down",
         ):
             assert output.count(wanted) == 1
+
+    def test_what_it_proposes_to_look_at(self, lab):
+        reader, command, _down = self.proposed
+        assert "10.0.0.1" in paste(lab, reader)
+        assert "br0" in paste(lab, command)
 
     def test_its_artifacts(self, lab):
         captures = {path.name for path in (lab.folder / "artifacts").glob("*.pcap")}
@@ -284,14 +307,56 @@ class TestSeed:
         namespaces = traces(nodes)
         assert len(namespaces) == 15
         assert namespaces <= namespaces_in_use()
-        assert "changed: [localhost]" in lab.down()
+        assert "changed: [localhost]" in paste(lab, self.proposed[-1])
         assert not namespaces & namespaces_in_use()
         assert not processes.processes(lab.name)
         assert host() == self.before
         assert sorted(path.name for path in lab.folder.iterdir()) == ["artifacts", "lab.vtep_lab.yml"]
 
     def test_it_can_be_removed_again(self, lab):
-        assert "changed=0" in lab.down()
+        output = lab.down()
+        assert "changed=0" in output
+        assert f"Lab {lab.name} does not run on this machine" in " ".join(output.split())
+
+
+class TestLost:
+    """A node that cannot be reached any more ends the run, as one that fails does."""
+
+    variables = None
+
+    @pytest.mark.parametrize(
+        ("task", "not_begun"),
+        [("Write the unicast entries", "Ping every VM of the other hypervisors"), ("Ping while the addresses are cached", "Look into")],
+    )
+    def test_the_run_ends_with_the_reason(self, lab, task, not_begun, tmp_path):
+        artifacts = lab.folder / "artifacts"
+        artifacts.mkdir(exist_ok=True)
+        for name in ("summary.json", "report.html", "vm2_underlay.pcap", "vm1_overlay_no_mcast_flushed.pcap", "mine.pcap"):
+            (artifacts / name).write_text("of an earlier run")
+        (tmp_path / "precious").write_text("of somebody")
+        (artifacts / "vm1_overlay.pcap").symlink_to(tmp_path / "precious")
+        process = lab.play(str(ROOT / "playbooks/lab.yml"))
+        try:
+            seen = []
+            for line in process.stdout:
+                seen.append(line)
+                if line.startswith("TASK [") and task in line:
+                    os.kill(processes.running(lab.name)["hv2"].pid, signal.SIGKILL)
+                    break
+            seen.append(process.communicate(timeout=RUN_SECONDS)[0])
+        finally:
+            end(process, signal.SIGKILL)
+        output = " ".join("".join(seen).split())
+        assert process.returncode
+        assert "UNREACHABLE" in output and "A node was lost on the way: which, and why, is above at UNREACHABLE" in output
+        assert not_begun not in output and "Read the captures" not in output and "Sum up" not in output
+        assert [path.name for path in artifacts.iterdir()] == ["mine.pcap"]
+        assert (tmp_path / "precious").read_text() == "of somebody"
+
+    def test_nothing_is_left(self, lab):
+        assert processes.processes(lab.name)
+        lab.down()
+        assert not processes.processes(lab.name)
 
 
 class TestKilled:

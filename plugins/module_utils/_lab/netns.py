@@ -7,15 +7,15 @@
 from __future__ import annotations
 
 import contextlib
-import errno
+import fcntl
 import json
 import os
 import select
 import shutil
-import socket
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any, cast
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
@@ -52,6 +52,10 @@ ip link add name trial0 type bridge
 ip link add name trial1 type veth peer name trial2
 """
 UNSHARE = ("unshare", "--net", "--mount", "--uts", "--ipc", "--pid", "--fork", "--mount-proc")
+
+# Where only root makes and opens files, so that nobody else can hold the lock (flock(2)).
+LOCK = "/run/vxlanlab.vtep-{}.lock"
+POLL_SECONDS = 0.02
 
 OTHER_DRIVER = "or use the docker driver: -e lab_driver=docker"
 
@@ -121,8 +125,8 @@ def links(pid: int, deadline: Deadline) -> dict[str, Link]:
 class Lab:
     """One lab: what it should be against what runs.
 
-    In this order: ``lock``, ``look``, ``plan`` or ``plan_absent``, ``apply``. All of them raise ``UserError``, also when the
-    time is up.
+    In this order, within ``locked``: ``look``, ``plan`` or ``plan_absent``, ``apply``. All of them raise ``UserError``, also
+    when the time is up.
     """
 
     def __init__(self, name: str, timeout: float) -> None:
@@ -130,7 +134,6 @@ class Lab:
         check_lab_name(name)
         self.name = name
         self.deadline = Deadline(timeout)
-        self._lock = socket.socket(socket.AF_UNIX)
         #: The nodes that run, with the underlay, by name.
         self.running: dict[str, Process] = {}
         #: The nodes that will be made.
@@ -144,29 +147,40 @@ class Lab:
         # What is wrong with a node that runs, for the diff.
         self._faults: dict[str, list[str]] = {}
 
-    def lock(self) -> None:
-        """Wait until no other run changes this lab, and keep others out.
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Wait until no other run changes this lab, and keep others out. Who is not root can change nothing, and needs no lock.
 
-        The kernel drops the name when the process ends, however it ends (unix(7), abstract).
+        The kernel drops the lock when the process ends, however it ends; the file goes with the next run that ends by itself.
         """
-        name = f"\0vxlanlab.vtep/{self.name}"
+        if os.geteuid() != 0:
+            yield
+            return
+        path = LOCK.format(self.name)
+        lock = self._take(path)
+        try:
+            yield
+        finally:
+            os.unlink(path)
+            os.close(lock)
+
+    def _take(self, path: str) -> int:
         while True:
             try:
-                self._lock.bind(name)
-                self._lock.listen()
-                return
+                lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
             except OSError as error:
-                if error.errno != errno.EADDRINUSE:
-                    raise
-            # A connection that nobody accepts breaks when the other run ends.
-            with socket.socket(socket.AF_UNIX) as other, contextlib.suppress(ConnectionError):
-                waiting_for = f"another task that changes lab {self.name!r}"
-                other.settimeout(self.deadline.left(waiting_for))
-                try:
-                    other.connect(name)
-                    other.recv(1)
-                except TimeoutError:
-                    raise self.deadline.expired(waiting_for) from None
+                raise UserError(f"the lock {path} cannot be made: {error.strerror}. Let root write to {os.path.dirname(path)}.") from error
+            try:
+                while not _lock_now(lock):
+                    self.deadline.left(f"another task that changes lab {self.name!r}")
+                    time.sleep(POLL_SECONDS)
+                # Who held it has removed the file, which may be there again, as another one.
+                if _has_name(lock, path):
+                    return lock
+            except BaseException:
+                os.close(lock)
+                raise
+            os.close(lock)
 
     def look(self) -> None:
         """Find what runs of the lab."""
@@ -303,6 +317,21 @@ class Lab:
         kill_all(lambda: [process for process in processes(self.name) if process.node.name in names], grace)
         for birth in births:
             birth.close()
+
+
+def _lock_now(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _has_name(file: int, path: str) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(file))
+    except FileNotFoundError:
+        return False
 
 
 def _shown(node: Node) -> dict[str, Any]:

@@ -13,8 +13,16 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError, check_range
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import NODE, Node, parse_command_line
+
+#: Seconds that every clock of the system can count: poll(2) takes milliseconds in 31 bits.
+LONGEST = 2_000_000
+
+
+def check_timeout(seconds: int) -> None:
+    """Raise ``UserError`` unless the option ``timeout`` is a number of seconds that can be waited for."""
+    check_range("timeout", seconds, 1, LONGEST, "Use {} seconds.")
 
 
 class Deadline:
@@ -77,12 +85,20 @@ def read_process(pid: int) -> Process | None:
 
 def processes(lab: str) -> list[Process]:
     """Every process of the lab, whatever its condition, by PID."""
+    return [process for process in _all_processes() if process.node.lab == lab]
+
+
+def labs() -> list[str]:
+    """The names of all labs that run on this machine."""
+    return sorted({process.node.lab for process in _all_processes()})
+
+
+def _all_processes() -> list[Process]:
     try:
         pids = [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
     except FileNotFoundError:  # not Linux
         return []
-    found = (read_process(pid) for pid in sorted(pids))
-    return [process for process in found if process and process.node.lab == lab]
+    return [process for process in map(read_process, sorted(pids)) if process]
 
 
 def running(lab: str) -> dict[str, Process]:

@@ -1,0 +1,65 @@
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: lab_page
+short_description: A lab's report as a page
+version_added: 0.1.0
+description:
+  - Renders a Jinja template of an HTML page with autoescape, which templates of Ansible do not have. Whatever is in the data, also in
+    that of artifacts that somebody else made, is text on the page.
+positional: template, script
+options:
+  _input:
+    description: What P(vxlanlab.vtep.lab_report#filter) returned. The template knows it as C(report).
+    type: dict
+    required: true
+  template:
+    description: The text of the template.
+    type: str
+    required: true
+  script:
+    description:
+      - The page's own script, which the template knows as C(script).
+      - Its SHA-256 in base64, C(digest), is for C(script-src) in the page's Content-Security-Policy, so that a browser runs no other
+        inline script.
+    type: str
+    required: true
+seealso:
+  - plugin: vxlanlab.vtep.lab_report
+    plugin_type: filter
+author:
+  - The vxlanlab.vtep maintainers (@vxlanlab)
+"""
+
+EXAMPLES = r"""
+- name: Write the page
+  ansible.builtin.copy:
+    content: "{{ summary | vxlanlab.vtep.lab_report(read.captures) | vxlanlab.vtep.lab_page(template, script) }}"
+    dest: artifacts/report.html
+    mode: "0644"
+  vars:
+    template: "{{ lookup('ansible.builtin.file', 'report.html.j2') }}"
+    script: "{{ lookup('ansible.builtin.file', 'report.js') }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The page.
+  type: str
+"""
+
+from collections.abc import Callable
+
+from ansible_collections.vxlanlab.vtep.plugins.plugin_utils.lab_page import lab_page
+
+
+class FilterModule:
+    """Ansible's way to the filter of this file."""
+
+    def filters(self) -> dict[str, Callable]:
+        """The filter by name."""
+        return {"lab_page": lab_page}
