@@ -95,7 +95,8 @@ notes:
 options:
   mac:
     description:
-      - A multicast MAC address, or C(unknown-dst), which is the default.
+      - A multicast MAC address, or C(unknown-dst), the default, which stands for broadcast, unknown unicast and unregistered
+        multicast frames.
     type: str
   locators:
     description:

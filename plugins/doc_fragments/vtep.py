@@ -16,14 +16,15 @@ options:
   database:
     description:
       - Address of the VTEP's OVSDB server, as seen from the host that runs the module.
-      - Use C(unix:PATH), C(tcp:HOST:PORT) or C(ssl:HOST:PORT), with brackets around an IPv6 address.
+      - Use C(unix:PATH), C(tcp:HOST:PORT) or C(ssl:HOST:PORT). HOST is a name or an address; put an IPv6 address in brackets.
       - Separate several addresses with commas. The module tries them in this order. With a clustered database, list all members;
         the module finds the leader and follows fail-overs.
     type: str
     default: unix:/var/run/openvswitch/db.sock
   timeout:
     description:
-      - Maximum duration of the task in seconds, including connecting, waiting and committing. Must be greater than 0.
+      - Maximum duration of the task in seconds, including connecting, waiting and committing. More than 0, at most
+        2,000,000.
     type: float
     default: 10
   private_key:

@@ -12,8 +12,9 @@ version_added: 0.1.0
 description:
   - Brings the OVSDB database hardware_vtep in line with one structure, which has the form that M(vxlanlab.vtep.vtep_info) returns.
     Rows may refer to rows that the same structure creates.
-  - You can feed RV(gathered), or the result of M(vxlanlab.vtep.vtep_info), back to the module, which then changes nothing. The
-    module ignores C(_uuid) and values that the VTEP reports, such as C(bfd_status).
+  - You can feed RV(gathered), or the result of M(vxlanlab.vtep.vtep_info), back to the module, which then changes nothing, whichever
+    program wrote the database. The module ignores C(_uuid) and values that the VTEP reports, such as C(bfd_status), and leaves values
+    as they are that another program stored and that it would refuse to write.
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.vtep.attributes
@@ -33,7 +34,8 @@ options:
       - C(acls) is a dictionary of access control lists by name. Each has C(entries), a list with the suboptions of
         O(vxlanlab.vtep.vtep_acl#module:entries).
       - C(managers) is a dictionary of managers by target, with C(max_backoff), C(inactivity_probe) and C(other_config).
-      - C(tunnels) is a list of dictionaries with the options of M(vxlanlab.vtep.vtep_tunnel).
+      - C(tunnels) is a list of dictionaries with the options of M(vxlanlab.vtep.vtep_tunnel). If the locators of the two endpoints
+        have tunnel keys, these are C(local_tunnel_key) and C(remote_tunnel_key).
       - C(arp_sources_remote) and C(arp_sources_local) are dictionaries of entries by MAC address, with C(locator) and
         C(encapsulation).
       - The module does not manage a part that is left out. An empty part is managed, so O(state=overridden) empties it.
@@ -44,7 +46,7 @@ options:
   src:
     description:
       - Path of a file with the structure, as an alternative to O(config). The extension, C(.json), C(.yml) or C(.yaml), determines
-        the format.
+        the format. The file must be UTF-8 text, and must not have a key twice in one dictionary.
     type: path
   remote_src:
     description:

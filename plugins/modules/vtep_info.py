@@ -11,7 +11,8 @@ short_description: Read a VTEP database as data
 version_added: 0.1.0
 description:
   - Returns the contents of the OVSDB database hardware_vtep as plain data. Rows are keyed by name, and references to other rows
-    are names too. Corresponds to C(vtep-ctl show), C(list-bindings), C(list-local-macs) and C(list-remote-macs).
+    are names too. The result is consistent, even if other clients write to the database at the same time.
+  - Corresponds to C(vtep-ctl show), C(list-bindings), C(list-local-macs) and C(list-remote-macs).
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.vtep.attributes

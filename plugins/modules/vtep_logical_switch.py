@@ -26,7 +26,8 @@ options:
   tunnel_key:
     description:
       - The VXLAN network identifier (VNI, RFC 7348, section 5), 0 to 16777215.
-      - The emulator C(ovs-vtep) applies a changed key only after a restart.
+      - The emulator C(ovs-vtep) applies a changed key only after a restart. The role P(vxlanlab.vtep.vtep_emulator#role) restarts it
+        when a key changes.
     type: int
     aliases: [vni]
   replication_mode:

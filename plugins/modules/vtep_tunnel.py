@@ -14,6 +14,8 @@ description:
     (BFD, RFC 5880) monitors the tunnel between two VTEPs. The module also returns the state that the VTEP reports.
   - A VTEP creates the rows of its tunnels itself. If a row is missing, the module creates it, which helps to develop a VTEP or to
     test a controller.
+  - The module finds a tunnel by the addresses of its endpoints, whether or not their locators have a tunnel key. The returned row
+    shows these keys as C(local_tunnel_key) and C(remote_tunnel_key).
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.vtep.state

@@ -12,8 +12,8 @@ version_added: 0.1.0
 description:
   - Waits, up to O(timeout), until the OVSDB database hardware_vtep contains a row, or no longer contains it. The server notifies
     the module of changes, so the module does not poll, and reads only the rows it needs.
-  - In check mode, the module looks once and warns if it would have to wait, because an earlier task may be the one that causes
-    the change.
+  - In check mode, the module looks once instead of waiting, because an earlier task may be the one that causes the change. If the row
+    is not there yet, it warns.
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.vtep.attributes
