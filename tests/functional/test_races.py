@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 import pytest
@@ -94,8 +95,9 @@ class TestRaces:
         before = len(server.rows("Ucast_Macs_Remote"))
         with pytest.raises(Failed) as failed:
             task("vtep_binding", physical_switch="br0", port="vm1", vlan=4000, logical_switch="ls0", timeout=2)
-        # On a busy machine the time may run out within a try.
-        assert "other writers keep changing" in failed.value.msg and " 2 s" in failed.value.msg
+        # The time may run out between two tries or within one.
+        assert re.search("other writers (keep changing|changed the same rows [0-9]+ times)", failed.value.msg), failed.value.msg
+        assert " 2 s" in failed.value.msg
         assert "4000" not in server.ctl("list-bindings", "br0", "vm1") and before == 0
 
     def test_a_change_that_the_server_refuses_is_not_tried_for_ever(self, server, task, between, monkeypatch):
