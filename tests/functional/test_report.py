@@ -212,6 +212,9 @@ def page(browser, artifacts):
         browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": not script})
         browser.get("about:blank")
         browser.get(f"file://{artifacts}/report.html")
+        # On a busy machine the page may still be the blank one.
+        at_end = "return document.readyState == 'complete' && document.URL != 'about:blank' && !!document.querySelector('footer, main, h1')"
+        WebDriverWait(browser, 60).until(lambda opened: opened.execute_script(at_end))
         return browser
 
     yield open_report
