@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import text
+
 T = TypeVar("T")
 
 
@@ -43,8 +45,8 @@ def check_texts(options: Mapping[str, Any], within: str = "") -> None:
         for entry in value if isinstance(value, list) else [value]:
             if isinstance(entry, dict):
                 check_texts(entry, f"{within}{name}: ")
-            elif isinstance(entry, str) and "\0" in entry:
-                raise UserError(f"{within}{name}: {entry!r} is not accepted: expected text without NUL")
+            elif isinstance(entry, str):
+                accepted(text, f"{within}{name}", entry)
 
 
 def accepted(parse: Callable[[Any], T], option: str, value: object) -> T:
