@@ -29,8 +29,10 @@ _OF_OPEN_VSWITCH = rf"ovs-(netdev|system)|(vxlan|genev|gre|erspan)_sys.*|{UNDERL
 # Its tunnels, its sessions of BFD, its bridges, and the ports that join these to the switch.
 _OF_EMULATOR = rf"vx\d+|bfd[0-9.]+|{BFD_BRIDGE}|.*_vtep_ls\d+|\d{{4}}-.+-[lp]"
 _TAKEN = re.compile("|".join((*OF_LINUX, _OF_TOOLS, _OF_OPEN_VSWITCH, _OF_EMULATOR)))
-# ovs-vtep takes what vtep-ctl lists apart at white space, and what it runs as a shell would.
-_CRASHES = re.compile(r"[\s'\"]|\\$")
+# ovs-vtep takes apart what it runs as a shell would, and lists at white space.
+_BREAKS = re.compile(r"['\"]|\\$")
+_SPLITS = re.compile(r"\s")
+_CRASH = "crashes, is started again and crashes again, and takes all tunnels down each time"
 # What a shell removes, and where vtep-ctl ends a word.
 _LOSES = re.compile(r"[\\,=:!<>\[\]{}]")
 
@@ -68,8 +70,13 @@ def switch(value: Any) -> str:
     return value
 
 
-def trouble(name: str) -> str:
-    """What ovs-vtep does with a logical switch, or a port, of this name, where it does not cope with it; else empty."""
-    if _CRASHES.search(name):
-        return "crashes at this name, is started again and crashes again, and all its tunnels are down meanwhile"
-    return "carries no traffic for a name with this character, without a word" if _LOSES.search(name) else ""
+def switch_trouble(name: str) -> str:
+    """What ovs-vtep does once a logical switch of this name is bound, where it does not cope with it; else empty."""
+    if _SPLITS.search(name):
+        return _CRASH
+    return port_trouble(name) or ("carries none of its traffic, without a word" if _LOSES.search(name) else "")
+
+
+def port_trouble(name: str) -> str:
+    """What ovs-vtep does with a port of this name in the database, where it does not cope with it; else empty."""
+    return _CRASH if _BREAKS.search(name) else ""

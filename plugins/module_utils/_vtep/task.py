@@ -12,13 +12,14 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._names import EMULATOR, port_trouble, switch_trouble
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep import tree
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.commit import commit, operations
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.connection import Conflict, Database, Lost, TimedOut, Unsupported
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.look import Look
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.normal import normalise
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.plan import CREATE, Plan, enumerated, plan
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Add, Current, Missing, Row, Scope, Wanted
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Add, Current, Missing, Ref, Row, Scope, Wanted, references
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import TABLES, describe
 
 #: Seconds after the deadline to find out what an error should say.
@@ -101,11 +102,38 @@ class _Task:
             if not look.assumed:
                 look.prove(searched=True)
             raise
+        done.warnings += self._troubles()
         if done.changes and not self.check:
             self._commit(look, current, done)
             return done
         look.prove(searched=self.check)
         return self._arrived(current) or done
+
+    def _troubles(self) -> list[str]:
+        """What the emulator, where the database is that of one, does not cope with in the names that the task gives."""
+        # The physical switches that each of them belongs to; of a logical switch alone, it may be any.
+        named: dict[Ref, set[str]] = {}
+        for row in self.wanted.present:
+            if row.table == "Physical_Port" and port_trouble(row.key[1]):
+                named[row.ref] = {row.key[0]}
+            for ref in references(row.columns.get("vlan_bindings")):
+                if switch_trouble(ref.key[0]):
+                    named.setdefault(ref, set()).add(row.key[0])
+            if row.table == "Logical_Switch" and switch_trouble(row.key[0]):
+                named.setdefault(row.ref, set())
+        if not named:
+            return []
+        look = Look(self.db)
+        look.whole(["Physical_Switch"])
+        held = look.current().under(Scope("Physical_Switch", ()))
+        emulated = {key[0] for key, haves in held if any(have.columns["description"] == EMULATOR for have in haves)}
+        return [
+            f"{describe(ref)}: the emulator ovs-vtep, which physical switch {min(here)} is, "
+            + (f"{switch_trouble(ref.key[0])}, once it is bound there" if ref.table == "Logical_Switch" else f"{port_trouble(ref.key[1])}")
+            + "; name it with letters, digits and _ . / - only"
+            for ref, switches in named.items()
+            if (here := emulated & switches if switches else emulated)
+        ]
 
     def _commit(self, look: Look, current: Current, done: Plan) -> None:
         created = {change.ref for change in done.changes if change.action == CREATE}
