@@ -71,6 +71,14 @@ class Count:
         self.remarks += other.remarks
 
 
+# antsibull-docs writes the path of a temporary folder into what it checks, where a "_" at the end of the random name is markup.
+ANTSIBULL_DOCS = """
+import sys, tempfile
+tempfile._RandomNameSequence.characters = "abcdefghijklmnopqrstuvwxyz0123456789"
+from antsibull_docs.cli.antsibull_docs import main
+sys.exit(main())
+"""
+
 # The suites
 
 
@@ -102,9 +110,8 @@ def units() -> Iterator[Step]:
 
 def docs() -> Iterator[Step]:
     """The documentation of plugins and roles, and the changelog fragments."""
-    yield Step(
-        ["antsibull-docs", "lint-collection-docs", "--plugin-docs", "--disallow-unknown-collection-refs", "--check-extra-docs-refs", "."]
-    )
+    options = ["--plugin-docs", "--disallow-unknown-collection-refs", "--check-extra-docs-refs"]
+    yield Step(["python", "-c", ANTSIBULL_DOCS, "lint-collection-docs", *options, "."])
     yield Step(["antsibull-changelog", "lint"])
 
 
