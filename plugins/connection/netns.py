@@ -6,13 +6,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: netns
-short_description: Run tasks in a node of a lab made of namespaces
+short_description: Run tasks in a lab node that consists of namespaces
 version_added: 0.1.0
 description:
-  - Runs commands and copies files in a node that M(vxlanlab.vtep.lab_netns) made on the controller, with C(nsenter(1)).
+  - Runs commands and copies files with C(nsenter(1)) in a node that M(vxlanlab.vtep.lab_netns) created on the controller.
   - Tasks run as root, in all namespaces of the node, in the directory C(/).
-  - A controller user other than root needs C(sudo) for C(nsenter). Where that takes a password, it is the one that Ansible has for
-    C(become), for example from C(--ask-become-pass).
+  - A controller user other than root needs C(sudo) for C(nsenter). If C(sudo) requires a password, the plugin uses Ansible's
+    C(become) password, for example from C(--ask-become-pass).
 options:
   lab:
     description: Name of the lab.
@@ -29,8 +29,8 @@ options:
       - name: ansible_netns_node
   become_pass:
     description:
-      - Password for C(sudo) of a controller user other than root. By default the one that C(--ask-become-pass) or
-        C(--become-password-file) gave to Ansible.
+      - Password for C(sudo) of a controller user other than root. The default is the password from C(--ask-become-pass) or
+        C(--become-password-file).
     type: str
     vars:
       - name: ansible_become_password
@@ -38,7 +38,7 @@ options:
   pipelining:
     description:
       - Send modules over standard input instead of copying them into the node first, which is faster.
-      - On by default, because there is no terminal and no C(requiretty) in the way.
+      - Enabled by default, because without a terminal C(requiretty) cannot interfere.
     type: boolean
     default: true
     env:
@@ -51,7 +51,7 @@ options:
     vars:
       - name: ansible_pipelining
 notes:
-  - Files outside the private directories that M(vxlanlab.vtep.lab_netns) lists are those of the controller.
+  - A node shares all files with the controller, except for the private directories that M(vxlanlab.vtep.lab_netns) lists.
   - A node shares the controller's programs, so set C(ansible_python_interpreter) to C({{ ansible_playbook_python }}).
 author:
   - The vxlanlab.vtep maintainers (@vxlanlab)

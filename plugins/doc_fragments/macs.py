@@ -12,61 +12,63 @@ class ModuleDocFragment:
 options:
   logical_switch:
     description:
-      - Name of the logical switch that the addresses belong to.
+      - Name of the logical switch to which the addresses belong.
     type: str
     required: true
   purge:
     description:
-      - Whether all other entries of the logical switch in this table are removed. Needs O(entries) or O(src), which may be empty.
+      - Whether to remove all other entries of the logical switch from this table. Requires O(entries) or O(src), which may be
+        empty. Only with O(state=present).
     type: bool
     default: false
   src:
     description:
-      - A file with the entries, instead of O(entries). The end of its name tells the format.
-      - C(.json), C(.yml) and C(.yaml) hold a list of what O(entries) takes.
-      - C(.csv) begins with a line that names its columns, which are options of O(entries), and has a line for each entry; an
-        empty cell says nothing. Commas, semicolons or tabs separate the cells, and several locators share a cell, separated by
-        spaces. The names of the columns without any entry mean that there are none.
-      - The text is UTF-8, with or without a byte order mark. What is not an ordinary file, is larger than 256 MiB, or has a key
-        or a column twice, is refused.
-      - Many thousand entries are faster as a file, since Ansible itself does not have to handle them. JSON is the fastest format.
+      - Path of a file with the entries, as an alternative to O(entries). The extension determines the format.
+      - A C(.json), C(.yml) or C(.yaml) file contains a list in the form of O(entries).
+      - A C(.csv) file starts with a header line whose column names are suboptions of O(entries), followed by one line per entry.
+        An empty cell leaves its suboption out. Separate cells with commas, semicolons or tabs, and several locators within a cell
+        with spaces. A file with nothing but the header line contains no entries.
+      - The file must be UTF-8 text, with or without a byte order mark. The module refuses anything that is not a regular file,
+        files larger than 256 MiB, and duplicate keys or columns.
+      - For many thousands of entries, a file is faster than O(entries), because Ansible itself does not process its contents. JSON
+        is the fastest format.
     type: path
   remote_src:
     description:
-      - Whether O(src) is a file of the host that runs the module. Otherwise it is a file of the controller, which is also looked
-        for in the directory C(files).
+      - Whether O(src) is on the host that runs the module. If V(false), Ansible looks for it on the controller, including the
+        directory C(files) of the role or playbook, and copies it.
     type: bool
     default: false
 notes:
-  - Only memory and time limit the number of entries. The default O(timeout) suits about ten thousand; raise it for more. In a
-    cluster, the election timer must be longer than the server is busy with one task; docs/scale.md of the collection says how to set
-    it.
+  - Only memory and time limit the number of entries. The default O(timeout) suffices for about ten thousand; raise it for larger
+    tasks. In a cluster, the election timer must exceed the time for which the server is busy; the collection's docs/scale.md
+    explains how to set it.
 """
 
     UNICAST = r"""
 options:
   mac:
     description:
-      - A unicast MAC address, written with colons, dashes, dots or none of them, in upper or lower case. It is stored with colons in
-        lower case.
-      - Put it in quotes, since YAML reads some MAC addresses as numbers.
+      - A unicast MAC address, with colons, dashes, dots or no separators, in upper or lower case. The module stores it in lower
+        case with colons.
+      - Quote it, because YAML reads some MAC addresses as numbers.
     type: str
   locator:
     description:
-      - IPv4 address of the VTEP behind which the MAC address is. Needed to create an entry.
+      - IPv4 address of the VTEP behind which the MAC address is reachable. Required to create an entry.
     type: str
   encapsulation:
     description:
-      - How frames are wrapped. The schema knows C(vxlan_over_ipv4) only, which is also used when the option is left out.
+      - Encapsulation of the tunnel. The schema defines only C(vxlan_over_ipv4), which is also the default.
     type: str
   ipaddr:
     description:
-      - IPv4 or IPv6 address of the owner of the MAC address, for the suppression of ARP. An empty string removes it.
+      - IPv4 or IPv6 address of the host that owns the MAC address, used for ARP suppression. An empty string removes it.
     type: str
   entries:
     description:
-      - Several addresses at once, instead of O(mac), O(locator), O(encapsulation) and O(ipaddr).
-      - With O(state=absent) these addresses are removed; only their RV(ignore:mac) counts.
+      - Several entries for one task, as an alternative to O(mac), O(locator), O(encapsulation) and O(ipaddr).
+      - With O(state=absent), the module removes the entries of these MAC addresses and ignores the other suboptions.
     type: list
     elements: dict
     suboptions:
@@ -84,9 +86,9 @@ options:
         description: See O(ipaddr).
         type: str
 notes:
-  - The module recognizes a MAC address that another program has stored in lower case or in upper case. With more than 8 addresses,
-    or with O(purge), it recognizes every other spelling, too.
-  - If other programs have stored several rows for one address, a task on this address leaves one of them.
+  - The module recognizes a MAC address that another client stored entirely in lower or entirely in upper case. With O(purge), or
+    with more than 8 addresses, it recognizes every other spelling too.
+  - If other clients have left several rows for one MAC address, the module keeps one of them.
 """
 
     MULTICAST = r"""
@@ -98,28 +100,28 @@ options:
     type: str
   locators:
     description:
-      - IPv4 addresses of VTEPs or service nodes. Missing ones are added; others stay, unless O(exclusive=true). Needed to create an
-        entry.
-      - With O(state=absent), these locators are removed from the entry, and the entry with the last of them. If the option is left out,
-        the whole entry is removed.
+      - IPv4 addresses of VTEPs or service nodes. Required to create an entry.
+      - With O(state=present), the module adds the locators that the entry lacks. Others stay, unless O(exclusive=true).
+      - With O(state=absent), the module removes these locators from the entry, and removes the entry when none is left. Without
+        O(locators), it removes the entire entry.
     type: list
     elements: str
   encapsulation:
     description:
-      - How frames are wrapped. The schema knows C(vxlan_over_ipv4) only, which is also used when the option is left out.
+      - Encapsulation of the tunnel. The schema defines only C(vxlan_over_ipv4), which is also the default.
     type: str
   ipaddr:
     description:
-      - IPv4 or IPv6 address that the MAC address stands for. An empty string removes it.
+      - IPv4 or IPv6 address that corresponds to the MAC address. An empty string removes it.
     type: str
   exclusive:
     description:
-      - Whether the entry has no other locators than O(locators).
+      - Whether to remove all locators of the entry that are not in O(locators).
     type: bool
     default: false
   entries:
     description:
-      - Several entries at once, instead of O(mac), O(locators), O(encapsulation) and O(ipaddr).
+      - Several entries for one task, as an alternative to O(mac), O(locators), O(encapsulation) and O(ipaddr).
     type: list
     elements: dict
     suboptions:

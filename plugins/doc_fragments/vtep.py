@@ -11,33 +11,34 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 requirements:
   - python >= 3.10
-  - ovs (the Open vSwitch Python library; ovsdbapp brings it along)
+  - ovs (the Open vSwitch Python library, which is installed with ovsdbapp)
 options:
   database:
     description:
-      - Where the OVSDB server of the VTEP listens, as seen from the host that runs the module.
-      - C(unix:PATH), C(tcp:HOST:PORT) or C(ssl:HOST:PORT). HOST is a name or an address; put an IPv6 address in brackets.
-      - Separate several remotes with commas. They are tried in this order; with a clustered database, the module finds the leader
-        among them and follows fail-overs.
+      - Address of the VTEP's OVSDB server, as seen from the host that runs the module.
+      - Use C(unix:PATH), C(tcp:HOST:PORT) or C(ssl:HOST:PORT). HOST is a name or an address; put an IPv6 address in brackets.
+      - Separate several addresses with commas. The module tries them in this order. With a clustered database, list all members;
+        the module finds the leader and follows fail-overs.
     type: str
     default: unix:/var/run/openvswitch/db.sock
   timeout:
     description:
-      - Seconds that the whole task may take, with connecting, waiting and committing. More than 0, at most 2,000,000.
+      - Maximum duration of the task in seconds, including connecting, waiting and committing. More than 0, at most
+        2,000,000.
     type: float
     default: 10
   private_key:
     description:
-      - File with the private key (PEM) for C(ssl:) remotes, on the host that runs the module.
+      - Path of the private key (PEM) for C(ssl:) addresses, on the host that runs the module.
     type: path
   certificate:
     description:
-      - File with the certificate (PEM) that goes with O(private_key).
+      - Path of the certificate (PEM) that belongs to O(private_key).
     type: path
   ca_cert:
     description:
-      - File with the CA certificate (PEM) against which the server's certificate is checked. The host name in the certificate is
-        not checked, as with Open vSwitch's own programs.
+      - Path of the CA certificate (PEM) that verifies the server's certificate. Like Open vSwitch's own programs, the module
+        does not compare the host name in the certificate.
     type: path
 seealso:
   - name: hardware_vtep database schema
@@ -52,10 +53,13 @@ seealso:
 options:
   state:
     description:
-      - Whether the row exists.
+      - V(present) creates or changes what the other options describe, V(absent) removes it.
     type: str
     choices: [present, absent]
     default: present
+notes:
+  - The module does not manage options that you leave out; their columns keep their values. An empty string, list or dictionary
+    clears the column.
 """
 
     ATTRIBUTES = r"""
@@ -78,8 +82,8 @@ attributes:
   diff_mode:
     support: full
 notes:
-  - The module does not touch the column of an option that you leave out. An empty string, list or dictionary clears the column.
-  - A task is one transaction, guarded by everything that its decision was based on. It takes place as a whole or not at all.
+  - A task makes all its changes in one transaction, or none of them. If another client has changed the data on which the task
+    based its decisions, the module reads the database again and repeats the attempt, until O(timeout).
 """
 
     INFO = r"""

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: check_packet_walk
-short_description: Compare captured packets with those that a ping must consist of
+short_description: Compare captured packets with the packets expected of a ping
 version_added: 0.1.0
 description:
-  - Says which step of a walk a capture lacks, or shows in another way or order, and which packets of this ping belong
+  - Reports steps of a walk that a capture lacks or shows differently or in another order, and packets of this ping that belong
     to no step.
-  - Packets that are not ARP or ICMP between the two VMs or the two ends of their tunnel are ignored. So are ARP requests
-    that come again or confirm by unicast what is known already (RFC 1122, section 2.3.2.1), and one reply for each.
+  - Ignores all packets except ARP and ICMP between the two VMs or the two endpoints of their tunnel. It also ignores repeated ARP
+    requests, unicast ARP requests that confirm a known address (RFC 1122, section 2.3.2.1), and one reply to each of them.
 positional: walk
 options:
   _input:
@@ -37,7 +37,7 @@ EXAMPLES = r"""
     path: artifacts/vm1_underlay.pcap
   register: read
 
-- name: Fail if it is not the capture of this ping
+- name: Fail if the capture does not show this ping
   ansible.builtin.assert:
     that: found.ok
     fail_msg: "{{ found.problems }}"
@@ -64,29 +64,29 @@ _value:
       elements: dict
       contains:
         ok:
-          description: Whether its packet is there, as expected.
+          description: Whether the capture has the packet of this step, as expected.
           type: bool
         packet:
-          description: Number of its packet in the capture, V(null) if there is none.
+          description: Number of the packet in the capture, V(null) if it is missing.
           type: int
         expected:
-          description: Field and value.
+          description: The expected fields and their values.
           type: dict
         seen:
-          description: The same fields of the packet; V(null) if there is none.
+          description: The same fields in the captured packet, V(null) if it is missing.
           type: dict
         problem:
-          description: What is wrong, V(null) if nothing.
+          description: What is wrong, V(null) if nothing is.
           type: str
     extra:
-      description: Numbers of the packets that belong to this ping and to no step.
+      description: Numbers of the packets that belong to this ping but to no step.
       type: list
       elements: int
     ignored:
-      description: How many packets of other origin there are.
+      description: Number of packets that do not belong to this ping.
       type: int
     source:
-      description: As in the walk. So are C(target), C(at), C(network) and C(chapter).
+      description: Copied from the walk, like C(target), C(at), C(network) and C(chapter).
       type: str
 """
 

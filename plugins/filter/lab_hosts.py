@@ -6,11 +6,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: lab_hosts
-short_description: The host variables of a lab's nodes
+short_description: Host variables for the nodes of a lab
 version_added: 0.1.0
 description:
-  - Says how Ansible reaches the nodes of a lab. The inventory plugin P(vxlanlab.vtep.lab#inventory) gives the same variables to the
-    nodes of a lab that runs.
+  - Returns the variables that Ansible needs to reach the nodes of a lab. The inventory plugin P(vxlanlab.vtep.lab#inventory) gives
+    the same variables to the nodes of a running lab.
 positional: lab, driver, mtu
 options:
   _input:
@@ -23,7 +23,7 @@ options:
     type: str
     required: true
   driver:
-    description: What the nodes are.
+    description: Whether the nodes are namespaces (V(netns)) or containers (V(docker)).
     type: str
     choices: [netns, docker]
     required: true
@@ -32,7 +32,7 @@ options:
     type: int
     required: true
   datapath:
-    description: Datapath of Open vSwitch that is asked for. A container has V(netdev) unless it is V(system).
+    description: Requested Open vSwitch datapath. A container uses V(netdev) unless this is V(system).
     type: str
     default: auto
     choices: [auto, system, netdev]
@@ -53,7 +53,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The variables of each host by its name.
+  description: The variables of each host, by host name.
   type: dict
   sample:
     hv1:

@@ -6,15 +6,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: lab_page
-short_description: A lab's report as a page
+short_description: Render the report of a lab as an HTML page
 version_added: 0.1.0
 description:
-  - Renders a Jinja template of an HTML page with autoescape, which templates of Ansible do not have. Whatever is in the data, also in
-    that of artifacts that somebody else made, is text on the page.
+  - Renders the Jinja template of an HTML page with automatic escaping, which Ansible's own templates lack. All data appears on the page
+    as text, even if somebody else made the artifacts.
 positional: template, script
 options:
   _input:
-    description: What P(vxlanlab.vtep.lab_report#filter) returned. The template knows it as C(report).
+    description: The result of P(vxlanlab.vtep.lab_report#filter), which the template knows as C(report).
     type: dict
     required: true
   template:
@@ -24,8 +24,8 @@ options:
   script:
     description:
       - The page's own script, which the template knows as C(script).
-      - Its SHA-256 in base64, C(digest), is for C(script-src) in the page's Content-Security-Policy, so that a browser runs no other
-        inline script.
+      - The template also knows its SHA-256 digest in base64 as C(digest). With it in C(script-src) of the page's
+        Content-Security-Policy, a browser runs no other inline script.
     type: str
     required: true
 seealso:

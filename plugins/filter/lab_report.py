@@ -6,11 +6,11 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: lab_report
-short_description: The data of a lab's report
+short_description: Compile the data of a lab's report
 version_added: 0.1.0
 description:
-  - Joins what a run of the lab left behind, C(summary.json) and its captures, into what C(report.html) shows.
-  - The filter P(vxlanlab.vtep.lab_page#filter) makes a page of it, with the template C(playbooks/templates/report.html.j2).
+  - Combines the results of a lab run, C(summary.json) and its captures, into the data that C(report.html) shows.
+  - The filter P(vxlanlab.vtep.lab_page#filter) renders the page with the template C(playbooks/templates/report.html.j2).
 positional: captures
 options:
   _input:
@@ -63,12 +63,12 @@ _value:
       description: The topology with coordinates, for any number of hypervisors. The unit is that of the SVG's view box.
       type: dict
     tables:
-      description: The C(hypervisor)s, each with the C(rows) of its VTEP that decide. Each row has an C(id).
+      description: The rows that decide, as C(rows) of each C(hypervisor). Each row has an C(id).
       type: list
       elements: dict
     steps:
       description:
-        - The walk on the underlay at the VM that pings. Beside the check's own keys, C(route) is the way through the
+        - The walk on the underlay at the VM that pings. In addition to the keys of the check, C(route) is the path through the
           drawing, C(deciding) the C(id) and the text of the row, and C(seen) the packet.
       type: list
       elements: dict
@@ -82,7 +82,7 @@ _value:
       elements: dict
     source:
       description: >-
-        As in the summary. So are C(lab), C(driver), C(time), C(versions), C(target), C(vni), C(switch), C(underlay), C(datapaths)
+        Copied from the summary, like C(lab), C(driver), C(time), C(versions), C(target), C(vni), C(switch), C(underlay), C(datapaths)
         and C(checks).
       type: str
 """

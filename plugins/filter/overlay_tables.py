@@ -6,13 +6,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: overlay_tables
-short_description: The tables of one VTEP, from the endpoints of all
+short_description: Compute the tables of one VTEP from the endpoints of all hosts
 version_added: 0.1.0
 description:
-  - Takes the endpoints (VMs) of all hosts and returns what the VTEP of one host needs to reach them in a full mesh.
-  - For every logical switch that the host has an endpoint on, that is a unicast entry for each endpoint behind another
-    VTEP, and one C(unknown-dst) entry with all other VTEPs of this logical switch. Logical switches without an endpoint
-    on the host are left out.
+  - Takes the endpoints (VMs) of all hosts and returns the table entries that the VTEP of one host needs to reach them in a full
+    mesh.
+  - For every logical switch with an endpoint on the host, the result has a unicast entry for each endpoint behind another VTEP,
+    and one C(unknown-dst) entry with all other VTEPs of this logical switch. It does not contain other logical switches.
   - The result depends on the endpoints alone, not on their order.
 positional: host
 options:
@@ -23,42 +23,42 @@ options:
     required: true
     suboptions:
       host:
-        description: Host that the endpoint is on. A host has one VTEP.
+        description: Host of the endpoint. A host has one VTEP.
         type: str
         required: true
       physical_switch:
-        description: Switch on this host that the endpoint's port belongs to.
+        description: Physical switch on this host to which the endpoint's port belongs.
         type: str
         required: true
       port:
-        description: Port of this switch.
+        description: Port of the endpoint on this switch.
         type: str
         required: true
       vlan:
-        description: VLAN of the endpoint's frames on the port, 0 to 4095; 0 stands for frames without a tag.
+        description: VLAN of the endpoint's frames on the port, 0 to 4095. VLAN 0 means untagged frames.
         type: int
         default: 0
       logical_switch:
-        description: Logical switch that the endpoint is on.
+        description: Logical switch of the endpoint.
         type: str
         required: true
       mac:
         description:
-          - The endpoint's unicast MAC address, once on a logical switch.
-          - Colons, dashes, dots or none, upper or lower case.
+          - The endpoint's unicast MAC address, unique within the logical switch.
+          - It may have colons, dashes, dots or no separators, in upper or lower case.
         type: str
         required: true
       ip:
         description:
-          - The endpoint's IPv4 or IPv6 address, once on a logical switch.
-          - A prefix length (V(192.168.1.1/24)) is ignored.
+          - The endpoint's IPv4 or IPv6 address, unique within the logical switch.
+          - The filter ignores a prefix length, as in V(192.168.1.1/24).
         type: str
       vtep:
         description: IPv4 address of the host's VTEP, the same for all endpoints of the host.
         type: str
         required: true
   host:
-    description: The host whose tables are wanted.
+    description: The host for which to compute the tables.
     type: str
     required: true
 seealso:
@@ -91,11 +91,11 @@ _value:
   type: dict
   contains:
     bindings:
-      description: What the host's ports are bound to, as M(vxlanlab.vtep.vtep_binding) takes it.
+      description: Bindings of the host's ports, as options of M(vxlanlab.vtep.vtep_binding).
       type: list
       elements: dict
     logical_switches:
-      description: The logical switches that the host has endpoints on, sorted by name.
+      description: The logical switches on which the host has endpoints, sorted by name.
       type: list
       elements: dict
       contains:
@@ -103,11 +103,11 @@ _value:
           description: Name of the logical switch.
           type: str
         unicast:
-          description: The entries of M(vxlanlab.vtep.vtep_ucast_remote). C(ipaddr) is empty for an endpoint without C(ip).
+          description: Entries for M(vxlanlab.vtep.vtep_ucast_remote). C(ipaddr) is empty for an endpoint without C(ip).
           type: list
           elements: dict
         multicast:
-          description: The entries of M(vxlanlab.vtep.vtep_mcast_remote). Empty where the host is alone on the logical switch.
+          description: Entries for M(vxlanlab.vtep.vtep_mcast_remote). Empty if no other host is on the logical switch.
           type: list
           elements: dict
 """

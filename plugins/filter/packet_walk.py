@@ -6,22 +6,22 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: packet_walk
-short_description: The packets that a ping through a VXLAN tunnel consists of
+short_description: List the packets of a ping through a VXLAN tunnel
 version_added: 0.1.0
 description:
-  - Returns the packets that a capture of C(ping -c) must show, in order, each with its reason and with the row of the
+  - Returns the packets that a capture of C(ping -c) must show, in order, each with its reason and the row of the
     C(hardware_vtep) database that decides what happens to it.
-  - On the underlay, a first ping starts with an ARP request for the tunnel's end and its reply. The VMs' own packets
-    follow, an ARP request, its reply, and the echo requests and replies, each in VXLAN. On the overlay, only the VMs' own
-    packets are seen.
+  - On the underlay, a first ping starts with an ARP request for the remote tunnel endpoint and its reply. The VMs' own packets
+    follow in VXLAN, which are an ARP request, its reply, and the echo requests and replies. The overlay shows only the VMs' own
+    packets.
 positional: source, target, at, network
 options:
   _input:
     description:
       - The lab, with C(bridge), C(logical_switch) (C(name), C(tunnel_key)) and C(hypervisors) (C(name), C(underlay_ip),
         C(vms)), as P(vxlanlab.vtep.lab_topology#filter) returns it.
-      - A hypervisor may also have C(underlay_mac), the MAC address of its tunnel endpoint. Without it, the address that
-        the ARP packets of the underlay tell is expected.
+      - A hypervisor may also have C(underlay_mac), the MAC address of its tunnel endpoint. Without it, the filter expects the
+        address that the ARP packets on the underlay announce.
     type: dict
     required: true
   source:
@@ -33,7 +33,7 @@ options:
     type: str
     required: true
   at:
-    description: At which of the two the capture is made.
+    description: Name of the VM, one of the two, at which the capture was made.
     type: str
     required: true
   network:
@@ -43,10 +43,10 @@ options:
     required: true
   chapter:
     description:
-      - V(first) is a ping when all caches are empty.
+      - V(first) is a ping with empty caches.
       - V(no_mcast_cached) is a ping without a multicast remote on the hypervisor of O(source), while the VMs know each
         other's MAC address.
-      - V(no_mcast_flushed) is the same after all caches were emptied.
+      - V(no_mcast_flushed) is the same ping after the caches were emptied.
     type: str
     choices: [first, no_mcast_cached, no_mcast_flushed]
     default: first
@@ -57,7 +57,7 @@ options:
 seealso:
   - plugin: vxlanlab.vtep.check_packet_walk
     plugin_type: filter
-    description: Compare it with a capture.
+    description: Compares the walk with a capture.
   - module: vxlanlab.vtep.vxlan_capture_info
 author:
   - The vxlanlab.vtep maintainers (@vxlanlab)
@@ -81,14 +81,14 @@ _value:
   type: dict
   contains:
     source:
-      description: As given. So are C(target), C(at), C(network) and C(chapter).
+      description: Copied from the input, like C(target), C(at), C(network) and C(chapter).
       type: str
     vms:
       description: The addresses of the two VMs.
       type: list
       elements: str
     vteps:
-      description: The addresses of the tunnel's ends.
+      description: The addresses of the two tunnel endpoints.
       type: list
       elements: str
     steps:
@@ -97,34 +97,34 @@ _value:
       elements: dict
       contains:
         number:
-          description: Position, from 1.
+          description: Position in the walk, starting at 1.
           type: int
         key:
-          description: Its name for programs.
+          description: Identifier of the step.
           type: str
         title:
           description: What happens.
           type: str
         reason:
-          description: Why.
+          description: Why it happens.
           type: str
         row:
           description:
-            - The row that decides, with C(hypervisor), C(table) and the columns that matter; V(null) where it is none.
-            - A binding is shown as its C(Physical_Port).
+            - The row that decides, with C(hypervisor), C(table) and the columns that matter, V(null) if no row does.
+            - For a binding, this is a row of C(Physical_Port).
           type: dict
         match:
-          description: How its packet is recognised, as field and value, for example C(inner.arp.operation) and C(request).
+          description: Fields and values that identify the packet, for example C(inner.arp.operation) and C(request).
           type: dict
         expect:
-          description: What else must hold. A value with C(step) and C(field) stands for that field of that step's packet.
+          description: Other fields to check. A value with C(step) and C(field) refers to that field of that step's packet.
           type: dict
         after:
-          description: Keys of steps that must come earlier.
+          description: Keys of the steps that must come earlier.
           type: list
           elements: str
         repeats:
-          description: Whether the sender may ask again.
+          description: Whether the sender may repeat the packet.
           type: bool
 """
 

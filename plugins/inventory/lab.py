@@ -9,11 +9,11 @@ name: lab
 short_description: The nodes of a running VXLAN lab
 version_added: 0.1.0
 description:
-  - Lists the nodes of a lab that runs on this machine, in the group C(vtep_hypervisors), with the variables that
-    Ansible needs to run tasks in them.
-  - Finds the nodes that M(vxlanlab.vtep.lab_netns) made, for which it needs no root, and those that are containers, where the
-    Docker SDK for Python is installed and an engine answers.
-  - A lab that does not run gives an empty inventory and a warning.
+  - Lists the nodes of a lab that runs on this machine in the group C(vtep_hypervisors), with the variables that Ansible needs to
+    run tasks in them.
+  - Finds nodes created by M(vxlanlab.vtep.lab_netns), which does not require root. Also finds nodes that are containers, provided
+    that the Docker SDK for Python is installed and a Docker engine is running.
+  - If the lab is not running, the inventory is empty and the plugin warns.
 options:
   plugin:
     description: Must be V(vxlanlab.vtep.lab).
@@ -26,8 +26,8 @@ options:
     default: vxlanlab
 notes:
   - The file name must end with C(.vtep_lab.yml) or C(.vtep_lab.yaml).
-  - Each host gets C(lab_node_address) (underlay address with prefix length), C(lab_node_ip) (without it),
-    C(lab_node_interface) and C(lab_node_mtu) (bytes).
+  - Each host has the variables C(lab_node_address) (underlay address with prefix length), C(lab_node_ip) (the same without prefix
+    length), C(lab_node_interface) and C(lab_node_mtu) (in bytes).
 author:
   - The vxlanlab.vtep maintainers (@vxlanlab)
 """

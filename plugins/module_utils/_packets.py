@@ -28,10 +28,12 @@ class Layer(TypedDict):
 class _Always(TypedDict):
     #: The position in the file, from 1.
     number: int
-    #: Seconds since the first packet of the file.
-    time: float
-    #: Seconds since 1970-01-01 00:00 UTC.
-    timestamp: float
+    #: Seconds since the first packet of the file; ``None`` where the file does not say when it was captured.
+    time: float | None
+    #: Seconds since 1970-01-01 00:00 UTC; ``None`` likewise.
+    timestamp: float | None
+    #: The name of the interface that it was captured on; ``None`` where the file does not say it (pcap).
+    interface: str | None
     #: On the wire, in bytes.
     length: int
     #: In the file, in bytes.

@@ -39,7 +39,7 @@ def text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError("expected text")
     if (not value.isascii() and _SURROGATE.search(value)) or "\0" in value:
-        raise ValueError("expected text without NUL characters and lone surrogates")
+        raise ValueError("expected text without NUL characters or lone surrogates")
     return value
 
 

@@ -10,60 +10,60 @@ module: ip_interface
 short_description: Set addresses, routes and IPv4 settings of a network interface of the running system
 version_added: 0.1.0
 description:
-  - Sets what C(ip(8)) sets - addresses, routes and whether the interface is up - and the interface's settings below
+  - Sets addresses, routes and the administrative state of an interface, like C(ip(8)), and its settings below
     C(/proc/sys/net/ipv4/conf).
-  - It changes the running system only. Nothing is written to a configuration file, so a restart of the system, and the
-    end of the program that made the interface, undo it.
+  - Changes only the running system and writes no configuration file. The changes are lost when the system restarts or when the
+    program that created the interface ends.
 options:
   name:
     description:
-      - Name of the interface. It has to be there; in check mode it may be missing, since an earlier task may make it.
+      - Name of the interface, which must exist. In check mode it may be missing, because an earlier task may create it.
     type: str
     required: true
   state:
     description:
-      - Whether the interface is up. Left out, it is not touched.
+      - Whether the interface is up. If this is left out, the module does not change it.
     type: str
     choices: [up, down]
   addresses:
     description:
-      - The interface's IPv4 and IPv6 addresses with prefix length, for example V(192.168.1.1/24). Others are removed;
-        left out, the addresses are not touched.
-      - Link-local addresses and those that IPv6 gives itself by autoconfiguration are never touched.
+      - The complete list of the interface's IPv4 and IPv6 addresses, each with its prefix length, for example V(192.168.1.1/24).
+        The module removes all others. If this is left out, the module does not change the addresses.
+      - The module never changes link-local addresses and addresses from IPv6 autoconfiguration.
     type: list
     elements: str
   family:
     description:
-      - Of which kind O(addresses) are. Addresses of the other kind are not touched.
+      - Address family that O(addresses) covers. The module does not change addresses of the other family.
     type: str
     choices: [any, ipv4, ipv6]
     default: any
   routes:
     description:
-      - IPv4 routes through this interface to add. A route to the same place, with the same metric, is replaced. Others stay.
+      - IPv4 routes to add through this interface. They replace routes with the same destination and metric. All other routes stay.
     type: list
     elements: dict
     default: []
     suboptions:
       to:
         description:
-          - Where to, V(default) or a network with prefix length.
+          - Destination, which is V(default) or a network with its prefix length.
         type: str
         required: true
       via:
         description:
-          - IPv4 address of the router. Left out for a network that is on the link.
+          - IPv4 address of the router. Leave this out for a directly connected network.
         type: str
       metric:
         description:
-          - The lower, the sooner it is used; 0 to 4294967295.
+          - Metric of the route, 0 to 4294967295. The system prefers lower metrics.
         type: int
         default: 0
   ipv4_conf:
     description:
-      - Numbers to write to C(/proc/sys/net/ipv4/conf/NAME), by file name, such as C(arp_ignore) with the value 1.
-      - Only for settings of which the kernel uses the greater value of the interface's and C(all)'s, such as C(arp_ignore)
-        and C(rp_filter). Where that is the wanted one already, nothing is written.
+      - Numbers to write to files below C(/proc/sys/net/ipv4/conf/NAME), by file name, such as C(arp_ignore) with the value 1.
+      - Use this only for settings where the kernel takes the maximum of the interface's value and the value of C(all), such as
+        C(arp_ignore) and C(rp_filter). If the maximum already has the required value, the module writes nothing.
     type: dict
     default: {}
 attributes:
@@ -85,13 +85,13 @@ author:
 """
 
 EXAMPLES = r"""
-- name: The address of a VM's interface
+- name: Set the address of a VM's interface
   vxlanlab.vtep.ip_interface:
     name: vm1
     state: up
     addresses: [192.168.1.1/24]
 
-- name: An interface that is a port of a bridge keeps quiet itself
+- name: Remove the IPv4 addresses of a bridge port, and stop it from answering ARP for other interfaces
   vxlanlab.vtep.ip_interface:
     name: eth0
     addresses: []
@@ -101,7 +101,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 interface:
-  description: The interface as it is now.
+  description: The interface after the task.
   returned: success
   type: dict
   sample:
@@ -110,7 +110,7 @@ interface:
     routes: []
     ipv4_conf: {}
 commands:
-  description: What C(ip -batch) was given, or would be.
+  description: The commands that the module passed to C(ip -batch), or would pass in check mode.
   returned: success
   type: list
   elements: str

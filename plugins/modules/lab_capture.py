@@ -193,10 +193,15 @@ class Capture:
             "-n",
             "-w",
             "-",
+            # What follows is no option, whatever it begins with.
+            "--",
             *([expression] if expression else []),
         ]
-        with open(self.path, "wb") as output, open(self.log, "wb") as log:
-            process = self.process = start(command, output, log)
+        try:
+            with open(self.path, "wb") as output, open(self.log, "wb") as log:
+                process = self.process = start(command, output, log)
+        except OSError as error:
+            raise UserError(f"captures: {self.path} cannot be written: {error.strerror}. Name another path.") from error
         self.wait_for(lambda: READY in self.said() or process.poll() is not None, "to begin")
         if process.poll() is not None:
             raise UserError(

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: ovs_bridge
-short_description: Manage a bridge of Open vSwitch with its ports
+short_description: Manage an Open vSwitch bridge and its ports
 version_added: 0.1.0
 description:
-  - Creates or changes a bridge and ports of it in the Open_vSwitch database, in one transaction, or deletes the bridge.
-    C(ovs-vsctl add-br), C(add-port), C(set) and C(del-br) do the same.
-  - The task ends when C(ovs-vswitchd) has carried out the change and every port in O(ports) has an OpenFlow port number.
-    A port that gets none, for example because its device is missing, is an error, and what the task added is removed again.
-  - A port that is right is not touched. Ports that are not in O(ports) are left alone.
+  - Creates or changes a bridge and its ports in the Open_vSwitch database in one transaction, or deletes the bridge. Corresponds
+    to C(ovs-vsctl add-br), C(add-port), C(set) and C(del-br).
+  - The task ends when C(ovs-vswitchd) has applied the change and every port in O(ports) has an OpenFlow port number. If a port does
+    not get one, for example because its device is missing, the task fails and removes what it added.
+  - The module does not change ports that already match, nor ports that are not in O(ports).
 options:
   name:
     description:
@@ -23,29 +23,29 @@ options:
     required: true
   state:
     description:
-      - Whether the bridge exists.
+      - V(present) creates or changes the bridge, V(absent) deletes it.
     type: str
     choices: [present, absent]
     default: present
   datapath_type:
     description:
-      - V(system) is the kernel's datapath, V(netdev) the one in user space. A change creates all ports of the bridge anew.
+      - V(system) is the datapath in the kernel, V(netdev) the one in user space. Changing it recreates all ports of the bridge.
     type: str
     choices: [system, netdev]
   fail_mode:
     description:
-      - What a bridge without a controller does; with V(standalone) it learns addresses like any switch, with V(secure) it
-        forwards only what its flows say.
+      - Behavior of the bridge without a controller. With V(standalone), it forwards like an ordinary learning switch. With
+        V(secure), it forwards only according to its flows.
     type: str
     choices: [standalone, secure]
   other_config:
     description:
-      - Settings to add or change, as text. Others stay.
+      - Settings to add or change, as a dictionary of strings. All others stay.
     type: dict
     default: {}
   external_ids:
     description:
-      - Notes to add or change, as text. Others stay.
+      - External identifiers to add or change, as a dictionary of strings. All others stay.
     type: dict
     default: {}
   ports:
@@ -62,26 +62,27 @@ options:
         required: true
       type:
         description:
-          - V(internal) makes a network device of this name on the host; V(system) takes one that is there.
+          - V(internal) creates a network device of this name on the host, V(system) uses an existing one.
         type: str
         choices: [internal, system]
         default: internal
       mac:
         description:
-          - Unicast MAC address of the device. Colons, dashes, dots or none, upper or lower case. For internal ports only.
+          - Unicast MAC address of the device, with colons, dashes, dots or no separators, in upper or lower case. For internal ports
+            only.
         type: str
       mtu:
         description:
-          - Greatest IP packet on the device in bytes, 68 to 65535. For internal ports only.
+          - Size of the largest IP packet on the device in bytes, 68 to 65535. For internal ports only.
         type: int
   database:
     description:
-      - Where the OVSDB server listens, C(unix:PATH) or C(tcp:HOST:PORT).
+      - Address of the OVSDB server, C(unix:PATH) or C(tcp:HOST:PORT).
     type: str
     default: unix:/var/run/openvswitch/db.sock
   timeout:
     description:
-      - Seconds to wait for the server, and again for C(ovs-vswitchd). More than 0.
+      - Seconds to wait for the server, and again for C(ovs-vswitchd). Must be greater than 0.
     type: float
     default: 10
 attributes:
@@ -103,7 +104,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: A switch with one VM, that forwards nothing of its own accord
+- name: Create a bridge with the port of one VM, which forwards only according to its flows
   vxlanlab.vtep.ovs_bridge:
     name: br0
     datapath_type: netdev
@@ -113,7 +114,7 @@ EXAMPLES = r"""
         mac: "00:00:00:00:00:01"
         mtu: 1450
 
-- name: Remove it with all its ports
+- name: Delete the bridge with all its ports
   vxlanlab.vtep.ovs_bridge:
     name: br0
     state: absent
@@ -121,7 +122,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 bridge:
-  description: The bridge as it is now. Empty when it is not there.
+  description: The bridge after the task. Empty if it does not exist.
   returned: success
   type: dict
   sample:

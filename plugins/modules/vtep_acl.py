@@ -10,8 +10,8 @@ module: vtep_acl
 short_description: Manage an access control list of a VTEP
 version_added: 0.1.0
 description:
-  - Creates, changes or deletes an access control list with its entries, the tables ACL and ACL_entry of the OVSDB database
-    hardware_vtep. A packet that no entry matches is permitted.
+  - Creates, changes or deletes an access control list and its entries, which are rows of the tables ACL and ACL_entry in the
+    OVSDB database hardware_vtep. A packet that matches no entry is permitted.
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.vtep.state
@@ -20,70 +20,70 @@ extends_documentation_fragment:
 options:
   name:
     description:
-      - Name of the list.
+      - Name of the access control list.
     type: str
     required: true
   entries:
     description:
-      - All entries of the list; others are removed. Needed to create a list, and never empty.
+      - The complete list of entries; the module removes all others. Required to create an access control list. Must not be empty.
     type: list
     elements: dict
     suboptions:
       sequence:
-        description: Place in the list, 0 to 2147483647; lower numbers are matched first. Each number once.
+        description: Position in the list, 0 to 2147483647, unique within the list. Lower numbers are matched first.
         type: int
         required: true
       action:
-        description: What happens to a packet that matches.
+        description: What to do with a packet that matches the entry.
         type: str
         required: true
         choices: [permit, deny]
       direction:
-        description: Towards the logical switch or router (V(ingress)), or leaving it (V(egress)).
+        description: Direction of the packet, into the logical switch or router (V(ingress)) or out of it (V(egress)).
         type: str
         required: true
         choices: [ingress, egress]
       source_mac:
-        description: Source MAC address, in quotes.
+        description: Source MAC address. Quote it.
         type: str
       dest_mac:
-        description: Destination MAC address, in quotes.
+        description: Destination MAC address. Quote it.
         type: str
       ethertype:
-        description: Ethertype in hexadecimal, such as V(0x0800), in quotes.
+        description: Ethertype in hexadecimal, such as V(0x0800). Quote it.
         type: str
       source_ip:
         description: Source IPv4 or IPv6 address.
         type: str
       source_mask:
-        description: Mask of the bits of O(entries[].source_ip) that count, written as an address.
+        description: Mask of the bits of O(entries[].source_ip) to compare, written as an address.
         type: str
       dest_ip:
         description: Destination IPv4 or IPv6 address.
         type: str
       dest_mask:
-        description: Mask of the bits of O(entries[].dest_ip) that count, written as an address.
+        description: Mask of the bits of O(entries[].dest_ip) to compare, written as an address.
         type: str
       protocol:
         description: Protocol number of the IP header, 0 to 255.
         type: int
       source_port_min:
-        description: First source port, 0 to 65535.
+        description: Lowest source port, 0 to 65535.
         type: int
       source_port_max:
-        description: Last source port, 0 to 65535.
+        description: Highest source port, 0 to 65535.
         type: int
       dest_port_min:
-        description: First destination port, 0 to 65535.
+        description: Lowest destination port, 0 to 65535.
         type: int
       dest_port_max:
-        description: Last destination port, 0 to 65535.
+        description: Highest destination port, 0 to 65535.
         type: int
       tcp_flags:
-        description: TCP flags that are set, as a number, 0 to 4095.
+        description: Values of the TCP flags to match, as a number, 0 to 4095.
         type: int
       tcp_flags_mask:
-        description: TCP flags that count, as a number, 0 to 4095.
+        description: Mask of the TCP flags to compare, as a number, 0 to 4095.
         type: int
       icmp_type:
         description: ICMP type, 0 to 255.
@@ -93,8 +93,8 @@ options:
         type: int
   cascade:
     description:
-      - With O(state=absent), also remove the bindings to ports and logical routers that refer to the list, in the same transaction.
-        Otherwise a list in use is an error that names them.
+      - With O(state=absent), whether to remove the bindings to ports and logical routers that refer to the list as well, in the
+        same transaction. If V(false), removing a list in use fails with an error that names these ports and routers.
     type: bool
     default: false
 author:
@@ -102,7 +102,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: HTTPS and nothing else
+- name: Permit HTTPS and nothing else
   vxlanlab.vtep.vtep_acl:
     name: web
     entries:
@@ -112,7 +112,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 row:
-  description: The list as it is now, with its entries in order. Empty when it is not there.
+  description: The access control list after the task, with its entries in order. Empty if it does not exist.
   returned: success
   type: dict
   sample:
@@ -121,7 +121,7 @@ row:
       - {sequence: 99, direction: ingress, action: deny}
     _uuid: 1a9ad7f1-1d6f-4a2c-bb09-c3ab1f1d7d55
 counts:
-  description: How many rows were created, updated and deleted.
+  description: Numbers of rows created, updated and deleted.
   returned: success
   type: dict
   sample: {created: 1, updated: 0, deleted: 0}

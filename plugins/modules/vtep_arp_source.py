@@ -10,8 +10,8 @@ module: vtep_arp_source
 short_description: Manage the MAC addresses from which VTEPs send ARP requests for logical routers
 version_added: 0.1.0
 description:
-  - Creates, changes or deletes a row of the table Arp_Sources_Remote or Arp_Sources_Local of the OVSDB database hardware_vtep.
-    Replies to an ARP request that comes from such an address are sent to its locator.
+  - Creates, changes or deletes a row of the table Arp_Sources_Remote or Arp_Sources_Local in the OVSDB database hardware_vtep.
+    A VTEP sends its reply to an ARP request from such a MAC address to the locator.
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.vtep.state
@@ -20,20 +20,22 @@ extends_documentation_fragment:
 options:
   mac:
     description:
-      - The MAC address, in quotes. Colons, dashes, dots or none, upper or lower case; stored with colons in lower case.
+      - The MAC address, with colons, dashes, dots or no separators, in upper or lower case. The module stores it in lower case
+        with colons. Quote it, because YAML reads some MAC addresses as numbers.
     type: str
     required: true
   locator:
     description:
-      - IPv4 address of the VTEP that uses the MAC address. Needed to create an entry.
+      - IPv4 address of the VTEP that uses the MAC address. Required to create an entry.
     type: str
   encapsulation:
     description:
-      - How frames are wrapped. The schema knows C(vxlan_over_ipv4) only, which is also used when the option is left out.
+      - Encapsulation of the tunnel. The schema defines only C(vxlan_over_ipv4), which is also the default.
     type: str
   table:
     description:
-      - V(remote) is what the controller tells the VTEP of others; V(local) is what a VTEP says of itself.
+      - V(remote) is the table in which the controller tells the VTEP about other VTEPs. V(local) is the table in which a VTEP
+        tells the controller about itself.
     type: str
     choices: [remote, local]
     default: remote
@@ -42,7 +44,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Hypervisor 2 sends ARP requests from this address
+- name: Declare the address from which hypervisor 2 sends ARP requests
   vxlanlab.vtep.vtep_arp_source:
     mac: "02:00:00:00:00:99"
     locator: 10.1.0.1
@@ -50,7 +52,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 row:
-  description: The entry as it is now. Empty when it is not there.
+  description: The entry after the task. Empty if it does not exist.
   returned: success
   type: dict
   sample:
@@ -59,7 +61,7 @@ row:
     encapsulation: vxlan_over_ipv4
     _uuid: 3fb44c6c-55e5-4f5c-8a35-0f76d2e9cf01
 counts:
-  description: How many rows were created, updated and deleted.
+  description: Numbers of rows created, updated and deleted.
   returned: success
   type: dict
   sample: {created: 1, updated: 0, deleted: 0}

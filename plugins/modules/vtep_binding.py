@@ -11,9 +11,9 @@ short_description: Bind a VLAN of a port to a logical switch of a VTEP
 version_added: 0.1.0
 description:
   - Binds the frames of one VLAN on one port of a physical switch to a logical switch, or removes the binding, in the OVSDB
-    database hardware_vtep (Physical_Port, vlan_bindings). C(vtep-ctl bind-ls) and C(unbind-ls) do the same.
-  - If the VLAN is bound to another logical switch, this task binds it to the new one; the diff shows both.
-  - The task waits, up to O(timeout), for a port that the switch has not registered yet. In check mode such a port is a warning.
+    database hardware_vtep (table Physical_Port, column vlan_bindings). Corresponds to C(vtep-ctl bind-ls) and C(unbind-ls).
+  - If the VLAN is bound to another logical switch, the module changes the binding; the diff shows both.
+  - If the switch has not registered the port yet, the module waits for it, up to O(timeout). In check mode, it warns instead.
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.vtep.state
@@ -32,14 +32,14 @@ options:
     required: true
   vlan:
     description:
-      - VLAN of the frames, 0 to 4095; 0 stands for frames without a tag.
-      - The emulator C(ovs-vtep) before 3.6.0 loses the frames of other VLANs of a port on which 0 is bound, too.
+      - VLAN of the frames, 0 to 4095. VLAN 0 means untagged frames.
+      - If VLAN 0 is bound on a port, the emulator C(ovs-vtep) before 3.6.0 loses the frames of all other VLANs on this port.
     type: int
     required: true
   logical_switch:
     description:
-      - Name of the logical switch. Needed with O(state=present).
-      - With O(state=absent), the task removes only a binding to this logical switch. If the option is left out, it removes the
+      - Name of the logical switch. Required with O(state=present).
+      - With O(state=absent), the module removes only a binding to this logical switch. Without O(logical_switch), it removes the
         binding of the VLAN whatever it is bound to.
     type: str
 author:
@@ -47,14 +47,14 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Untagged frames of vm1 belong to ls0
+- name: Bind the untagged frames of vm1 to ls0
   vxlanlab.vtep.vtep_binding:
     physical_switch: br0
     port: vm1
     vlan: 0
     logical_switch: ls0
 
-- name: VLAN 20 of eth7 is not carried any more
+- name: Remove the binding of VLAN 20 on eth7
   vxlanlab.vtep.vtep_binding:
     physical_switch: leaf1
     port: eth7
@@ -64,7 +64,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 row:
-  description: The port as it is now. Empty when it is not there.
+  description: The port after the task. Empty if the port does not exist.
   returned: success
   type: dict
   sample:
@@ -75,7 +75,7 @@ row:
     other_config: {}
     _uuid: 04af20e7-3b38-4cc5-903d-0452265b9cbd
 counts:
-  description: How many rows were created, updated and deleted.
+  description: Numbers of rows created, updated and deleted.
   returned: success
   type: dict
   sample: {created: 0, updated: 1, deleted: 0}

@@ -10,11 +10,11 @@ module: vtep_config
 short_description: Manage a whole VTEP database, or parts of it, in one transaction
 version_added: 0.1.0
 description:
-  - Takes one structure, of the same form that M(vxlanlab.vtep.vtep_info) returns, and brings the OVSDB database hardware_vtep in
-    line with it. Rows may refer to rows that the same structure creates.
-  - You can feed back what RV(gathered) or M(vxlanlab.vtep.vtep_info) returns, whichever program wrote the database, and nothing
-    changes. C(_uuid), and what the VTEP reports, such as C(bfd_status), are ignored. A value that another program has stored and
-    that this module would refuse to write is left as it is.
+  - Brings the OVSDB database hardware_vtep in line with one structure, which has the form that M(vxlanlab.vtep.vtep_info) returns.
+    Rows may refer to rows that the same structure creates.
+  - You can feed RV(gathered), or the result of M(vxlanlab.vtep.vtep_info), back to the module, which then changes nothing, whichever
+    program wrote the database. The module ignores C(_uuid) and values that the VTEP reports, such as C(bfd_status), and leaves values
+    as they are that another program stored and that it would refuse to write.
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.vtep.attributes
@@ -22,53 +22,69 @@ extends_documentation_fragment:
 options:
   config:
     description:
-      - The structure. Parts and values that are left out or null are not managed; an empty part counts as named.
-      - C(physical_switches), a dictionary by name of C(description), C(management_ips), C(tunnel_ips), C(other_config) and
-        C(ports), a dictionary by name of C(description), C(vlan_bindings) (VLAN to logical switch), C(acl_bindings) (VLAN to
-        ACL) and C(other_config).
-      - C(logical_switches), a dictionary by name of C(description), C(tunnel_key), C(replication_mode), C(other_config), and
-        the dictionaries by MAC address C(ucast_remote) and C(ucast_local) (of C(locator), C(encapsulation), C(ipaddr)) and
-        C(mcast_remote) and C(mcast_local) (of C(locators), C(encapsulation), C(ipaddr)).
-      - C(logical_routers), a dictionary by name of the options of M(vxlanlab.vtep.vtep_logical_router).
-      - C(acls), a dictionary by name of C(entries), a list with the options of M(vxlanlab.vtep.vtep_acl).
-      - C(managers), a dictionary by target of C(max_backoff), C(inactivity_probe) and C(other_config).
-      - C(tunnels), a list with the options of M(vxlanlab.vtep.vtep_tunnel). C(local_tunnel_key) and C(remote_tunnel_key) are the
-        tunnel keys of the locators at its ends, where these have one.
-      - C(arp_sources_remote) and C(arp_sources_local), dictionaries by MAC address of C(locator).
-      - This or O(src) is needed unless O(state=gathered).
+      - The structure. Its parts are the keys below, each of them optional.
+      - C(physical_switches) is a dictionary of switches by name. A switch has C(description), C(management_ips), C(tunnel_ips),
+        C(other_config) and C(ports), a dictionary of ports by name. A port has C(description), C(vlan_bindings) (VLAN to logical
+        switch), C(acl_bindings) (VLAN to ACL) and C(other_config).
+      - C(logical_switches) is a dictionary of logical switches by name. A logical switch has C(description), C(tunnel_key),
+        C(replication_mode), C(other_config), and dictionaries of entries by MAC address. Entries of C(ucast_remote) and
+        C(ucast_local) have C(locator), C(encapsulation) and C(ipaddr); those of C(mcast_remote) and C(mcast_local) have
+        C(locators), C(encapsulation) and C(ipaddr).
+      - C(logical_routers) is a dictionary of routers by name, with the options of M(vxlanlab.vtep.vtep_logical_router).
+      - C(acls) is a dictionary of access control lists by name. Each has C(entries), a list with the suboptions of
+        O(vxlanlab.vtep.vtep_acl#module:entries).
+      - C(managers) is a dictionary of managers by target, with C(max_backoff), C(inactivity_probe) and C(other_config).
+      - C(tunnels) is a list of dictionaries with the options of M(vxlanlab.vtep.vtep_tunnel). If the locators of the two endpoints
+        have tunnel keys, these are C(local_tunnel_key) and C(remote_tunnel_key).
+      - C(arp_sources_remote) and C(arp_sources_local) are dictionaries of entries by MAC address, with C(locator) and
+        C(encapsulation).
+      - The module does not manage a part that is left out. An empty part is managed, so O(state=overridden) empties it.
+      - Null is the same as leaving a part or a column out, so the module does not manage it. V(replaced) and V(overridden) make
+        named rows complete, and therefore clear a column that is left out or null.
+      - Either this or O(src) is required, unless O(state=gathered).
     type: dict
   src:
     description:
-      - A file with the structure, instead of O(config), in UTF-8; C(.json), C(.yml) or C(.yaml). A key that is there twice is refused.
+      - Path of a file with the structure, as an alternative to O(config). The extension, C(.json), C(.yml) or C(.yaml), determines
+        the format. The file must be UTF-8 text, and must not have a key twice in one dictionary.
     type: path
   remote_src:
     description:
-      - Whether O(src) is a file of the host that runs the module. Otherwise it is a file of the controller, which is also looked
-        for in the directory C(files).
+      - Whether O(src) is on the host that runs the module. If V(false), Ansible looks for it on the controller, including the
+        directory C(files) of the role or playbook, and copies it.
     type: bool
     default: false
   state:
     description:
-      - V(merged) adds what is missing and changes what differs. Lists and dictionaries are merged.
-      - V(replaced) makes each named row exactly what the structure says; columns and inner rows that the structure leaves out are
-        cleared.
-      - V(overridden) does the same, and removes the rows of each named part that the structure does not name.
-      - V(deleted) removes what the structure names deepest, with what belongs to it and what refers to it. A switch under which ports or
-        MAC addresses are named stays, and loses these. An access control list goes with its last entry.
-      - V(gathered) returns the database as a structure in RV(gathered).
-      - V(rendered) returns, in RV(rendered), the operations that would create the structure in an empty database. It connects to no
+      - V(merged) adds what is missing and changes what differs. It adds the given members to lists and dictionaries, and removes
+        nothing.
+      - V(replaced) makes each row that the structure names exactly what the structure says. Columns that it leaves out of a named
+        row are cleared, and remote MAC addresses and ACL entries that it leaves out of a named row are removed. Rows that are not
+        named stay as they are.
+      - V(overridden) does the same as V(replaced). It also removes the rows that the structure does not name from each part that
+        is given, together with everything that refers to them.
+      - V(replaced) and V(overridden) do not remove what a VTEP registers itself. Physical switches, ports, tunnels, local MAC
+        addresses and local ARP sources stay even if they are not named. Of a named physical switch, columns that are left out
+        keep their values; so do C(description) and C(other_config) of its ports, and C(bfd_config_local) of a tunnel.
+      - A physical switch that is not named keeps its columns, its ports and their bindings with V(replaced) and V(overridden). A
+        named physical switch is different; its ports lose all bindings that the structure leaves out, whether the port is named
+        or not. Tunnels that are not named lose C(bfd_params) and C(bfd_config_remote) with V(overridden) if C(tunnels) is given.
+      - V(deleted) removes what is named deepest in the structure, together with what belongs to it and what refers to it. A
+        physical switch whose C(ports) name ports stays, and only these ports are removed. The same holds for a logical switch with
+        MAC addresses and for an ACL with C(entries), except that an ACL is removed with its last entry. The values of columns do
+        not matter.
+      - Where V(overridden) or V(deleted) removes a logical switch or an ACL, they also remove every binding to it, including
+        bindings of ports and switches that are not named. A logical switch is removed with all its MAC addresses, local ones
+        included.
+      - V(gathered) returns the database as a structure in RV(gathered), and changes nothing.
+      - V(rendered) returns the operations that create the structure in an empty database in RV(rendered), without connecting to a
         server.
-      - Neither V(replaced) nor V(overridden) removes what the VTEP itself registers. Physical switches, tunnels, local MAC addresses and
-        local ARP sources that are not named stay. So do ports; an unnamed port of a named switch loses its bindings, and an unnamed
-        tunnel its BFD parameters.
-      - A physical switch that is not named keeps its ports and their bindings, except the bindings to a logical switch that the same
-        task removes. A logical switch that is removed takes all its MAC addresses with it, the local ones included.
     type: str
     choices: [merged, replaced, overridden, deleted, gathered, rendered]
     default: merged
   gather:
     description:
-      - With O(state=gathered), the parts to read, by default all of them.
+      - With O(state=gathered), the parts to read, all by default.
     type: list
     elements: str
     choices: &parts
@@ -88,7 +104,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: A leaf with one network, in one transaction
+- name: Configure a leaf with one network, in one transaction
   vxlanlab.vtep.vtep_config:
     config:
       physical_switches:
@@ -104,25 +120,36 @@ EXAMPLES = r"""
           mcast_remote:
             unknown-dst: {locators: [10.1.0.1]}
 
-- name: Save it
+- name: Save the configuration
   vxlanlab.vtep.vtep_config:
     state: gathered
   register: saved
 
-- name: And bring it back, whatever has happened to the logical switches since
+- name: Restore it, whatever has happened to the logical switches since
   vxlanlab.vtep.vtep_config:
     config: "{{ saved.gathered }}"
     state: overridden
+
+- name: Remove one MAC address and one manager, and keep the logical switch
+  vxlanlab.vtep.vtep_config:
+    config:
+      logical_switches:
+        ls0:
+          ucast_remote:
+            "00:00:00:00:00:02": {}
+      managers:
+        ssl:192.0.2.1:6640: {}
+    state: deleted
 """
 
 RETURN = r"""
 counts:
-  description: How many rows were created, updated and deleted.
-  returned: success, unless O(state) is gathered or rendered
+  description: Numbers of rows created, updated and deleted.
+  returned: success, unless O(state=gathered) or O(state=rendered)
   type: dict
   sample: {created: 4, updated: 1, deleted: 0}
 gathered:
-  description: The database as a structure, in the form of O(config).
+  description: The database as a structure in the form of O(config).
   returned: O(state=gathered)
   type: dict
   sample:
@@ -131,7 +158,7 @@ gathered:
         tunnel_key: 5000
         ucast_remote: {}
 rendered:
-  description: Operations for the method C(transact) (RFC 7047, section 5.2).
+  description: Operations for the JSON-RPC method C(transact) (RFC 7047, section 5.2).
   returned: O(state=rendered)
   type: list
   elements: dict

@@ -10,9 +10,9 @@ module: vtep_info
 short_description: Read a VTEP database as data
 version_added: 0.1.0
 description:
-  - Returns what the OVSDB database hardware_vtep holds, as plain data keyed by name. References are resolved to names.
-  - All of it was true at one moment, also when others write meanwhile.
-  - C(vtep-ctl show), C(list-bindings), C(list-local-macs) and C(list-remote-macs) print the same.
+  - Returns the contents of the OVSDB database hardware_vtep as plain data. Rows are keyed by name, and references to other rows
+    are names too. The result is consistent, even if other clients write to the database at the same time.
+  - Corresponds to C(vtep-ctl show), C(list-bindings), C(list-local-macs) and C(list-remote-macs).
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.vtep.attributes
@@ -22,7 +22,7 @@ requirements:
 options:
   gather:
     description:
-      - The parts to read, by default all of them. MAC addresses belong to V(logical_switches).
+      - Parts of the database to read, all by default. MAC addresses are contained in V(logical_switches).
     type: list
     elements: str
     choices: &parts
@@ -37,28 +37,34 @@ options:
     default: *parts
   query:
     description:
-      - A JMESPath expression (U(https://jmespath.org)) that selects from, or reshapes, the structure in RV(vtep).
-      - One function is added to those of JMESPath. V(items(object\)) turns a dictionary into a list of pairs of key and value, so that
-        a query can select by value and return names, as in V(items(logical_switches\)[?[1].tunnel_key == `5000`][0]).
+      - A JMESPath expression (U(https://jmespath.org)) that selects from the structure in RV(vtep) or reshapes it.
+      - In addition to the functions of JMESPath, V(items(object\)) turns a dictionary into a list of pairs of key and value. With
+        it, a query can find rows by value and return their names, as in
+        V(items(logical_switches\)[?[1].tunnel_key == `5000`][0]).
     type: str
 author:
   - The vxlanlab.vtep maintainers (@vxlanlab)
 """
 
 EXAMPLES = r"""
-- name: Everything
+- name: Read the entire database
   vxlanlab.vtep.vtep_info:
   register: result
 
-- name: Which MAC addresses of ls0 are behind which VTEP
+- name: Find the logical switch with VNI 5000
   vxlanlab.vtep.vtep_info:
     gather: [logical_switches]
-    query: "logical_switches.ls0.ucast_remote.{macs: keys(@), locators: values(@)[].locator}"
+    query: "items(logical_switches)[?[1].tunnel_key == `5000`] | [0][0]"
+
+- name: List the MAC addresses of ls0 that are behind the VTEP 10.1.0.1
+  vxlanlab.vtep.vtep_info:
+    gather: [logical_switches]
+    query: "items(logical_switches.ls0.ucast_remote)[?[1].locator == '10.1.0.1'][0]"
 """
 
 RETURN = r"""
 vtep:
-  description: The parts of the database that were asked for, or what O(query) makes of them.
+  description: The parts of the database named in O(gather), or the result of O(query).
   returned: success
   type: raw
   sample:

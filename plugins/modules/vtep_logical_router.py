@@ -10,8 +10,8 @@ module: vtep_logical_router
 short_description: Manage a logical router of a VTEP
 version_added: 0.1.0
 description:
-  - Creates, changes or deletes a row of the table Logical_Router of the OVSDB database hardware_vtep. C(vtep-ctl add-lr), C(del-lr) and
-    C(set Logical_Router) do the same.
+  - Creates, changes or deletes a row of the table Logical_Router in the OVSDB database hardware_vtep. Corresponds to
+    C(vtep-ctl add-lr), C(del-lr) and C(set Logical_Router).
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.vtep.state
@@ -25,32 +25,32 @@ options:
     required: true
   description:
     description:
-      - Free text.
+      - Free-form description.
     type: str
   switch_binding:
     description:
-      - Interfaces of the router, as a dictionary. A key is an IPv4 or IPv6 address with the prefix length of its network, such as
-        C(192.168.1.1/24); its value is the name of the logical switch. Replaces what is there.
+      - Interfaces of the router, as a dictionary that maps each interface, written as an IPv4 or IPv6 address with the prefix
+        length of its network such as C(192.168.1.1/24), to the name of a logical switch. Replaces the existing dictionary.
     type: dict
   static_routes:
     description:
-      - Routes, as a dictionary of prefix to address of the next hop. Replaces what is there.
+      - Static routes, as a dictionary that maps each prefix to the IP address of the next hop. Replaces the existing dictionary.
     type: dict
   acl_binding:
     description:
-      - Access control lists, as a dictionary of an interface, written as in O(switch_binding), to the name of an ACL. Replaces what
-        is there.
+      - Access control lists, as a dictionary that maps each interface, written as in O(switch_binding), to the name of an ACL.
+        Replaces the existing dictionary.
     type: dict
   other_config:
     description:
-      - Further settings, as a dictionary of text, see vtep(5). Replaces what is there.
+      - Additional settings as a dictionary of strings, see vtep(5). Replaces the existing dictionary.
     type: dict
 author:
   - The vxlanlab.vtep maintainers (@vxlanlab)
 """
 
 EXAMPLES = r"""
-- name: A router between two logical switches
+- name: Route between two logical switches
   vxlanlab.vtep.vtep_logical_router:
     name: lr0
     switch_binding:
@@ -64,7 +64,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 row:
-  description: The logical router as it is now. Empty when it is not there.
+  description: The logical router after the task. Empty if it does not exist.
   returned: success
   type: dict
   sample:
@@ -76,7 +76,7 @@ row:
     other_config: {}
     _uuid: 6e0a6ff4-9aac-4b79-a2a8-3d6d0e3c7a10
 counts:
-  description: How many rows were created, updated and deleted.
+  description: Numbers of rows created, updated and deleted.
   returned: success
   type: dict
   sample: {created: 1, updated: 0, deleted: 0}

@@ -10,8 +10,8 @@ module: vtep_logical_switch
 short_description: Manage a logical switch of a VTEP
 version_added: 0.1.0
 description:
-  - Creates, changes or deletes a row of the table Logical_Switch of the OVSDB database hardware_vtep. A logical switch is one
-    layer 2 network carried by VXLAN. C(vtep-ctl add-ls), C(del-ls) and C(set Logical_Switch) do the same.
+  - Creates, changes or deletes a row of the table Logical_Switch in the OVSDB database hardware_vtep. A logical switch is a
+    layer 2 network carried over VXLAN. Corresponds to C(vtep-ctl add-ls), C(del-ls) and C(set Logical_Switch).
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.vtep.state
@@ -20,40 +20,40 @@ extends_documentation_fragment:
 options:
   name:
     description:
-      - Name of the logical switch. The emulator C(ovs-vtep) accepts only letters, digits and C(_ . / -).
+      - Name of the logical switch. The emulator C(ovs-vtep) supports only letters, digits and C(_ . / -).
     type: str
     required: true
   tunnel_key:
     description:
       - The VXLAN network identifier (VNI, RFC 7348, section 5), 0 to 16777215.
-      - The emulator C(ovs-vtep) notices a changed key only when it restarts. The role P(vxlanlab.vtep.vtep_emulator#role) restarts it
+      - The emulator C(ovs-vtep) applies a changed key only after a restart. The role P(vxlanlab.vtep.vtep_emulator#role) restarts it
         when a key changes.
     type: int
     aliases: [vni]
   replication_mode:
     description:
-      - Who copies broadcast, unknown unicast and multicast frames to several VTEPs; V(service_node) sends one copy to one of
-        the locators, V(source_node) sends a copy to each. A switch on which it is not set behaves as with V(service_node).
+      - How the switch replicates broadcast, unknown unicast and multicast frames. V(service_node) sends one copy to one of the
+        locators, V(source_node) sends a copy to each of them. Without this setting, switches behave as with V(service_node).
     type: str
     choices: [service_node, source_node]
   description:
     description:
-      - Free text.
+      - Free-form description.
     type: str
   other_config:
     description:
-      - Further settings, as a dictionary of text, see vtep(5). Replaces what is there.
+      - Additional settings as a dictionary of strings, see vtep(5). Replaces the existing dictionary.
     type: dict
   clear:
     description:
-      - Settings to remove.
+      - Settings to remove from the logical switch.
     type: list
     elements: str
     choices: [tunnel_key, replication_mode]
   cascade:
     description:
-      - With O(state=absent), also remove the bindings and MAC addresses that refer to the logical switch, in the same
-        transaction. Otherwise a logical switch in use is an error that names them.
+      - With O(state=absent), whether to remove the bindings and MAC addresses that refer to the logical switch as well, in the
+        same transaction. If V(false), removing a logical switch in use fails with an error that lists what refers to it.
     type: bool
     default: false
 author:
@@ -61,13 +61,13 @@ author:
 """
 
 EXAMPLES = r"""
-- name: A logical switch with VNI 5000
+- name: Create a logical switch with VNI 5000
   vxlanlab.vtep.vtep_logical_switch:
     name: ls0
     tunnel_key: 5000
     replication_mode: source_node
 
-- name: Remove it with everything that refers to it
+- name: Remove the logical switch and everything that refers to it
   vxlanlab.vtep.vtep_logical_switch:
     name: ls0
     state: absent
@@ -76,7 +76,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 row:
-  description: The logical switch as it is now. Empty when it is not there.
+  description: The logical switch after the task. Empty if it does not exist.
   returned: success
   type: dict
   sample:
@@ -87,7 +87,7 @@ row:
     other_config: {}
     _uuid: c9ce8e64-8871-44f5-8982-e544926c7134
 counts:
-  description: How many rows were created, updated and deleted, those of O(cascade) included.
+  description: Numbers of rows created, updated and deleted, including those that O(cascade) removed.
   returned: success
   type: dict
   sample: {created: 1, updated: 0, deleted: 0}

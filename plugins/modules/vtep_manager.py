@@ -10,9 +10,9 @@ module: vtep_manager
 short_description: Manage the OVSDB connections of a VTEP's database
 version_added: 0.1.0
 description:
-  - Creates, changes or deletes rows of the table Manager of the OVSDB database hardware_vtep. An ovsdb-server that was started
-    with C(--remote=db:hardware_vtep,Global,managers) connects to, or listens on, these targets. C(vtep-ctl set-manager),
-    C(get-manager) and C(del-manager) do the same.
+  - Creates, changes or deletes rows of the table Manager in the OVSDB database hardware_vtep. An ovsdb-server started with
+    C(--remote=db:hardware_vtep,Global,managers) connects to these targets or listens on them. Corresponds to
+    C(vtep-ctl set-manager), C(get-manager) and C(del-manager).
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.vtep.state
@@ -21,31 +21,31 @@ extends_documentation_fragment:
 options:
   target:
     description:
-      - A connection method, see ovsdb(7). C(ssl:HOST:PORT) and C(tcp:HOST:PORT) connect, C(pssl:[PORT][:HOST]) and
-        C(ptcp:[PORT][:HOST]) listen; C(unix:PATH) and C(punix:PATH) are the same with a local socket.
+      - A connection method, see ovsdb(7). With C(ssl:HOST:PORT) and C(tcp:HOST:PORT) the server connects, with
+        C(pssl:[PORT][:HOST]) and C(ptcp:[PORT][:HOST]) it listens. C(unix:PATH) and C(punix:PATH) do the same with a local socket.
     type: str
     required: true
   max_backoff:
     description:
-      - The longest time between two attempts to connect, in milliseconds, 1000 to 2147483647.
+      - Maximum time between two connection attempts, in milliseconds, 1000 to 2147483647.
     type: int
   inactivity_probe:
     description:
-      - The time without a message after which a probe is sent, in milliseconds, 0 to 2147483647. 0 switches probes off.
+      - Idle time after which the server sends a probe, in milliseconds, 0 to 2147483647. 0 disables probes.
     type: int
   other_config:
     description:
-      - Further settings, as a dictionary of text, see vtep(5). Replaces what is there.
+      - Additional settings as a dictionary of strings, see vtep(5). Replaces the existing dictionary.
     type: dict
   clear:
     description:
-      - Settings to remove, so that the server's default applies.
+      - Settings to remove, so that the server's defaults apply.
     type: list
     elements: str
     choices: [max_backoff, inactivity_probe]
   exclusive:
     description:
-      - Whether all other managers are removed. With O(state=present) only.
+      - Whether to remove all other managers. Only with O(state=present).
     type: bool
     default: false
 author:
@@ -53,7 +53,7 @@ author:
 """
 
 EXAMPLES = r"""
-- name: A controller, and no other
+- name: Connect to one controller and no other
   vxlanlab.vtep.vtep_manager:
     target: ssl:192.0.2.1:6640
     inactivity_probe: 30000
@@ -62,7 +62,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 row:
-  description: The manager as it is now. Empty when it is not there.
+  description: The manager after the task. Empty if it does not exist.
   returned: success
   type: dict
   sample:
@@ -72,7 +72,7 @@ row:
     other_config: {}
     _uuid: 5b3e4f0c-7c7e-4b43-8c8e-3f2f6e0c6d11
 counts:
-  description: How many rows were created, updated and deleted.
+  description: Numbers of rows created, updated and deleted.
   returned: success
   type: dict
   sample: {created: 1, updated: 0, deleted: 0}

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vtep_mcast_local
-short_description: Manage the locators at which a VTEP wants broadcast, unknown unicast and multicast frames
+short_description: Manage the locators at which a VTEP accepts broadcast, unknown unicast and multicast frames
 version_added: 0.1.0
 description:
-  - Manages rows of the table Mcast_Macs_Local of the OVSDB database hardware_vtep. With them, a VTEP tells its controller at which
-    locators it wants such frames; the module is for those who write a VTEP or test a controller. C(vtep-ctl add-mcast-local) and
-    C(del-mcast-local) do the same.
+  - Manages rows of the table Mcast_Macs_Local in the OVSDB database hardware_vtep. A VTEP writes these rows to tell its
+    controller to which locators other VTEPs should send such frames; use the module to develop a VTEP or to test a controller.
+    Corresponds to C(vtep-ctl add-mcast-local) and C(del-mcast-local).
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.macs
@@ -28,18 +28,18 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Frames for nobody known are wanted at this address
+- name: Accept frames for unknown destinations at this address
   vxlanlab.vtep.vtep_mcast_local:
     logical_switch: ls0
     locators: [10.0.0.1]
 
-- name: At exactly these two
+- name: Accept them at exactly these two addresses
   vxlanlab.vtep.vtep_mcast_local:
     logical_switch: ls0
     locators: [10.0.0.1, 10.0.0.2]
     exclusive: true
 
-- name: Not at this address any more
+- name: Stop accepting them at this address
   vxlanlab.vtep.vtep_mcast_local:
     logical_switch: ls0
     locators: [10.0.0.1]
@@ -48,8 +48,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 row:
-  description: The entry as it is now. Empty when it is not there.
-  returned: success, without O(entries)
+  description: The entry after the task. Empty if it does not exist.
+  returned: success, without O(entries) and O(src)
   type: dict
   sample:
     logical_switch: ls0
@@ -58,12 +58,12 @@ row:
     ipaddr: ""
     _uuid: 51e4574f-b419-4fbf-b14b-74f70e3496be
 rows:
-  description: The first 20 of the given entries as they are now.
-  returned: success, with O(entries)
+  description: The first 20 of the given entries after the task.
+  returned: success, with O(entries) or O(src)
   type: list
   elements: dict
 counts:
-  description: How many rows were created, updated and deleted.
+  description: Numbers of rows created, updated and deleted.
   returned: success
   type: dict
   sample: {created: 1, updated: 0, deleted: 0}

@@ -10,9 +10,9 @@ module: vtep_mcast_remote
 short_description: Manage where a VTEP sends broadcast, unknown unicast and multicast frames
 version_added: 0.1.0
 description:
-  - Manages rows of the table Mcast_Macs_Remote of the OVSDB database hardware_vtep. The entry C(unknown-dst) names the
-    locators that receive all frames which no other entry matches, such as broadcast. C(vtep-ctl add-mcast-remote) and
-    C(del-mcast-remote) do the same.
+  - Manages rows of the table Mcast_Macs_Remote in the OVSDB database hardware_vtep. The entry C(unknown-dst) determines where the
+    VTEP sends frames that match no other entry, such as broadcasts. Corresponds to C(vtep-ctl add-mcast-remote) and
+    C(del-mcast-remote).
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.macs
@@ -27,18 +27,18 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Frames for nobody known go to hypervisor 2
+- name: Send frames for unknown destinations to hypervisor 2
   vxlanlab.vtep.vtep_mcast_remote:
     logical_switch: ls0
     locators: [10.1.0.1]
 
-- name: Exactly these two
+- name: Send them to exactly these two hypervisors
   vxlanlab.vtep.vtep_mcast_remote:
     logical_switch: ls0
     locators: [10.1.0.1, 10.2.0.1]
     exclusive: true
 
-- name: Not to hypervisor 2 any more
+- name: Stop sending them to hypervisor 2
   vxlanlab.vtep.vtep_mcast_remote:
     logical_switch: ls0
     locators: [10.1.0.1]
@@ -47,8 +47,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 row:
-  description: The entry as it is now. Empty when it is not there.
-  returned: success, without O(entries)
+  description: The entry after the task. Empty if it does not exist.
+  returned: success, without O(entries) and O(src)
   type: dict
   sample:
     logical_switch: ls0
@@ -57,12 +57,12 @@ row:
     ipaddr: ""
     _uuid: 51e4574f-b419-4fbf-b14b-74f70e3496be
 rows:
-  description: The first 20 of the given entries as they are now.
-  returned: success, with O(entries)
+  description: The first 20 of the given entries after the task.
+  returned: success, with O(entries) or O(src)
   type: list
   elements: dict
 counts:
-  description: How many rows were created, updated and deleted.
+  description: Numbers of rows created, updated and deleted.
   returned: success
   type: dict
   sample: {created: 1, updated: 0, deleted: 0}

@@ -10,14 +10,13 @@ module: vtep_physical_port
 short_description: Manage a port of a physical switch of a VTEP
 version_added: 0.1.0
 description:
-  - Creates, changes or removes one port of a physical switch, a row of the table Physical_Port of the OVSDB database
-    hardware_vtep. The other ports of the switch stay as they are. C(vtep-ctl add-port) and C(del-port) do the same.
-  - A port that is missing is created at once, as with O(vxlanlab.vtep.vtep_physical_switch#module:ports). A VTEP registers its
-    ports itself, though, and the emulator C(ovs-vtep) removes a port, with its bindings, that its bridge does not have, and
-    registers one that it has anew. To configure a port that the VTEP has yet to register, wait for it with
-    M(vxlanlab.vtep.vtep_wait).
-  - O(vlan_bindings) and O(acl_bindings) are all bindings of the port. To bind or unbind one VLAN, and to wait for the port, use
-    M(vxlanlab.vtep.vtep_binding).
+  - Creates, changes or removes one port of a physical switch, which is a row of the table Physical_Port in the OVSDB database
+    hardware_vtep. The other ports of the switch stay as they are. Corresponds to C(vtep-ctl add-port) and C(del-port).
+  - If the port does not exist, the module creates it at once, like O(vxlanlab.vtep.vtep_physical_switch#module:ports). A running
+    VTEP, however, registers its ports itself. The emulator C(ovs-vtep) removes a port that its bridge does not have, together
+    with the bindings. To configure a port that the VTEP has yet to register, first wait for it with M(vxlanlab.vtep.vtep_wait).
+  - O(vlan_bindings) and O(acl_bindings) replace all bindings of the port. To bind or unbind a single VLAN, use
+    M(vxlanlab.vtep.vtep_binding), which also waits for the port.
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.vtep.state
@@ -36,37 +35,37 @@ options:
     required: true
   description:
     description:
-      - Free text.
+      - Free-form description.
     type: str
   vlan_bindings:
     description:
-      - The logical switches to which the frames of the port belong, as a dictionary of VLAN, 0 to 4095, and name; 0 stands for
-        frames without a tag. Replaces what is there.
+      - Logical switches that receive the frames of the port, as a dictionary that maps each VLAN, 0 to 4095, to the name of a
+        logical switch. VLAN 0 means untagged frames. Replaces the existing dictionary.
     type: dict
   acl_bindings:
     description:
-      - The access control lists for the frames of the port, as a dictionary of VLAN, 0 to 4095, and name; 0 stands for the
-        whole port, and should then be the only one (vtep(5)). Replaces what is there.
+      - Access control lists for the frames of the port, as a dictionary that maps each VLAN, 0 to 4095, to the name of an ACL.
+        VLAN 0 means the entire port, and should then be the only key (vtep(5)). Replaces the existing dictionary.
     type: dict
   other_config:
     description:
-      - Further settings, as a dictionary of text, see vtep(5). Replaces what is there.
+      - Additional settings as a dictionary of strings, see vtep(5). Replaces the existing dictionary.
     type: dict
 author:
   - The vxlanlab.vtep maintainers (@vxlanlab)
 """
 
 EXAMPLES = r"""
-- name: A port with all its bindings
+- name: Set all bindings of a port
   vxlanlab.vtep.vtep_physical_port:
     physical_switch: leaf1
     port: eth7
-    description: rack 4, upper
+    description: uplink of rack 4
     vlan_bindings:
       0: blue
       20: green
 
-- name: One port less
+- name: Remove one port
   vxlanlab.vtep.vtep_physical_port:
     physical_switch: leaf1
     port: eth8
@@ -75,19 +74,19 @@ EXAMPLES = r"""
 
 RETURN = r"""
 row:
-  description: The port as it is now. Empty when it is not there.
+  description: The port after the task. Empty if the port does not exist.
   returned: success
   type: dict
   sample:
     physical_switch: leaf1
     port: eth7
-    description: rack 4, upper
+    description: uplink of rack 4
     vlan_bindings: {"0": blue, "20": green}
     acl_bindings: {}
     other_config: {}
     _uuid: 04af20e7-3b38-4cc5-903d-0452265b9cbd
 counts:
-  description: How many rows were created, updated and deleted.
+  description: Numbers of rows created, updated and deleted.
   returned: success
   type: dict
   sample: {created: 1, updated: 0, deleted: 0}

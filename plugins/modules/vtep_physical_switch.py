@@ -10,11 +10,11 @@ module: vtep_physical_switch
 short_description: Manage a physical switch of a VTEP
 version_added: 0.1.0
 description:
-  - Creates, changes or deletes a row of the table Physical_Switch of the OVSDB database hardware_vtep, together with the
-    names of its ports. C(vtep-ctl add-ps), C(del-ps) and C(add-port) do the same.
-  - M(vxlanlab.vtep.vtep_physical_port) has the columns of a port.
-  - A real switch registers itself and its ports. With the emulator C(ovs-vtep) the switch has to be there, with one address
-    in O(tunnel_ips), before the emulator starts.
+  - Creates, changes or deletes a row of the table Physical_Switch in the OVSDB database hardware_vtep, and adds or removes its
+    ports by name. Corresponds to C(vtep-ctl add-ps), C(del-ps) and C(add-port).
+  - To set the columns of a port, use M(vxlanlab.vtep.vtep_physical_port).
+  - A hardware switch registers itself and its ports. For the emulator C(ovs-vtep), create the switch with exactly one address in
+    O(tunnel_ips) before you start the emulator.
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.vtep.state
@@ -23,55 +23,57 @@ extends_documentation_fragment:
 options:
   name:
     description:
-      - Name of the switch. With the emulator, the name of the bridge.
+      - Name of the switch. For the emulator, this is the name of its bridge.
     type: str
     required: true
   description:
     description:
-      - Free text. The emulator C(ovs-vtep) overwrites it when it starts.
+      - Free-form description. The emulator C(ovs-vtep) overwrites it when it starts.
     type: str
   management_ips:
     description:
-      - IPv4 or IPv6 addresses at which the switch is managed. Replaces what is there.
+      - IPv4 or IPv6 addresses for managing the switch. Replaces the existing list.
     type: list
     elements: str
   remove_management_ips:
     description:
-      - Addresses to take out of those at which the switch is managed; the others stay. One that is not there is no change.
-      - Not together with O(management_ips), and with O(state=present) only.
+      - Addresses to remove from the management addresses of the switch. All others stay, and the module ignores addresses that the
+        switch does not have.
+      - Mutually exclusive with O(management_ips). Only with O(state=present).
     type: list
     elements: str
   tunnel_ips:
     description:
-      - IPv4 or IPv6 addresses from which the switch sends its tunnels. Replaces what is there. The emulator takes exactly one.
+      - IPv4 or IPv6 addresses of the switch's tunnel endpoints. Replaces the existing list. The emulator supports exactly one.
     type: list
     elements: str
   remove_tunnel_ips:
     description:
-      - Addresses to take out of those from which the switch sends its tunnels; the others stay. One that is not there is no
-        change.
-      - Not together with O(tunnel_ips), and with O(state=present) only.
+      - Addresses to remove from the tunnel endpoints of the switch. All others stay, and the module ignores addresses that the
+        switch does not have.
+      - Mutually exclusive with O(tunnel_ips). Only with O(state=present).
     type: list
     elements: str
   other_config:
     description:
-      - Further settings, as a dictionary of text, see vtep(5). Replaces what is there.
+      - Additional settings as a dictionary of strings, see vtep(5). Replaces the existing dictionary.
     type: dict
   ports:
     description:
-      - Names of ports. Ports that are missing are added.
+      - Names of ports. The module adds those that the switch lacks.
     type: list
     elements: str
   remove_ports:
     description:
-      - Names of ports that are removed, with their bindings; the others stay. One that is not there is no change.
-      - Not together with O(ports) or O(purge_ports=true), and with O(state=present) only.
+      - Names of ports to remove together with their bindings. All others stay, and the module ignores ports that the switch does
+        not have.
+      - Mutually exclusive with O(ports) and O(purge_ports=true). Only with O(state=present).
     type: list
     elements: str
   purge_ports:
     description:
-      - Whether ports that are not in O(ports) are removed, with their bindings.
-      - Not together with O(remove_ports).
+      - Whether to remove ports that are not in O(ports), together with their bindings.
+      - Mutually exclusive with O(remove_ports).
     type: bool
     default: false
 author:
@@ -79,12 +81,12 @@ author:
 """
 
 EXAMPLES = r"""
-- name: The switch behind the emulator
+- name: Create the switch for the emulator
   vxlanlab.vtep.vtep_physical_switch:
     name: br0
     tunnel_ips: [10.0.0.1]
 
-- name: Exactly these ports, on a switch with TLS
+- name: Give a remote switch exactly these ports, over TLS
   vxlanlab.vtep.vtep_physical_switch:
     database: ssl:192.0.2.10:6640
     private_key: /etc/vtep/client.key
@@ -94,7 +96,7 @@ EXAMPLES = r"""
     ports: [eth1, eth2]
     purge_ports: true
 
-- name: One address and one port less; all others stay
+- name: Remove one tunnel address and one port, and keep all others
   vxlanlab.vtep.vtep_physical_switch:
     name: leaf1
     remove_tunnel_ips: [192.0.2.11]
@@ -103,7 +105,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 row:
-  description: The switch as it is now, with the names of its ports. Empty when it is not there.
+  description: The switch after the task, including the names of its ports. Empty if the switch does not exist.
   returned: success
   type: dict
   sample:
@@ -115,7 +117,7 @@ row:
     ports: [vm1]
     _uuid: 8a5e6eee-8d9f-41dd-9889-72090b01b00d
 counts:
-  description: How many rows were created, updated and deleted.
+  description: Numbers of rows created, updated and deleted.
   returned: success
   type: dict
   sample: {created: 1, updated: 0, deleted: 0}
@@ -136,10 +138,10 @@ def want(params: dict) -> Wanted:
     if params["state"] == "absent":
         for option in (*REMOVABLE.values(), "remove_ports"):
             if params[option] is not None:
-                raise UserError(f"{option}: goes with state: present; state: absent removes the switch with all that it has")
+                raise UserError(f"{option}: requires state: present; state: absent removes the switch with all its ports and addresses")
         return Wanted(absent=[switch])
     if params["purge_ports"] and params["remove_ports"] is not None:
-        raise UserError("remove_ports: not together with purge_ports: true, which removes every port that is not in ports")
+        raise UserError("remove_ports: mutually exclusive with purge_ports: true, which removes every port that is not in ports")
     switch.columns = columns_from("Physical_Switch", params)
     removed = {name: option for name, option in REMOVABLE.items() if params[option]}
     less = Row("Physical_Switch", switch.key, {name: frozenset(params[option]) for name, option in removed.items()})

@@ -10,12 +10,12 @@ module: vtep_tunnel
 short_description: Manage the BFD settings of a VTEP's tunnels
 version_added: 0.1.0
 description:
-  - Manages rows of the table Tunnel of the OVSDB database hardware_vtep, which configure bidirectional forwarding detection (BFD,
-    RFC 5880) on a tunnel between two VTEPs, and returns what the VTEP reports of the tunnel's state.
-  - A VTEP creates the rows of its tunnels itself. This module creates a missing row, too, for those who write a VTEP or test a
-    controller.
-  - A tunnel is found by the addresses of its ends, whether or not their locators have a tunnel key; the returned row shows the keys as
-    C(local_tunnel_key) and C(remote_tunnel_key).
+  - Manages rows of the table Tunnel in the OVSDB database hardware_vtep. They configure how bidirectional forwarding detection
+    (BFD, RFC 5880) monitors the tunnel between two VTEPs. The module also returns the state that the VTEP reports.
+  - A VTEP creates the rows of its tunnels itself. If a row is missing, the module creates it, which helps to develop a VTEP or to
+    test a controller.
+  - The module finds a tunnel by the addresses of its endpoints, whether or not their locators have a tunnel key. The returned row
+    shows these keys as C(local_tunnel_key) and C(remote_tunnel_key).
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.vtep.state
@@ -29,33 +29,33 @@ options:
     required: true
   local:
     description:
-      - IPv4 address of the tunnel's end at the physical switch.
+      - IPv4 address of the tunnel endpoint on the physical switch.
     type: str
     required: true
   remote:
     description:
-      - IPv4 address of the tunnel's other end.
+      - IPv4 address of the tunnel endpoint on the other VTEP.
     type: str
     required: true
   bfd_params:
     description:
-      - How BFD runs, as a dictionary of text, see vtep(5). C(enable), C(min_rx) and C(min_tx) in milliseconds, C(decay_min_rx),
-        C(forwarding_if_rx), C(cpath_down), C(check_tnl_key). Replaces what is there.
+      - Settings of BFD, as a dictionary of strings, see vtep(5). The keys are C(enable), C(min_rx) and C(min_tx) in milliseconds,
+        C(decay_min_rx), C(forwarding_if_rx), C(cpath_down) and C(check_tnl_key). Replaces the existing dictionary.
     type: dict
   bfd_config_local:
     description:
-      - C(bfd_dst_mac) and C(bfd_dst_ip) that are expected in BFD packets that come in. Replaces what is there.
+      - The C(bfd_dst_mac) and C(bfd_dst_ip) to expect in received BFD packets. Replaces the existing dictionary.
     type: dict
   bfd_config_remote:
     description:
-      - C(bfd_dst_mac) and C(bfd_dst_ip) of BFD packets that go out. Replaces what is there.
+      - The C(bfd_dst_mac) and C(bfd_dst_ip) to put into transmitted BFD packets. Replaces the existing dictionary.
     type: dict
 author:
   - The vxlanlab.vtep maintainers (@vxlanlab)
 """
 
 EXAMPLES = r"""
-- name: Watch the tunnel to hypervisor 2
+- name: Monitor the tunnel to hypervisor 2 with BFD
   vxlanlab.vtep.vtep_tunnel:
     physical_switch: br0
     local: 10.0.0.1
@@ -67,7 +67,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 row:
-  description: The tunnel as it is now, with the state that the VTEP reports. Empty when it is not there.
+  description: The tunnel after the task, including the state that the VTEP reports. Empty if it does not exist.
   returned: success
   type: dict
   sample:
@@ -80,7 +80,7 @@ row:
     bfd_status: {enabled: "true", state: up}
     _uuid: 0f7f5b9c-21f5-4a1b-9d0e-2f1de7a3c8aa
 counts:
-  description: How many rows were created, updated and deleted.
+  description: Numbers of rows created, updated and deleted.
   returned: success
   type: dict
   sample: {created: 1, updated: 0, deleted: 0}

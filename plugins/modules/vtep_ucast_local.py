@@ -7,13 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vtep_ucast_local
-short_description: Manage the unicast MAC addresses that a VTEP has learned on its own ports
+short_description: Manage the unicast MAC addresses that a VTEP learned on its own ports
 version_added: 0.1.0
 description:
-  - Manages rows of the table Ucast_Macs_Local of the OVSDB database hardware_vtep. With them, a VTEP tells its controller what it has
-    learned; the module is for those who write a VTEP or test a controller. C(vtep-ctl add-ucast-local), C(del-ucast-local) and
-    C(clear-local-macs) do the same.
-  - A running VTEP, the emulator included, removes what it has not learned itself.
+  - Manages rows of the table Ucast_Macs_Local in the OVSDB database hardware_vtep. A VTEP writes these rows to tell its
+    controller which addresses it has learned; use the module to develop a VTEP or to test a controller. Corresponds to
+    C(vtep-ctl add-ucast-local), C(del-ucast-local) and C(clear-local-macs).
+  - A running VTEP, including the emulator, removes addresses that it has not learned itself.
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.macs
@@ -29,13 +29,13 @@ author:
 """
 
 EXAMPLES = r"""
-- name: VM1 is on a port of this VTEP
+- name: Declare that VM1 is on a port of this VTEP
   vxlanlab.vtep.vtep_ucast_local:
     logical_switch: ls0
     mac: "00:00:00:00:00:01"
     locator: 10.0.0.1
 
-- name: Exactly these addresses, in one transaction
+- name: Keep exactly these addresses, in one transaction
   vxlanlab.vtep.vtep_ucast_local:
     logical_switch: ls0
     entries:
@@ -46,8 +46,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 row:
-  description: The entry as it is now. Empty when it is not there.
-  returned: success, without O(entries)
+  description: The entry after the task. Empty if it does not exist.
+  returned: success, without O(entries) and O(src)
   type: dict
   sample:
     logical_switch: ls0
@@ -57,12 +57,12 @@ row:
     ipaddr: ""
     _uuid: 699534a7-a130-4763-bc3c-80c17306910c
 rows:
-  description: The first 20 of the given entries as they are now.
-  returned: success, with O(entries)
+  description: The first 20 of the given entries after the task.
+  returned: success, with O(entries) or O(src)
   type: list
   elements: dict
 counts:
-  description: How many rows were created, updated and deleted.
+  description: Numbers of rows created, updated and deleted.
   returned: success
   type: dict
   sample: {created: 1, updated: 0, deleted: 0}

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vtep_ucast_remote
-short_description: Manage the unicast MAC addresses that are behind other VTEPs
+short_description: Manage the unicast MAC addresses behind other VTEPs
 version_added: 0.1.0
 description:
-  - Manages rows of the table Ucast_Macs_Remote of the OVSDB database hardware_vtep. The VTEP sends a frame to such a MAC address
-    through a tunnel to its locator. C(vtep-ctl add-ucast-remote), C(del-ucast-remote) and C(clear-remote-macs) do the same.
-  - Takes one address, or any number of them in O(entries) or O(src), in one transaction.
+  - Manages rows of the table Ucast_Macs_Remote in the OVSDB database hardware_vtep. The VTEP sends a frame for such a MAC address
+    through a tunnel to the locator. Corresponds to C(vtep-ctl add-ucast-remote), C(del-ucast-remote) and C(clear-remote-macs).
+  - A task manages one address, or any number of them with O(entries) or O(src).
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.macs
@@ -27,13 +27,13 @@ author:
 """
 
 EXAMPLES = r"""
-- name: VM2 is behind hypervisor 2
+- name: Reach VM2 through hypervisor 2
   vxlanlab.vtep.vtep_ucast_remote:
     logical_switch: ls0
     mac: "00:00:00:00:00:02"
     locator: 10.1.0.1
 
-- name: Exactly these addresses, in one transaction
+- name: Keep exactly these addresses, in one transaction
   vxlanlab.vtep.vtep_ucast_remote:
     logical_switch: ls0
     entries:
@@ -41,29 +41,44 @@ EXAMPLES = r"""
       - {mac: "00:00:00:00:00:03", locator: 10.2.0.1, ipaddr: 192.168.1.3}
     purge: true
 
-- name: Exactly the addresses in a file of the controller, files/macs.csv, on a real switch
+# files/macs.csv on the controller:
+#   mac,locator,ipaddr
+#   00:00:00:00:00:02,10.1.0.1,192.168.1.2
+#   00:00:00:00:00:03,10.2.0.1,
+- name: Take the addresses from a file, and remove all others
+  vxlanlab.vtep.vtep_ucast_remote:
+    logical_switch: ls0
+    src: macs.csv
+    purge: true
+    timeout: 60
+
+- name: Add the address to the database of a switch elsewhere, over TLS
   vxlanlab.vtep.vtep_ucast_remote:
     database: ssl:192.0.2.10:6640
     private_key: /etc/vtep/client.key
     certificate: /etc/vtep/client.crt
     ca_cert: /etc/vtep/ca.crt
-    timeout: 120
-    logical_switch: blue
-    src: macs.csv
-    purge: true
-  delegate_to: localhost
+    logical_switch: ls0
+    mac: "00:00:00:00:00:02"
+    locator: 10.1.0.1
 
-- name: One address less
+- name: Remove one address
   vxlanlab.vtep.vtep_ucast_remote:
     logical_switch: ls0
-    mac: "00:00:00:00:00:03"
+    mac: "00:00:00:00:00:02"
     state: absent
+
+- name: Remove all addresses of the logical switch
+  vxlanlab.vtep.vtep_ucast_remote:
+    logical_switch: ls0
+    entries: []
+    purge: true
 """
 
 RETURN = r"""
 row:
-  description: The entry as it is now. Empty when it is not there.
-  returned: success, without O(entries)
+  description: The entry after the task. Empty if it does not exist.
+  returned: success, without O(entries) and O(src)
   type: dict
   sample:
     logical_switch: ls0
@@ -73,12 +88,12 @@ row:
     ipaddr: ""
     _uuid: 699534a7-a130-4763-bc3c-80c17306910c
 rows:
-  description: The first 20 of the given entries as they are now.
-  returned: success, with O(entries)
+  description: The first 20 of the given entries after the task.
+  returned: success, with O(entries) or O(src)
   type: list
   elements: dict
 counts:
-  description: How many rows were created, updated and deleted.
+  description: Numbers of rows created, updated and deleted.
   returned: success
   type: dict
   sample: {created: 1, updated: 0, deleted: 0}

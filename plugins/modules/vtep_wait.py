@@ -7,11 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vtep_wait
-short_description: Wait until a VTEP has registered a port, learned a MAC address or brought a tunnel up
+short_description: Wait until a VTEP registers a port, learns a MAC address or brings up a tunnel
 version_added: 0.1.0
 description:
-  - Waits, up to O(timeout), until the OVSDB database hardware_vtep holds a row, or no longer holds it. The server reports changes, so
-    nothing is polled, and the module reads only the rows in question.
+  - Waits, up to O(timeout), until the OVSDB database hardware_vtep contains a row, or no longer contains it. The server notifies
+    the module of changes, so the module does not poll, and reads only the rows it needs.
+  - In check mode, the module looks once instead of waiting, because an earlier task may be the one that causes the change. If the row
+    is not there yet, it warns.
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.vtep.attributes
@@ -21,27 +23,27 @@ requirements:
 options:
   port:
     description:
-      - Wait until this port of O(physical_switch) is registered.
+      - Wait until the VTEP has registered this port of O(physical_switch).
     type: str
   physical_switch:
     description:
-      - Name of the physical switch, with O(port) and O(tunnel).
+      - Name of the physical switch. Required with O(port) and O(tunnel).
     type: str
   mac:
     description:
-      - Wait until the VTEP has learned this MAC address on O(logical_switch) (Ucast_Macs_Local).
+      - Wait until the VTEP has learned this MAC address on O(logical_switch), according to the table Ucast_Macs_Local.
     type: str
   logical_switch:
     description:
-      - Name of the logical switch, with O(mac).
+      - Name of the logical switch. Required with O(mac).
     type: str
   tunnel:
     description:
-      - Wait for BFD to report that the tunnel from O(physical_switch) to this IPv4 address is up.
+      - Wait until BFD reports that the tunnel from O(physical_switch) to this IPv4 address is up.
     type: str
   row:
     description:
-      - Wait for any row.
+      - Wait for a row of any table.
     type: dict
     suboptions:
       table:
@@ -65,13 +67,14 @@ options:
           - Mcast_Macs_Local
       match:
         description:
-          - The values that the row must have, under the names that the modules and RV(vxlanlab.vtep.vtep_info#module:vtep) use, such as
-            C(locator) or C(is_connected). A list or dictionary matches when the row has at least these members.
+          - Values that the row must have. The keys are the option names of the modules and the keys in
+            RV(vxlanlab.vtep.vtep_info#module:vtep), such as C(locator) or C(is_connected). A list or dictionary matches if the row
+            has at least these members.
         type: dict
         required: true
   state:
     description:
-      - Whether to wait until the row exists, or until it does not.
+      - V(present) waits until there is such a row, V(absent) until there is none.
     type: str
     choices: [present, absent]
     default: present
@@ -80,18 +83,18 @@ author:
 """
 
 EXAMPLES = r"""
-- name: The emulator has registered the port of vm1
+- name: Wait until the emulator has registered the port of vm1
   vxlanlab.vtep.vtep_wait:
     physical_switch: br0
     port: vm1
 
-- name: The VTEP has learned the MAC address of vm1
+- name: Wait until the VTEP has learned the MAC address of vm1
   vxlanlab.vtep.vtep_wait:
     logical_switch: ls0
     mac: "00:00:00:00:00:01"
     timeout: 30
 
-- name: The controller is connected
+- name: Wait until the controller is connected
   vxlanlab.vtep.vtep_wait:
     row:
       table: Manager
@@ -102,7 +105,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 row:
-  description: What was asked for, as it was found, with the row's UUID. Empty with O(state=absent).
+  description: The values of the row that the task asked for, and the row's UUID. Empty if there is no such row.
   returned: success
   type: dict
   sample: {physical_switch: br0, name: vm1, _uuid: 04af20e7-3b38-4cc5-903d-0452265b9cbd}
@@ -119,7 +122,10 @@ def sought(params: dict) -> tuple[str, dict, str]:
         words = f"port {params['port']} of physical switch {switch}; with ovs-vtep, check that it runs and that the bridge has the port"
         return "Physical_Port", {"physical_switch": switch, "port": params["port"]}, words
     if params["mac"] is not None:
-        words = f"local MAC {params['mac']} on logical switch {logical}; check that its owner has sent a frame, and the binding of its port"
+        words = (
+            f"local MAC {params['mac']} on logical switch {logical}; check that the host with this address has sent a frame, and that "
+            "its port is bound to the logical switch"
+        )
         return "Ucast_Macs_Local", {"logical_switch": logical, "mac": params["mac"]}, words
     if params["tunnel"] is not None:
         words = f"the tunnel from {switch} to {params['tunnel']}; check that BFD is enabled on both sides (vtep_tunnel) and that the VTEP supports it"
@@ -137,11 +143,11 @@ def wait_for(module: VtepModule, table: str, match: dict, what: str) -> dict:
     # Says at once what a wait for a server that cannot be reached would say at its end, and less clearly.
     with module.database() as db:
         schema, remotes, deadline = db.schema, ",".join(db.addresses()), db.deadline
-    words = ("no more " if absent else "") + what
+    words = ("the end of " if absent else "") + what
     # In check mode an earlier task may be the one that makes it, so one look is all.
     found = wait(schema, remotes, watch, absent, deadline, words, once=module.check_mode)
     if not found and not absent:
-        module.warn(f"not there now: {what}. The real run waits for it.")
+        module.warn(f"not there yet: {what}. A real run waits for it.")
     return {"row": found or {}}
 
 

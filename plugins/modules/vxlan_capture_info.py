@@ -12,8 +12,7 @@ version_added: 0.1.0
 description:
   - Returns the packets of capture files as data, layer by layer, outside and inside of the VXLAN header (RFC 7348),
     as scapy dissects them.
-  - Works on any capture, also on one without VXLAN. A datagram is VXLAN when its destination port is 4789 (RFC 7348),
-    8472 (Linux), 4790 (VXLAN-GPE), 6633 or 48879.
+  - Works on any capture, also on one without VXLAN. A datagram is VXLAN when its destination port is one of O(udp_ports).
   - Reads packet by packet. Memory depends on the number of packets that are returned, not on the size of a file.
   - While a large file is read, a line in the system log tells every 5 seconds how far it is
     (C(journalctl -f -t ansible-vxlanlab.vtep.vxlan_capture_info)).
@@ -36,6 +35,13 @@ options:
       - V(0) counts all, returns none.
     type: int
     default: 1000
+  udp_ports:
+    description:
+      - The UDP destination ports of VXLAN, 1 to 65535.
+      - By default 4789 (RFC 7348), 8472 (Linux), 4790 (VXLAN-GPE, in which the header says what it carries), 6633 and 48879.
+    type: list
+    elements: int
+    default: [4789, 8472, 6633, 48879, 4790]
   bytes:
     description: Return the bytes of each packet as well.
     type: bool
@@ -65,6 +71,11 @@ EXAMPLES = r"""
     limit: 20
   register: capture
   delegate_to: localhost
+
+- name: Read VXLAN on a port of its own
+  vxlanlab.vtep.vxlan_capture_info:
+    path: mirror.pcapng
+    udp_ports: [4789, 14789]
 
 - name: Show them
   ansible.builtin.debug:
@@ -96,11 +107,14 @@ captures:
           description: Position in the file, from 1.
           type: int
         time:
-          description: Seconds since the first packet of the file.
+          description: Seconds since the first packet of the file. V(null) for a packet without a time stamp.
           type: float
         timestamp:
-          description: Seconds since 1970-01-01 00:00 UTC.
+          description: Seconds since 1970-01-01 00:00 UTC. V(null) for a packet without a time stamp.
           type: float
+        interface:
+          description: Name of the interface that captured it, where the file (pcapng) says it; V(null) otherwise.
+          type: str
         length:
           description: Bytes on the wire.
           type: int
@@ -117,10 +131,10 @@ captures:
           description: Innermost destination address, IP before MAC.
           type: str
         protocol:
-          description: Innermost protocol.
+          description: Innermost protocol, as Wireshark names it.
           type: str
         info:
-          description: What the packet says, in one line.
+          description: What the packet says, in one line and in Wireshark's words.
           type: str
         layers:
           description: The layers from the outside in.
@@ -129,7 +143,9 @@ captures:
           contains:
             name:
               description:
-                - V(ethernet), V(vlan), V(arp), V(ipv4), V(ipv6), V(udp), V(tcp), V(vxlan) or V(icmp).
+                - V(ethernet), V(vlan), V(llc), V(stp), V(arp), V(ipv4), V(ipv6), V(udp), V(tcp), V(vxlan), V(icmp), V(icmpv6),
+                  V(icmpv6_option), V(dhcp), V(dhcp_options) or V(dns).
+                - A packet of a link type other than those that scapy knows is V(data).
                 - V(data) are bytes that no protocol claims, V(padding) fills an Ethernet frame up, V(quoted) is the
                   packet that an ICMP error is about.
                 - Any other protocol has the name that scapy gives it, in small letters.
@@ -144,7 +160,10 @@ captures:
               description: Its own bytes, without the layers that it carries.
               type: int
             fields:
-              description: Its fields. Addresses are strings, MACs in small letters with colons; lengths are in bytes.
+              description:
+                - Its fields. Addresses are strings, MACs in small letters with colons; lengths are in bytes.
+                - A VXLAN header with a Group Based Policy has C(policy_id), C(policy_dont_learn) and C(policy_applied); the ICMP or
+                  ICMPv6 error for a packet that is too big has C(next_hop_mtu), in bytes.
               type: dict
       sample:
         - number: 3
@@ -184,9 +203,11 @@ def run(module: AnsibleModule) -> dict[str, Any]:
     if vni is not None:
         check_range("vni", vni, _values.vni.low, _values.vni.high)
     check_range("limit", limit, 0, remedy="Use {} packets.")
+    for port in module.params["udp_ports"]:
+        check_range("udp_ports", port, 1, 65535)
     captures = []
     for path in module.params["path"]:
-        capture = _capture.read(path, vni, limit, module.params["bytes"], partial(tell, module, path))
+        capture = _capture.read(path, vni, limit, module.params["bytes"], partial(tell, module, path), module.params["udp_ports"])
         captures.append({"path": path, "count": capture.count, "complete": capture.complete, "packets": capture.packets})
     return {"captures": captures}
 
@@ -197,6 +218,7 @@ def main() -> NoReturn:
             "path": {"type": "list", "elements": "path", "required": True, "aliases": ["paths"]},
             "vni": {"type": "int"},
             "limit": {"type": "int", "default": 1000},
+            "udp_ports": {"type": "list", "elements": "int", "default": [*_capture.UDP_PORTS, _capture.GPE_PORT]},
             "bytes": {"type": "bool", "default": False},
         },
         supports_check_mode=True,

@@ -108,6 +108,46 @@ class TestConfig:
         assert server.ctl("list-bindings", "leaf1", "eth1").split() == ["0007", "ls1"]
         assert server.ctl("get", "Logical_Router", "lr0", "switch_binding").strip() == "{}"
 
+    def test_overridden_leaves_switches_that_are_not_named(self, server, task):
+        task("vtep_config", config=LEAF)
+        other = {"leaf2": {"description": "rack 2", "ports": {"eth1": {"vlan_bindings": {5: "ls0"}, "other_config": {"speed": "10G"}}}}}
+        task("vtep_config", config={"physical_switches": other})
+        config = {"physical_switches": {"leaf2": {"description": None, "ports": None}}, "logical_switches": {"ls0": {}}}
+        task.twice("vtep_config", config=config, state="overridden")
+        # leaf1 is not named: what is bound to ls1, which goes, is all that it loses.
+        assert server.ctl("list-bindings", "leaf1", "eth1").split() == ["0000", "ls0"]
+        assert '"10.0.0.1"' in server.ctl("get", "Physical_Switch", "leaf1", "tunnel_ips")
+        # leaf2 is named without its port: the port stays, without its bindings.
+        assert server.ctl("list-ports", "leaf2").split() == ["eth1"] and server.ctl("list-bindings", "leaf2", "eth1") == ""
+        assert server.ctl("get", "Physical_Switch", "leaf2", "description").strip() == '"rack 2"'
+        assert {"other_config": ["map", [["speed", "10G"]]]} in server.rows("Physical_Port", "other_config")
+
+    def test_deleted_removes_what_is_named_deepest(self, server, task):
+        task("vtep_config", config=LEAF)
+        names = {
+            "physical_switches": {"leaf1": {"ports": {"eth2": {}}}},
+            "logical_switches": {"ls0": {"ucast_remote": {"00:00:00:00:00:02": {"locator": "10.1.0.1"}}}, "ls1": {"ucast_remote": {}}},
+            "acls": {"web": {"entries": LEAF["acls"]["web"]["entries"]}},
+        }
+        task.twice("vtep_config", config=names, state="deleted")
+        assert server.ctl("list-ports", "leaf1").split() == ["eth1"]
+        assert server.ctl("list-bindings", "leaf1", "eth1").split() == ["0000", "ls0"]
+        assert server.ctl("list-ls").split() == ["ls0"] and server.ctl("list-remote-macs", "ls0").count("->") == 3
+        assert server.rows("ACL") == [] and server.ctl("get", "Logical_Router", "lr0", "acl_binding").strip() == "{}"
+
+    def test_null_is_the_same_as_left_out(self, server, task):
+        task("vtep_config", config=LEAF)
+        nothing = {
+            "managers": None,
+            "acls": None,
+            "logical_switches": {"ls1": {"tunnel_key": None, "replication_mode": None, "mcast_remote": None}},
+        }
+        assert not task("vtep_config", config=nothing)["changed"]
+        task.twice("vtep_config", config=nothing, state="replaced")
+        assert server.ctl("get", "Logical_Switch", "ls1", "replication_mode").strip() == "[]"
+        task.twice("vtep_config", config=nothing, state="overridden")
+        assert server.ctl("list-ls").split() == ["ls1"] and server.ctl("get-manager").split() == ["ptcp:6641:127.0.0.9"]
+
     def test_rendered_is_what_the_server_takes(self, server, task):
         operations = task("vtep_config", config=LEAF, state="rendered", database="unix:/nonexistent")["rendered"]
         assert server.rows("Logical_Switch") == []
@@ -141,8 +181,8 @@ class TestConfig:
             ({"logical_switches": {"ls0": {"mcast_remote": {"unknown-dst": {"locators": "10.1.0.1"}}}}}, ["locators", "expected a list"]),
             ({"physical_switches": {"br0": {"ports": {"p": {"vlan_bindings": {4096: "ls0"}}}}}}, ["br0.ports.p", "vlan", "4096"]),
             ({"physical_switches": {"br0": {"ports": {"p": {"vlan_bindings": {1: "nope"}}}}}}, ["logical switch nope"]),
-            ({"acls": {"a": {"entries": [{"action": "deny"}]}}}, ["config.acls.a.entries[0].sequence", "needed"]),
-            ({"tunnels": [{"local": "10.0.0.1"}]}, ["config.tunnels[0].physical_switch", "needed"]),
+            ({"acls": {"a": {"entries": [{"action": "deny"}]}}}, ["config.acls.a.entries[0].sequence", "required"]),
+            ({"tunnels": [{"local": "10.0.0.1"}]}, ["config.tunnels[0].physical_switch", "required"]),
         ],
     )
     def test_bad_input(self, task, config, words):

@@ -256,7 +256,7 @@ class TestStructure:
             ("vtep_config", {"config": port(vlan_bindings={7: 5000})}, ["5000", "name"]),
             ("vtep_config", {"config": port(vlan_bindings={"7": "ls0", "07": "ls0"})}, ["07", "another spelling"]),
             ("vtep_config", {"config": router(static_routes={"2001:db8::/32": "fe80::1", "2001:DB8::/32": "fe80::1"})}, ["2001:DB8::/32", "another spelling"]),
-            ("vtep_logical_switch", {"name": "ls0", "tunnel_key": 5, "clear": ["tunnel_key"]}, ["clear", "tunnel_key", "drop it"]),
+            ("vtep_logical_switch", {"name": "ls0", "tunnel_key": 5, "clear": ["tunnel_key"]}, ["clear", "tunnel_key", "drop one of them"]),
             *(("vtep_logical_switch", {"name": "ls0", "timeout": bad}, ["timeout", "number of seconds"]) for bad in (0, -1, 1e308, "inf", "nan")),
         ],
     )  # fmt: skip

@@ -88,7 +88,10 @@ def test_a_capture_has_all_packets_from_start_to_stop(namespace, path, tmp_path)
     assert stopped["changed"]
     assert not tcpdumps(tmp_path)
     assert stopped["captures"] == [{"path": str(path), "pid": None, "packets": 100, "dropped": 0}]
-    assert [packet["info"].split(" id=")[0] for packet in _capture.read(path).packets] == ["Echo (ping) request", "Echo (ping) reply"] * 50
+    assert [packet["info"].split(" id=")[0].strip() for packet in _capture.read(path).packets] == [
+        "Echo (ping) request",
+        "Echo (ping) reply",
+    ] * 50
 
 
 def test_a_capture_as_root_of_a_container(namespace, path):
@@ -158,6 +161,9 @@ def test_a_capture_that_ended_by_itself_is_an_error(namespace, path):
         ({"captures": [{"path": "/run/nowhere/lo.pcap"}]}, "/run/nowhere/lo.pcap has no interface"),
         ({"timeout": 0}, "timeout: 0 is out of range"),
         ({"filter": "no such filter"}, "tcpdump cannot capture on lo"),
+        # To tcpdump this would be an option that names a program to run.
+        ({"filter": "-z sh"}, "tcpdump cannot capture on lo"),
+        ({"captures": [{"path": "/run", "interface": "lo"}]}, "captures: /run cannot be written: Is a directory"),
     ],
 )
 def test_what_a_capture_refuses(namespace, path, options, message):

@@ -122,7 +122,7 @@ class TestUnicast:
             ({"encapsulation": "gre"}, ["encapsulation", "'gre'", "vxlan_over_ipv4"]),
             ({"ipaddr": "192.168.1.2/24"}, ["ipaddr", "without a prefix length"]),
             ({"logical_switch": "ls9"}, ["logical switch ls9", "vtep_logical_switch"]),
-            ({"locator": None}, ["locator", "cannot be without"]),
+            ({"locator": None}, ["locator", "requires this option"]),
             ({"entries": []}, ["mutually exclusive"]),
             ({"purge": True}, ["entries"]),
         ],
@@ -136,8 +136,8 @@ class TestUnicast:
         ("entries", "words"),
         [
             ([{"mac": MAC, "locator": "10.1.0.1"}, {"mac": "x", "locator": "10.1.0.1"}], ["entries[1].mac", "'x'"]),
-            ([{"mac": MAC, "locator": "10.1.0.1"}, {"mac": "00-00-00-00-00-02", "locator": "10.1.0.1"}], ["entries[0] and entries[1]", "the same twice"]),
-            ([{"mac": MAC, "locator": "10.1.0.1"}, {"mac": MAC, "locator": "10.2.0.1"}], ["entries[0] and entries[1]", "two different things"]),
+            ([{"mac": MAC, "locator": "10.1.0.1"}, {"mac": "00-00-00-00-00-02", "locator": "10.1.0.1"}], ["entries[0] and entries[1]", "with the same values"]),
+            ([{"mac": MAC, "locator": "10.1.0.1"}, {"mac": MAC, "locator": "10.2.0.1"}], ["entries[0] and entries[1]", "with different values"]),
             ([{"mac": MAC, "locator": "10.1.0.1"}, {"mac": "00:00:00:00:00:03"}], ["locator", "00:00:00:00:00:03"]),
         ],
     )  # fmt: skip
@@ -193,8 +193,8 @@ class TestMulticast:
         [
             ({"mac": "00:00:00:00:00:02"}, ["mac", "unknown-dst", "vtep_ucast_remote"]),
             ({"locators": ["10.1.0.1", "nonsense"]}, ["locators", "'nonsense'"]),
-            ({"locators": None}, ["locators", "cannot be without"]),
-            ({"locators": []}, ["locators", "cannot be without"]),
+            ({"locators": None}, ["locators", "requires this option"]),
+            ({"locators": []}, ["locators", "requires this option"]),
         ],
     )
     def test_bad_input(self, task, options, words):

@@ -589,7 +589,12 @@ def locked(lab):
 
 
 def opened(pid, path):
-    return any(os.path.realpath(f"/proc/{pid}/fd/{fd}") == path for fd in os.listdir(f"/proc/{pid}/fd"))
+    for descriptor in os.listdir(f"/proc/{pid}/fd"):
+        # One may be closed meanwhile.
+        with contextlib.suppress(FileNotFoundError):
+            if os.readlink(f"/proc/{pid}/fd/{descriptor}") == os.path.realpath(path):
+                return True
+    return False
 
 
 def test_only_root_can_hold_a_lab(lab):

@@ -117,9 +117,9 @@ class TestAcl:
     @pytest.mark.parametrize(
         ("entries", "words"),
         [
-            (None, ["entries", "ACL web", "cannot be without"]),
+            (None, ["entries", "ACL web", "requires this option"]),
             ([], ["entries", "cannot be empty"]),
-            ([WEB, {**REST, "sequence": 10}], ["entries[0] and entries[1]", "two different things"]),
+            ([WEB, {**REST, "sequence": 10}], ["entries[0] and entries[1]", "with different values"]),
             ([{**WEB, "source_ip": "10.0.0.0/8"}], ["entries[0].source_ip", "'10.0.0.0/8'"]),
             ([{**WEB, "dest_port_min": 65536}], ["entries[0].dest_port_min", "65535"]),
             ([{**WEB, "ethertype": "ipv4"}], ["entries[0].ethertype", "0x0800"]),

@@ -118,11 +118,11 @@ class TestPhysicalSwitch:
             ("tunnel_ips", ["239.1.1.1"], ["tunnel_ips", "'239.1.1.1'", "unicast"]),
             ("management_ips", ["10.0.0.0/8"], ["management_ips", "'10.0.0.0/8'", "without a prefix length"]),
             ("name", "", ["name", "not empty"]),
-            ("ports", ["eth1", "eth1"], ["port eth1 of physical switch", "more than once"]),
+            ("ports", ["eth1", "eth1"], ["port eth1 of physical switch", "listed twice, with the same values"]),
             ("timeout", 0, ["timeout", "above 0"]),
             ("database", "udp:1.2.3.4:5", ["database", "'udp:1.2.3.4:5'", "tcp:HOST:PORT"]),
             ("database", "tcp:::1:6640", ["database", "IPv6 in brackets"]),
-            ("database", "unix:/nonexistent/db.sock", ["/nonexistent/db.sock", "is ovsdb-server running"]),
+            ("database", "unix:/nonexistent/db.sock", ["/nonexistent/db.sock", "ovsdb-server is running"]),
             ("database", "tcp:127.0.0.1:1", ["tcp:127.0.0.1:1", "refused"]),
             ("database", "ssl:127.0.0.1:1", ["private_key", "ssl:"]),
         ],
@@ -295,7 +295,7 @@ class TestBinding:
 
     def test_a_port_that_never_comes(self, task):
         message = task.fails("vtep_binding", physical_switch="br0", port="vm9", vlan=0, logical_switch="ls0", timeout=0.5)
-        for word in ("timeout", "0.5 s", "port vm9 of physical switch br0", "there is: vm1", "ovs-vtep"):
+        for word in ("timeout", "0.5 s", "port vm9 of physical switch br0", "existing: vm1", "ovs-vtep"):
             assert word in message
 
     def test_check_mode_warns_of_what_an_earlier_task_may_create(self, task):

@@ -101,7 +101,7 @@ class TestWait:
             ({"logical_switch": "ls0", "mac": "zz"}, ["mac", "'zz'"]),
             ({"row": {"table": "Manager", "match": {"host": "x"}}}, ["match", "'host'", "target"]),
             ({"port": "vm1"}, ["physical_switch"]),
-            ({"database": "unix:/nonexistent", "physical_switch": "br0", "port": "vm1"}, ["/nonexistent", "is ovsdb-server running"]),
+            ({"database": "unix:/nonexistent", "physical_switch": "br0", "port": "vm1"}, ["/nonexistent", "ovsdb-server is running"]),
         ],
     )
     def test_what_never_comes_and_what_is_not_understood(self, task, options, words):
@@ -111,7 +111,7 @@ class TestWait:
 
     def test_check_mode_looks_once(self, task):
         done = task.check("vtep_wait", logical_switch="ls0", mac="00:00:00:00:00:0f", timeout=60)
-        assert done["row"] == {} and "not there now" in str(done["warnings"])
+        assert done["row"] == {} and "not there yet" in str(done["warnings"])
 
     def test_other_macs_are_not_replicated(self, server, task, monkeypatch):
         entries = [{"mac": f"02:00:00:00:00:{i:02x}", "locator": "10.1.0.1"} for i in range(100)]

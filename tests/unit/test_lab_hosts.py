@@ -38,7 +38,7 @@ def test_a_container_by_the_labels_that_it_is_started_with(asked, datapath):
     tasks = yaml.safe_load((TASKS / "docker_up.yml").read_text())
     [labels] = (task["community.docker.docker_container"]["labels"] for task in tasks if task["name"] == "Start the nodes that do not run")
     for node in NODES:
-        variables = {"lab_name": "lab1", "item": {"item": node}, "lab_underlay": {"mtu": 1400}, "lab_hosts": hosts}
+        variables = {"lab_name": "lab1", "item": {"item": node}, "lab_topology": {"underlay": {"mtu": 1400}}, "lab_hosts": hosts}
         rendered = {name: jinja2.Template(template).render(variables) for name, template in labels.items()}
         assert inventory.labelled(rendered) == (node["name"], hosts[node["name"]])
         assert hosts[node["name"]]["openvswitch_datapath"] == datapath

@@ -44,6 +44,7 @@ ENGINE = {
 LAB = {
     "node": set(),
     "hosts": {"node"},
+    "topology": {"node"},
     "wiring": {"node"},
     "processes": {"node"},
     "netns": {"node", "processes", "wiring"},
@@ -59,13 +60,14 @@ PURE_ROOMS = {
     "_vtep.tree",
     "_lab.node",
     "_lab.hosts",
+    "_lab.topology",
     "_lab.wiring",
     "_lab.walk",
 }
 SYSTEM = {"os", "subprocess", "socket", "select", "signal", "time"}
 # What a module of the action group `vtep` sees of it. `wait` is for vtep_wait.
 FRONT = {"mac_module", "module", "query", "render", "rows", "source", "tables", "task", "tree", "wait"}
-FOR_ALL = {"_errors", "_files", "_values", "_packets"}
+FOR_ALL = {"_errors", "_files", "_names", "_values", "_packets"}
 # How OVSDB is reached, and the only rooms that do.
 WIRE = {"ovs", "ovsdbapp", "ssl"}
 ON_THE_WIRE = {"_vtep.connection", "_vtep.wait", "_vswitch"}

@@ -147,7 +147,7 @@ def test_what_lets_go_in_the_same_task_is_no_user():
 
 def test_what_is_needed_cannot_be_removed_in_the_same_task():
     wanted = Wanted(present=[Row("Ucast_Macs_Remote", MAC, {"locator": THERE})], absent=[Row("Logical_Switch", ("ls0",))])
-    with pytest.raises(UserError, match="logical switch ls0 would be removed and is needed in the same task"):
+    with pytest.raises(UserError, match="logical switch ls0 is both removed and referred to by this task"):
         plan(wanted, current(SWITCH))
 
 

@@ -117,7 +117,7 @@ def test_errors_name_the_option_the_value_and_the_remedy():
 def test_the_same_row_twice_in_any_spelling():
     first = Row("Ucast_Macs_Remote", ("ls0", "00:00:00:00:00:0a"), {"locator": locator("10.1.0.1")})
     again = Row("Ucast_Macs_Remote", ("ls0", "00-00-00-00-00-0A"), {"locator": locator("10.1.0.1")})
-    with pytest.raises(UserError, match=r"entries\[0\] and entries\[1\].*the same twice"):
+    with pytest.raises(UserError, match=r"entries\[0\] and entries\[1\].*with the same values"):
         normal(first, again, label="entries")
 
 

@@ -335,7 +335,7 @@ def test_what_gets_out_without_the_tunnel_is_named(check):
 def test_a_vtep_that_does_not_listen_is_named(check):
     error = Ether() / IP(src="10.1.0.1", dst="10.0.0.1") / ICMP(type=3, code=3) / bytes(underlay()[2][IP])
     problem = only_problem(check([*underlay(), error]))
-    assert "dest-unreach" in problem
+    assert "Destination unreachable" in problem
 
 
 def test_the_seeds_packets_where_there_must_be_none(check):

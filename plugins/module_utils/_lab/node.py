@@ -22,21 +22,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ansible_collections.vxlanlab.vtep.plugins.module_utils import _names
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError, check_range
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import Integer, ipv4_interface
 
 NODE = "vxlanlab.vtep/node"
 NEW_NODE = "vxlanlab.vtep/new-node"
 UNDERLAY = "underlay"
-# Names that the kernel, ip(8) or Ansible give another meaning.
-RESERVED_NAMES = (UNDERLAY, "lo", "all", "default", "localhost", "ungrouped")
+# Names that Linux or Ansible give another meaning.
+RESERVED_NAMES = (UNDERLAY, *_names.OF_LINUX, "localhost", "ungrouped")
 #: The MTU of the underlay in bytes, from what every IPv4 host takes (RFC 791, section 3.1).
 MTU = Integer(576, 65535)
+#: The longest prefix of an underlay: two hosts have room in it.
+LONGEST_PREFIX = 30
+LAB_NAME_WORDS = "Use 1 to 32 letters, digits, '_' and '-'."
 
 _LAB_NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
 # The name is also that of the node's port on the underlay bridge: at most 15 characters (IFNAMSIZ, netdevice(7)).
 _NODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,14}")
-_INTERFACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}")
 
 
 @dataclass(frozen=True)
@@ -92,19 +95,25 @@ def parse_command_line(arguments: Sequence[str]) -> tuple[str, Node] | None:
     return marker, Node(lab, name, address, interface, int(mtu))
 
 
+def lab_name(value: Any) -> str:
+    """The name of a lab; raises ``ValueError`` for another."""
+    if not isinstance(value, str) or not _LAB_NAME.fullmatch(value):
+        raise ValueError(LAB_NAME_WORDS)
+    return value
+
+
 def check_lab_name(lab: str) -> None:
-    """Raise ``UserError`` unless it is 1 to 32 letters, digits, ``_`` and ``-``."""
-    if not _LAB_NAME.fullmatch(lab):
-        raise UserError(f"name {lab!r} is not a lab name. Use 1 to 32 letters, digits, '_' and '-'.")
+    """Raise ``UserError`` unless it is the name of a lab."""
+    try:
+        lab_name(lab)
+    except ValueError as error:
+        raise UserError(f"name {lab!r} is not a lab name. {error}") from None
 
 
-def lab_interface(value: Any) -> str:
-    """The name of an interface, a bridge or a VM's port in a lab; raises ``ValueError`` for another.
-
-    It is stricter than the kernel (``_values.interface_name``): such a name is also a word of commands, and part of file names.
-    """
-    if not isinstance(value, str) or not _INTERFACE.fullmatch(value):
-        raise ValueError("use 1 to 15 letters, digits, '_', '.' and '-' (not first)")
+def node_name(value: Any) -> str:
+    """The name of a node, which is also that of a host and of a network device; raises ``ValueError`` for another."""
+    if not isinstance(value, str) or not _NODE_NAME.fullmatch(value) or value in RESERVED_NAMES:
+        raise ValueError(f"use 1 to 15 letters, digits and '-' (not first), and none of {', '.join(RESERVED_NAMES)}")
     return value
 
 
@@ -121,15 +130,16 @@ def wanted_nodes(lab: str, nodes: Sequence[Mapping[str, Any]] | None, mtu: int) 
     owners: dict[ipaddress.IPv4Address, str] = {}
     for entry in nodes:
         name, interface = entry["name"], entry["interface"]
-        if not _NODE_NAME.fullmatch(name) or name in RESERVED_NAMES:
-            raise UserError(
-                f"nodes: name {name!r} cannot be used. Use 1 to 15 letters, digits and '-' (not first),"
-                f" and none of {', '.join(RESERVED_NAMES)}."
-            )
+        try:
+            node_name(name)
+        except ValueError as error:
+            raise UserError(f"nodes: name {name!r} cannot be used: {error}.") from None
         if name in wanted:
             raise UserError(f"nodes: name {name!r} is there twice. Give each node its own name.")
-        if not _INTERFACE.fullmatch(interface) or interface in RESERVED_NAMES:
-            raise UserError(f"nodes: interface {interface!r} of {name} is not an interface name. Use for example eth0.")
+        try:
+            _names.device(interface)
+        except ValueError as error:
+            raise UserError(f"nodes: interface {interface!r} of {name} is not an interface name: {error}.") from None
         address = _host_address(name, entry["address"])
         if address.ip in owners:
             raise UserError(f"nodes: address {address} of {name} is also that of {owners[address.ip]}. Give each node its own.")
@@ -148,11 +158,11 @@ def _host_address(name: str, text: str) -> ipaddress.IPv4Interface:
     try:
         address = ipv4_interface(text)
         network = address.network
-        if network.prefixlen > 30 or address.ip in (network.network_address, network.broadcast_address):
+        if network.prefixlen > LONGEST_PREFIX or address.ip in (network.network_address, network.broadcast_address):
             raise ValueError
     except ValueError:
         raise UserError(
-            f"nodes: address {text!r} of {name} is not a host address with a prefix length up to 30."
+            f"nodes: address {text!r} of {name} is not a host address with a prefix length up to {LONGEST_PREFIX}."
             " Use an IPv4 host address with its prefix length, for example 10.0.0.1/8."
         ) from None
     return address

@@ -178,7 +178,7 @@ class Database:
                 if not error:
                     break
         except ssl.SSLError as trouble:
-            raise UserError(f"private_key, certificate, ca_cert: these files do not work together: {trouble}") from None
+            raise UserError(f"private_key, certificate, ca_cert: these files do not belong together: {trouble}") from None
         except OSError as trouble:
             raise UserError(f"cannot connect to {remote}: {trouble}") from None
         if error:
@@ -229,7 +229,7 @@ class Database:
         thread.join(self._left(until, f"the address of {host}"))
         if not answers or isinstance(answers[0], Exception):
             why = getattr(answers[0], "strerror", None) or answers[0] if answers else "no answer in time"
-            raise UserError(f"database: the host {host!r} is not known ({why}); check the name, or give its address")
+            raise UserError(f"database: cannot resolve the host {host!r} ({why}); check the name, or use its address")
         texts = [address[0] for *unused, address in answers]
         return [f"[{text}]" if ":" in text else text for text in dict.fromkeys(texts)]
 
@@ -247,7 +247,9 @@ class Database:
                     "issued by this CA and is valid today"
                 ) from None
             except OSError as error:
-                raise UserError(f"cannot connect to {self._remote}: the TLS handshake failed: {error}; does it speak TLS?") from None
+                raise UserError(
+                    f"cannot connect to {self._remote}: the TLS handshake failed: {error}; check that the server uses TLS on this port"
+                ) from None
 
     def _read_schema(self, until: float) -> None:
         try:
@@ -280,7 +282,7 @@ class Database:
         if self._checked(rows[0], dict).get("model") != "clustered":
             return True
         if not rows[0]["connected"]:
-            raise UserError(f"{self._remote} is a member of a cluster that has no leader, or has lost it")
+            raise UserError(f"{self._remote} is a member of a cluster and has no connection to a leader")
         return rows[0]["leader"]
 
     # -- transactions
@@ -319,7 +321,8 @@ class Database:
     def _strange(self, sent: Any) -> str:
         text = repr(sent)
         return (
-            f"{self._remote} sent what no OVSDB server (RFC 7047) sends: {text[:SHOWN] + '...' if len(text) > SHOWN else text}; is it one?"
+            f"{self._remote} sent a message that is not valid in OVSDB (RFC 7047): "
+            f"{text[:SHOWN] + '...' if len(text) > SHOWN else text}; check that it is an OVSDB server"
         )
 
     def lock(self) -> None:
@@ -497,7 +500,7 @@ def _parsed_remotes(database: str) -> list[str]:
                 "tcp:HOST:PORT or ssl:HOST:PORT, IPv6 in brackets, several separated by commas"
             )
     if not remotes:
-        raise UserError("database: expected at least one remote such as unix:/var/run/openvswitch/db.sock")
+        raise UserError("database: expected at least one address such as unix:/var/run/openvswitch/db.sock")
     return remotes
 
 
@@ -510,7 +513,7 @@ def _prepare_tls(tls: dict[str, str]) -> None:
     for option, setter in setters.items():
         path = tls.get(option)
         if not path:
-            raise UserError(f"{option}: needed, because database names an ssl: remote")
+            raise UserError(f"{option}: required, because database contains an ssl: address")
         if not os.access(accepted(text, option, path), os.R_OK):
             raise UserError(f"{option}: cannot read {path!r} on the host that runs the module")
         setter(path)
@@ -518,10 +521,10 @@ def _prepare_tls(tls: dict[str, str]) -> None:
 
 def _advice(remote: str, error: int) -> str:
     if error == errno.ENOENT:
-        return "there is no such socket: is ovsdb-server running, and is this its path?"
+        return "check that ovsdb-server is running and that this is the path of its socket"
     if error in (errno.EACCES, errno.EPERM):
         return "not permitted: run the task with become: true" if remote.startswith("unix:") else "not permitted: check the certificates"
-    return "check the address, that the server listens there, and that no firewall is in between"
+    return "check the address, that the server listens there, and that no firewall blocks it"
 
 
 def _words(error: Any) -> str:

@@ -55,7 +55,7 @@ def _run(
 
     def want(params: dict) -> Wanted:
         if params["purge"] and params["state"] == "absent":
-            raise UserError("purge: true goes with state: present; use entries: [] with purge: true to remove all")
+            raise UserError("purge: true requires state: present; to remove all entries, use entries: [] with purge: true")
         place = None
         if params["src"] is not None:
             entries, place = load_entries(params["src"], set(entry_options), _needed(entry_options))

@@ -52,9 +52,9 @@ def _normal_rows(rows: Sequence[Row], wanted: Wanted) -> list[Row]:
         identity = (row.table, key)
         earlier = seen.setdefault(identity, index)
         if earlier != index:
-            what = "the same twice" if normal[earlier].columns == columns else "two different things"
-            both = f"{place(earlier, rows[earlier])} and {place(index, row)}" if place else "two options"
-            raise UserError(f"{both}: {describe(Ref(*identity))} is listed more than once, saying {what}; keep one of them")
+            what = "the same values" if normal[earlier].columns == columns else "different values"
+            both = f"{place(earlier, rows[earlier])} and {place(index, row)}: " if place else ""
+            raise UserError(f"{both}{describe(Ref(*identity))} is listed twice, with {what}; keep one of them")
         normal.append(Row(row.table, key, columns, row.must_exist, doubts))
     return normal
 
@@ -115,7 +115,7 @@ def _normal_map(column: Column, option: str, value: Any, as_stored: bool) -> dic
     for key, member in value.items():
         parsed = _parsed(column.key, key, key_option, as_stored)
         if parsed in normal:
-            raise _Bad(key_option, key, ValueError(f"{parsed!r} is there already, in another spelling; keep one of them"))
+            raise _Bad(key_option, key, ValueError(f"{parsed!r} is already given in another spelling; keep one of them"))
         normal[parsed] = _normal_atom(column, member, value_option, as_stored)
     return normal
 

@@ -223,7 +223,7 @@ class _Planner:
         if ref in self.coming or TABLES[ref.table].kept_by_references:
             return
         if ref in self.going:
-            raise UserError(f"{describe(ref)} would be removed and is needed in the same task; keep it, or drop what refers to it")
+            raise UserError(f"{describe(ref)} is both removed and referred to by this task; keep it, or drop what refers to it")
         if not self.current.get(*ref):
             self._absent_reference(ref)
 
@@ -232,7 +232,7 @@ class _Planner:
         message = f"{describe(ref)} is not in the database; {spec.remedy}"
         if not self.lenient:
             raise Missing(message, *ref)
-        self.result.warnings.append(f"{message}. The real run fails unless an earlier task creates it.")
+        self.result.warnings.append(f"{message}. A real run fails unless an earlier task creates it.")
 
     # -- absent
 
@@ -320,7 +320,7 @@ class _Planner:
 
 
 def _needed(option: str, ref: Ref) -> str:
-    return f"{option}: {describe(ref)} cannot be without; give it, or use state: absent"
+    return f"{option}: {describe(ref)} requires this option; set it, or use state: absent"
 
 
 def enumerated(names: list[str]) -> str:

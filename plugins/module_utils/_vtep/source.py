@@ -52,13 +52,15 @@ def load_entries(path: str, options: set[str], needed: str | None) -> tuple[list
         return f"src {name}[{index}]"
 
     if not isinstance(entries, list):
-        raise UserError(f"src: {name!r} has to hold a list of entries")
+        raise UserError(f"src: {name!r} must contain a list of entries")
     for index, entry in enumerate(entries):
-        if not isinstance(entry, dict) or not entry.keys() <= options:
-            unknown = ", ".join(sorted(map(str, entry.keys() - options))) if isinstance(entry, dict) else repr(entry)
-            raise UserError(f"{place(index, None)}: {unknown} is not known there; known: {', '.join(sorted(options))}")
+        if not isinstance(entry, dict):
+            raise UserError(f"{place(index, None)}: expected a dictionary, got {entry!r}")
+        if not entry.keys() <= options:
+            unknown = sorted(map(str, entry.keys() - options))
+            raise UserError(f"{place(index, None)}: unknown key {unknown[0]!r}; expected: {', '.join(sorted(options))}")
         if needed and entry.get(needed) is None:
-            raise UserError(f"{place(index, None)}.{needed}: needed")
+            raise UserError(f"{place(index, None)}.{needed}: required")
     return entries, place
 
 
@@ -70,7 +72,7 @@ def _reader(path: str, readers: dict[str, Callable[[str], Any]]) -> Callable[[st
 
 
 def _text(path: str) -> str:
-    remedy = "it is looked for on the host that runs the module; remote_src: false takes the controller's"
+    remedy = "the path is one of the host that runs the module; use remote_src: false for a file of the controller"
     with open_file(path, "src", remedy=remedy) as file:
         # One byte more shows a file that grows.
         raw = file.read(LARGEST + 1)
@@ -105,12 +107,12 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         keys = [key for key, unused in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"the key {twice!r} is there twice in one object; keep one of them")
+        raise ValueError(f"the key {twice!r} occurs twice in one object; keep one of them")
     return found
 
 
 def _no_number(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no JSON (RFC 8259, section 6)")
+    raise ValueError(f"{word} is not valid in JSON (RFC 8259, section 6)")
 
 
 # -- YAML -----------------------------------------------------------------------------------------------------------
@@ -120,7 +122,7 @@ def _read_yaml(path: str) -> Any:
     try:
         import yaml
     except ImportError:
-        raise UserError("src: reading YAML takes PyYAML on the host that runs the module; install it, or use JSON or CSV") from None
+        raise UserError("src: reading YAML requires PyYAML on the host that runs the module; install it, or use JSON or CSV") from None
     text = _text(path)
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
@@ -179,7 +181,7 @@ def _check_events(events: Iterator[Any]) -> None:
 def _count_child(parent: _Open, text: str | None, event: Any) -> None:
     if parent.is_mapping and parent.children % 2 == 0 and text is not None:
         if text in parent.keys:
-            raise ValueError(f"{_line(event)}: the key {text!r} is there twice in one dictionary; keep one of them")
+            raise ValueError(f"{_line(event)}: the key {text!r} occurs twice in one dictionary; keep one of them")
         parent.keys.add(text)
     parent.children += 1
 
@@ -209,7 +211,7 @@ def _read_csv(path: str, options: set[str], needed: str | None) -> tuple[list[di
         columns = _columns(header, options, needed, f"src {name}, line {line}")
         break
     else:
-        raise UserError(f"src: {name!r} is empty; a CSV file begins with a line that names its columns: {', '.join(sorted(options))}")
+        raise UserError(f"src: {name!r} is empty; the first line of a CSV file names its columns: {', '.join(sorted(options))}")
     for line, cells in records:
         if len(cells) != len(columns):
             raise UserError(
@@ -219,7 +221,7 @@ def _read_csv(path: str, options: set[str], needed: str | None) -> tuple[list[di
         # Several locators share a cell, separated by spaces.
         entry = {column: cell.split() if column == "locators" else cell for column, cell in zip(columns, cells) if cell}
         if needed and needed not in entry:
-            raise UserError(f"src {name}, line {line}.{needed}: needed")
+            raise UserError(f"src {name}, line {line}.{needed}: required")
         lines.append(line)
         entries.append(entry)
     return entries, place
@@ -254,12 +256,12 @@ def _columns(header: list[str], options: set[str], needed: str | None, where: st
     unknown = [cell for cell in header if cell not in options]
     if unknown:
         raise UserError(
-            f"{where}: {unknown[0]!r} is not the name of a column; a CSV file begins with a line that names its columns, "
-            f"separated by a comma, a semicolon or a tab: {', '.join(sorted(options))}"
+            f"{where}: {unknown[0]!r} is not a known column; the first line of a CSV file names its columns, separated by commas, "
+            f"semicolons or tabs: {', '.join(sorted(options))}"
         )
     twice = [cell for cell in header if header.count(cell) > 1]
     if twice:
-        raise UserError(f"{where}: the column {twice[0]!r} is there twice; keep one of them")
+        raise UserError(f"{where}: the column {twice[0]!r} occurs twice; keep one of them")
     if needed and needed not in header:
-        raise UserError(f"{where}: the column {needed!r} is needed")
+        raise UserError(f"{where}: the column {needed!r} is required")
     return header

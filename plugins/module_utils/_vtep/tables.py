@@ -465,7 +465,7 @@ def columns_from(table: str, options: Mapping[str, Any]) -> dict[str, Any]:
     }
     for cleared in options.get("clear") or ():
         if cleared in columns:
-            raise UserError(f"clear: {cleared} is cleared and set in the same task; drop it from either")
+            raise UserError(f"clear: {cleared} is both cleared and set in this task; drop one of them")
         columns[cleared] = None
     return columns
 

@@ -126,7 +126,7 @@ class _Task:
         except Conflict as conflict:
             # A refusal that is repeated on an unchanged database is no race: the server does not want the change.
             if not conflict.guard and current == self._refused:
-                raise UserError(f"the server refuses the change: {conflict}") from None
+                raise UserError(f"the server refused the change: {conflict}") from None
             self._refused = None if look.assumed else current
             raise
 
@@ -148,8 +148,8 @@ class _Task:
             self.db.left()
         except TimedOut:
             raise UserError(
-                f"timeout: gave up after {self._conflicts + 1} tries in {self.db.timeout:g} s: other writers change the same rows "
-                f"all the time ({conflict}); run the task again when they are quiet, make it smaller, or raise timeout"
+                f"timeout: gave up after {self._conflicts + 1} attempts in {self.db.timeout:g} s: other writers keep changing the same "
+                f"rows ({conflict}); run the task again when they are idle, split it, or raise timeout"
             ) from None
         self._conflicts += 1
 
@@ -169,7 +169,7 @@ class _Task:
         look.under(*scope)
         names = sorted(str(key[-1]) for key, unused in look.current().under(scope))
         look.prove(searched=True)
-        raise UserError(f"{self._late}{missing} (there is: {enumerated(names) or 'none'})")
+        raise UserError(f"{self._late}{missing} (existing: {enumerated(names) or 'none'})")
 
 
 def reported(db: Database, wanted: Wanted) -> Current:

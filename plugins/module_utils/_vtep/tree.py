@@ -177,7 +177,7 @@ class _Reader:
             _check_mapping(item, where)
             missing = [option for option in branch.key_options(len(parent)) if item.get(option) is None]
             if missing:
-                raise UserError(f"{where}.{missing[0]}: needed")
+                raise UserError(f"{where}.{missing[0]}: required")
             parts = TABLES[branch.table].key[len(parent) :]
             own = (_key_part(part, item) for part in parts)
             # A key of one part stands for itself.
@@ -220,10 +220,10 @@ def _key_part(part: Key, item: dict) -> Any:
 
 def _check_mapping(value: Any, where: str) -> None:
     if not isinstance(value, dict):
-        raise UserError(f"{where}: expected a dictionary, and this is {value!r}")
+        raise UserError(f"{where}: expected a dictionary, got {value!r}")
 
 
 def _check_names(given: dict, known: set[str], where: str) -> None:
     unknown = sorted(set(given) - known)
     if unknown:
-        raise UserError(f"{where}: {unknown[0]!r} is not known there; known: {', '.join(sorted(known - {'_uuid'}))}")
+        raise UserError(f"{where}: unknown key {unknown[0]!r}; expected: {', '.join(sorted(known - {'_uuid'}))}")

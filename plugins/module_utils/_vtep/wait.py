@@ -42,7 +42,7 @@ class Watch:
         known = {*self.keys, *self.columns, *([self.owner] if self.owner else [])}
         unknown = sorted(set(match) - known)
         if unknown:
-            raise UserError(f"match: {unknown[0]!r} is not known in {table}; known: {', '.join(sorted(known))}")
+            raise UserError(f"match: {table} has no {unknown[0]!r}; expected: {', '.join(sorted(known))}")
         self.match = {option: self._normal(option, value) for option, value in match.items()}
 
     def _normal(self, option: str, value: Any) -> Any:
