@@ -117,7 +117,7 @@ class Database:
         return self._left(self.deadline, "an undisturbed moment")
 
     def pause(self, seconds: float) -> None:
-        """Let others go on for so long, or until the deadline."""
+        """Let others go on for so many seconds, or until the deadline; ``TimedOut`` where that has passed."""
         poller = ovs.poller.Poller()
         poller.timer_wait(int(min(seconds, self.left()) * 1000) + 1)
         poller.block()
@@ -130,7 +130,10 @@ class Database:
 
     def connect(self) -> None:
         """Connect to the first remote that will do: of a cluster (ovsdb.7) the leader, or, where none is to be found, a
-        member that knows one and passes on what it is sent."""
+        member that knows one and passes on what it is sent.
+
+        Raises ``UserError`` with the reason of each remote where none will do by the deadline.
+        """
         self.close()
         if any(remote.startswith("ssl:") for remote in self.remotes):
             _prepare_tls(self._tls)
@@ -152,7 +155,10 @@ class Database:
         raise UserError("database: " + "; ".join(failures))
 
     def reconnect(self) -> None:
-        """Connect again after the connection broke, for as long as the task may take: a cluster may be choosing a leader."""
+        """Connect again after the connection broke, for as long as the task may take: a cluster may be choosing a leader.
+
+        Raises ``UserError`` where no remote will do until the deadline.
+        """
         while True:
             try:
                 return self.connect()
@@ -282,7 +288,9 @@ class Database:
     # -- transactions
 
     def transact(self, operations: Iterable[dict], until: float | None = None) -> list:
-        """One transaction (RFC 7047, section 4.1.3); the operations' results. ``until``: a deadline of its own, of the monotonic clock.
+        """One transaction (RFC 7047, section 4.1.3); the operations' results.
+
+        ``until``: a deadline of its own, in seconds of the monotonic clock.
 
         Raises ``Conflict`` where a guard or a constraint failed, ``Lost`` where the connection broke, ``TimedOut`` at the
         deadline, and ``UserError`` where the server does not accept changes.

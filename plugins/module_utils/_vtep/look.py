@@ -59,9 +59,11 @@ class Read:
         self.rows: list[dict] = []
 
     def select(self) -> dict:
+        """The read as an operation (RFC 7047, section 5.2.2)."""
         return {"op": "select", "table": self.table, "where": self.where, "columns": self.columns}
 
     def wait(self, until: str = "==") -> dict:
+        """An operation (RFC 7047, section 5.2.6) that holds while the answer is what it was, or, ``until`` ``!=``, once it is another."""
         rows = self.rows if self.watched is self.columns else [{name: row[name] for name in self.watched} for row in self.rows]
         return {
             "op": "wait", "timeout": 0, "table": self.table, "where": self.where, "columns": self.watched, "until": until, "rows": rows,

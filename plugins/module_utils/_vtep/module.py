@@ -199,7 +199,10 @@ class VtepModule:
         self._module.warn(warning)
 
     def database(self) -> Database:
-        """The database that the options name, not yet connected: use it in a ``with`` statement."""
+        """The database that the options name, not yet connected: use it in a ``with`` statement.
+
+        Raises ``UserError`` for a ``timeout`` out of range (seconds), and ``MissingLibrary`` where ovs is not installed.
+        """
         if OVS_ERROR:
             raise MissingLibrary("ovs (it comes with ovsdbapp)", OVS_ERROR)
         # Also refuses what is no number (NaN), and what no clock can count.

@@ -61,6 +61,7 @@ class Plan:
     warnings: list[str] = field(default_factory=list)
 
     def count(self, action: str) -> int:
+        """How many rows are created, updated or deleted; ``action`` is ``CREATE``, ``UPDATE`` or ``DELETE``."""
         return sum(change.action == action for change in self.changes)
 
     def after(self, scope: Scope) -> dict[tuple, Have]:

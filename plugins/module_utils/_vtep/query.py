@@ -19,7 +19,8 @@ SHOWN = 80
 def compiled(text: str | None) -> Callable[[Any], Any]:
     """A JMESPath expression as a function, checked before anything is read; without one, the data as it is.
 
-    Raises ``UserError`` for a text that is no expression, and so does the function for data that it does not fit.
+    Raises ``UserError`` for a text that is no expression, and so does the function for data that it does not fit. Raises
+    ``MissingLibrary`` where an expression is given and jmespath is not installed.
     """
     if text is None:
         return lambda data: data

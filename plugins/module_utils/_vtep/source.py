@@ -41,6 +41,7 @@ def load_entries(path: str, options: set[str], needed: str | None) -> tuple[list
     """A list of dictionaries that hold these options and no others, ``needed`` in each of them; and where each of them stands.
 
     A CSV file has a line with the names of its columns and a line for each entry; a cell that is empty says nothing.
+    Raises ``UserError`` that names the file, and the place in it.
     """
     name = os.path.basename(path)
     if _reader(path, {**_READERS, ".csv": _text}) is _text:

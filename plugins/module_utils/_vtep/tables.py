@@ -454,7 +454,10 @@ def with_references(column: Column, value: Any, said: Mapping[str, Any]) -> Any:
 
 
 def columns_from(table: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns that these options set; one that was left out (None) is not managed, one that is named in ``clear`` is emptied."""
+    """The columns that these options set; one that was left out (None) is not managed, one that is named in ``clear`` is emptied.
+
+    Raises ``UserError`` for a column that is both set and named in ``clear``.
+    """
     columns = {
         name: with_references(column, options[option], options) if column.refers else options[option]
         for name, column, option in TABLES[table].settable

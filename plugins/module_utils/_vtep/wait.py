@@ -27,7 +27,10 @@ except ImportError:
 
 class Watch:
     """Rows of one table that match. ``match`` is option -> value, in the words of the modules; lists and dictionaries match
-    when the row has at least these members."""
+    when the row has at least these members.
+
+    Raises ``UserError`` for an option that the table does not have.
+    """
 
     def __init__(self, table: str, match: dict[str, Any]) -> None:
         self.table = table
@@ -125,10 +128,12 @@ class Watch:
 
 
 def wait(schema: dict, remotes: str, watch: Watch, absent: bool, deadline: float, what: str, once: bool) -> dict | None:
-    """Wait until a row matches, or none does (``absent``); the row. ``UserError`` when the time is up.
+    """Wait until a row matches, or none does (``absent``); the row.
 
     ``schema``: what the server at ``remotes`` says of its database. ``deadline``: of the monotonic clock, in seconds.
     ``what``: what is waited for, in words. ``once``: just look.
+    Raises ``UserError`` when the time is up, or where the server's schema lacks what is waited for, and ``MissingLibrary`` where
+    ovsdbapp is not installed.
     """
     if OVSDBAPP_ERROR:
         raise MissingLibrary("ovsdbapp", OVSDBAPP_ERROR)
