@@ -11,9 +11,10 @@ version_added: 0.1.0
 description:
   - Reports steps of a walk that a capture lacks or shows differently or in another order, and packets of this ping that belong
     to no step.
-  - Ignores all packets except ARP and ICMP between the two VMs or the two endpoints of their tunnel. It also ignores repeated ARP
-    requests, unicast ARP requests that confirm a known address (RFC 1122, section 2.3.2.1), and one reply to each of them.
-positional: walk
+  - Ignores all packets except ARP and ICMP between the two VMs, in whatever tunnel, and between neighbours in the underlay that carry the
+    tunnel. It explains repeated ARP requests, unicast ARP requests that confirm a known address (RFC 1122, section 2.3.2.1), and one reply
+    to each of them.
+positional: walk, point
 options:
   _input:
     description: Packets as M(vxlanlab.vtep.vxlan_capture_info) returns them.
@@ -23,6 +24,10 @@ options:
   walk:
     description: The walk, from P(vxlanlab.vtep.packet_walk#filter).
     type: dict
+    required: true
+  point:
+    description: Where the packets were captured, C(vm1) or C(hv1:eth0) for example.
+    type: str
     required: true
 seealso:
   - plugin: vxlanlab.vtep.packet_walk
@@ -42,8 +47,8 @@ EXAMPLES = r"""
     that: found.ok
     fail_msg: "{{ found.problems }}"
   vars:
-    found: "{{ read.captures[0].packets | vxlanlab.vtep.check_packet_walk(walk) }}"
-    walk: "{{ lab | vxlanlab.vtep.packet_walk('vm1', 'vm2', 'vm1', 'underlay', count=3) }}"
+    found: "{{ read.captures[0].packets | vxlanlab.vtep.check_packet_walk(walk, 'hv1:eth0') }}"
+    walk: "{{ lab_topology | vxlanlab.vtep.packet_walk(tables, 'vm1', 'vm2', count=3) }}"
 """
 
 RETURN = r"""
@@ -85,8 +90,11 @@ _value:
     ignored:
       description: Number of packets that do not belong to this ping.
       type: int
-    source:
-      description: Copied from the walk, like C(target), C(at), C(network) and C(chapter).
+    explained:
+      description: Why a packet may be there besides the steps, by the packet's number.
+      type: dict
+    point:
+      description: Copied from the input.
       type: str
 """
 
@@ -96,9 +104,9 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.walk import Com
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._packets import CapturedPacket
 
 
-def check_packet_walk(packets: Sequence[CapturedPacket], walk: Walk) -> Comparison:
-    """Compare captured packets with a walk."""
-    return check_walk(walk, packets)
+def check_packet_walk(packets: Sequence[CapturedPacket], walk: Walk, point: str) -> Comparison:
+    """Compare the packets captured at a point with a walk."""
+    return check_walk(walk, point, packets)
 
 
 class FilterModule:

@@ -48,7 +48,7 @@ EXAMPLES = r"""
   ansible.builtin.add_host: "{{ {'name': item.key} | combine(item.value) }}"
   loop: "{{ nodes | vxlanlab.vtep.lab_hosts('vxlanlab', 'netns', 1500) | dict2items }}"
   vars:
-    nodes: [{name: hv1, address: 10.0.0.1/8, interface: eth0}]
+    nodes: [{name: hv1, interfaces: [{name: eth0, address: 10.0.0.1/8}]}]
 """
 
 RETURN = r"""
@@ -80,7 +80,16 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import Nod
 def lab_hosts(nodes: Sequence[Mapping[str, Any]], lab: str, driver: str, mtu: int, datapath: str = "auto") -> dict[str, dict[str, Any]]:
     if driver not in DRIVERS:
         raise AnsibleFilterError(f"driver: {driver!r} is not a driver. Use {' or '.join(DRIVERS)}.")
-    of = [Node(lab, node["name"], node["address"], node["interface"], mtu) for node in nodes]
+    of = [
+        Node(
+            lab,
+            node["name"],
+            ",".join(its["address"] for its in node["interfaces"]),
+            ",".join(its["name"] for its in node["interfaces"]),
+            mtu,
+        )
+        for node in nodes
+    ]
     return {node.name: host_variables(driver, node, sys.executable, datapath) for node in of}
 
 

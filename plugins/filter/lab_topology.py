@@ -18,24 +18,34 @@ options:
     required: true
     suboptions:
       underlay:
-        description: C(lab_underlay), with the keys C(network) (IPv4 network), C(interface) and C(mtu) (626 to 65535 bytes).
+        description: C(lab_underlay), with the keys C(network) (IPv4 network, or a list of them), C(interface) and C(mtu) (626 to 65535 bytes).
         type: dict
         required: true
       bridge:
         description: C(lab_bridge), 1 to 14 letters, digits and C(_ . -).
         type: str
         required: true
-      logical_switch:
-        description: C(lab_logical_switch), with the keys C(name) (letters, digits and C(_ . / -)) and C(tunnel_key) (0 to 16777215).
-        type: dict
-        required: true
-      hypervisors:
-        description:
-          - C(lab_hypervisors), two or more, with the keys C(name), C(underlay_ip) and C(vms).
-          - Each of C(vms) has the keys C(name), C(mac) and C(ip) (IPv4 with prefix length).
+      logical_switches:
+        description: C(lab_logical_switches), each with the keys C(name) (letters, digits and C(_ . / -)) and C(tunnel_key) (0 to 16777215).
         type: list
         elements: dict
         required: true
+      hypervisors:
+        description:
+          - C(lab_hypervisors), two or more, with the keys C(name), C(underlay_ip) and C(vms); or how many to make up.
+          - Each of C(vms) has the keys C(name), C(mac) and C(ip) (IPv4 with prefix length), and may have C(logical_switch) (the first one by
+            default) and C(vlan) (0 to 4094, 0 by default, which is none).
+        type: list
+        elements: dict
+        required: true
+      routers:
+        description: C(lab_routers), each with the keys C(name) and C(addresses), one in each of the networks that it joins.
+        type: list
+        elements: dict
+      chapters:
+        description: C(lab_chapters), the story. See C(playbooks/scenarios/seed.yml).
+        type: list
+        elements: dict
       name:
         description: C(lab_name). Like all that follow, it is checked where it is given.
         type: str
@@ -65,7 +75,7 @@ EXAMPLES = r"""
     topology:
       underlay: {network: 10.0.0.0/8, interface: eth0, mtu: 1500}
       bridge: br0
-      logical_switch: {name: ls0, tunnel_key: 5000}
+      logical_switches: [{name: ls0, tunnel_key: 5000}]
       hypervisors:
         - {name: hv1, underlay_ip: 10.0.0.1, vms: [{name: vm1, mac: "00:00:00:00:00:01", ip: 192.168.1.1/24}]}
         - {name: hv2, underlay_ip: 10.1.0.1, vms: [{name: vm2, mac: "00:00:00:00:00:02", ip: 192.168.1.2/24}]}
@@ -83,13 +93,37 @@ _value:
       type: list
       elements: str
     underlay:
-      description: As in the input, with C(mtu) as a number.
+      description: As in the input, with C(mtu) as a number, and C(networks) as a list.
       type: dict
     bridge:
       description: As in the input.
       type: str
-    logical_switch:
-      description: As in the input, with C(tunnel_key) as a number.
+    logical_switches:
+      description: As in the input, with C(tunnel_key) as numbers.
+      type: list
+      elements: dict
+    routers:
+      description: The names of the routers.
+      type: list
+      elements: str
+    vms:
+      description:
+        - All VMs, with C(hypervisor), C(logical_switch), C(vlan), C(device) (the interface with the address) and C(namespace) (the network
+          namespace that it is in; empty for that of the hypervisor).
+      type: list
+      elements: dict
+    macs:
+      description: The MAC addresses of the underlay that are known beforehand, by IP address.
+      type: dict
+    points:
+      description: Where one can listen, by the name of the point, with C(node), C(namespace), C(interface) and C(file).
+      type: dict
+    chapters:
+      description: The chapters, completed. Only with O(_input.chapters), like RV(_value.mesh).
+      type: list
+      elements: dict
+    mesh:
+      description: By hypervisor, all pings that go through a tunnel, as M(vxlanlab.vtep.lab_ping) takes them.
       type: dict
     hypervisors:
       description:
@@ -99,7 +133,7 @@ _value:
       type: list
       elements: dict
     nodes:
-      description: The hypervisors as M(vxlanlab.vtep.lab_netns) takes them.
+      description: The hypervisors and routers as M(vxlanlab.vtep.lab_netns) takes them.
       type: list
       elements: dict
     spare_address:
@@ -121,6 +155,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.story import completed as story_completed, mesh
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.topology import MOST_PROBLEMS, completed, folder
 from ansible_collections.vxlanlab.vtep.plugins.plugin_utils.filter_errors import errors_of
 
@@ -139,6 +174,9 @@ def folder_problem(path: str) -> str:
 def lab_topology(topology: Any) -> dict[str, Any]:
     """What is wrong with a topology, or what follows from it."""
     lab = completed(topology)
+    if not lab["problems"] and "chapters" in topology:
+        story = story_completed(topology["chapters"], lab)
+        lab = {"problems": story["problems"]} if story["problems"] else {**lab, **story, "mesh": mesh(lab)}
     artifacts = topology.get("artifacts") if isinstance(topology, Mapping) else None
     try:
         problem = folder_problem(folder(artifacts)) if artifacts else ""

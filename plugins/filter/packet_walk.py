@@ -6,22 +6,21 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: packet_walk
-short_description: List the packets of a ping through a VXLAN tunnel
+short_description: List the packets of a ping through VXLAN tunnels
 version_added: 0.1.0
 description:
-  - Returns the packets that a capture of C(ping -c) must show, in order, each with its reason and the row of the
-    C(hardware_vtep) database that decides what happens to it.
-  - On the underlay, a first ping starts with an ARP request for the remote tunnel endpoint and its reply. The VMs' own packets
-    follow in VXLAN, which are an ARP request, its reply, and the echo requests and replies. The overlay shows only the VMs' own
-    packets.
-positional: source, target, at, network
+  - Follows a C(ping) through the VTEPs' tables, as they are in their databases, and through the underlay with its routers; and returns the
+    packets that captures must show, at every point where one can listen, each with its reason and the row that decides. Packets of the
+    ping that are not in the list must not be seen.
+  - A point is the name of a VM, for its switch port, or C(NODE:INTERFACE) in the underlay.
+positional: tables, source, target
 options:
   _input:
-    description:
-      - The lab, with C(bridge), C(logical_switch) (C(name), C(tunnel_key)) and C(hypervisors) (C(name), C(underlay_ip),
-        C(vms)), as P(vxlanlab.vtep.lab_topology#filter) returns it.
-      - A hypervisor may also have C(underlay_mac), the MAC address of its tunnel endpoint. Without it, the filter expects the
-        address that the ARP packets on the underlay announce.
+    description: The topology, as P(vxlanlab.vtep.lab_topology#filter) completes it.
+    type: dict
+    required: true
+  tables:
+    description: The VTEPs' tables by hypervisor, as M(vxlanlab.vtep.vtep_info) returns them in RV(vxlanlab.vtep.vtep_info#module:vtep).
     type: dict
     required: true
   source:
@@ -29,31 +28,17 @@ options:
     type: str
     required: true
   target:
-    description: Name of the VM that is pinged, on another hypervisor.
+    description: Name of the VM that is pinged.
     type: str
     required: true
-  at:
-    description: Name of the VM, one of the two, at which the capture was made.
-    type: str
-    required: true
-  network:
-    description: V(overlay) is the VM's port, V(underlay) its hypervisor's interface.
-    type: str
-    choices: [overlay, underlay]
-    required: true
-  chapter:
-    description:
-      - V(first) is a ping with empty caches.
-      - V(no_mcast_cached) is a ping without a multicast remote on the hypervisor of O(source), while the VMs know each
-        other's MAC address.
-      - V(no_mcast_flushed) is the same ping after the caches were emptied.
-    type: str
-    choices: [first, no_mcast_cached, no_mcast_flushed]
-    default: first
   count:
     description: Number of echo requests, 1 or more.
     type: int
     default: 1
+  forget:
+    description: Whether all caches were emptied before. Otherwise, everything that can be known is known.
+    type: bool
+    default: true
 seealso:
   - plugin: vxlanlab.vtep.check_packet_walk
     plugin_type: filter
@@ -64,9 +49,11 @@ author:
 """
 
 EXAMPLES = r"""
-- name: Show the six packets on the underlay
+- name: Show the six packets at the interface of hv1
   ansible.builtin.debug:
-    msg: "{{ (lab | vxlanlab.vtep.packet_walk('vm1', 'vm2', 'vm1', 'underlay')).steps | map(attribute='title') }}"
+    msg: "{{ walk.steps | selectattr('point', 'equalto', 'hv1:eth0') | map(attribute='title') }}"
+  vars:
+    walk: "{{ lab_topology | vxlanlab.vtep.packet_walk({'hv1': hv1.vtep, 'hv2': hv2.vtep}, 'vm1', 'vm2') }}"
 # - hv1 asks for the MAC address of 10.1.0.1
 # - hv2 answers hv1
 # - vm1 asks for the MAC address of 192.168.1.2
@@ -81,14 +68,21 @@ _value:
   type: dict
   contains:
     source:
-      description: Copied from the input, like C(target), C(at), C(network) and C(chapter).
+      description: Copied from the input, like C(target).
       type: str
     vms:
       description: The addresses of the two VMs.
       type: list
       elements: str
-    vteps:
-      description: The addresses of the two tunnel endpoints.
+    links:
+      description: The pairs of underlay addresses that exchange packets over one link.
+      type: list
+      elements: list
+    replies:
+      description: How many replies there are.
+      type: int
+    ends:
+      description: Where and why frames end on the way.
       type: list
       elements: str
     steps:
@@ -99,8 +93,11 @@ _value:
         number:
           description: Position in the walk, starting at 1.
           type: int
+        point:
+          description: Where the packet is seen.
+          type: str
         key:
-          description: Identifier of the step.
+          description: Identifier of the step, unique at its point.
           type: str
         title:
           description: What happens.
@@ -117,20 +114,23 @@ _value:
           description: Fields and values that identify the packet, for example C(inner.arp.operation) and C(request).
           type: dict
         expect:
-          description: Other fields to check. A value with C(step) and C(field) refers to that field of that step's packet.
+          description: Other fields to check.
           type: dict
         after:
-          description: Keys of the steps that must come earlier.
+          description: Keys of the steps at the same point that must come earlier.
           type: list
           elements: str
         repeats:
           description: Whether the sender may repeat the packet.
           type: bool
+        optional:
+          description: Whether the packet may be missing, as it depends on what a switch has learned.
+          type: bool
 """
 
 from collections.abc import Callable
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.walk import expected_walk
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import walk
 from ansible_collections.vxlanlab.vtep.plugins.plugin_utils.filter_errors import errors_of
 
 
@@ -139,4 +139,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable]:
         """The filter by name."""
-        return {"packet_walk": errors_of("packet_walk")(expected_walk)}
+        return {"packet_walk": errors_of("packet_walk")(walk)}

@@ -29,6 +29,9 @@ options:
       interface:
         description: The interface to capture on. Required when O(state=started).
         type: str
+      namespace:
+        description: Network namespace that the interface is in, as C(ip netns) names it. By default that of the task.
+        type: str
   state:
     description:
       - V(started) begins a new capture, and ends one that still writes the same file.
@@ -109,6 +112,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError, check_texts
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.background import Started, start
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.namespaces import prefix
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.processes import check_timeout
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._module import finish
 
@@ -122,12 +126,13 @@ ROOM = 65536
 class Capture:
     """One tcpdump and its file."""
 
-    def __init__(self, path: str, interface: str | None, timeout: int) -> None:
+    def __init__(self, path: str, interface: str | None, namespace: str | None, timeout: int) -> None:
         if not os.path.isabs(path):
             raise UserError(f"captures: path {path!r} is not absolute. Start it with a slash.")
         self.path = path
         self.log = f"{path}.log"
         self.interface = interface
+        self.namespace = namespace
         self.timeout = timeout
         self.process: Started | None = None
         self.packets: int | None = None
@@ -183,6 +188,7 @@ class Capture:
         # It stays root, or root itself could not see its files without CAP_SYS_PTRACE, as in a container. To its standard output,
         # which pid() finds it by. Each packet is written when it comes.
         command = [
+            *prefix(self.namespace),
             tcpdump,
             "-Z",
             "root",
@@ -267,7 +273,7 @@ def start_all(captures: Sequence[Capture], expression: str | None, check_mode: b
 def run(options: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     check_texts(options)
     check_timeout(options["timeout"])
-    captures = [Capture(entry["path"], entry["interface"], options["timeout"]) for entry in options["captures"]]
+    captures = [Capture(entry["path"], entry["interface"], entry["namespace"], options["timeout"]) for entry in options["captures"]]
     if options["state"] == "started":
         start_all(captures, options["filter"], check_mode)
         changed = True
@@ -290,7 +296,7 @@ def main() -> NoReturn:
                 "type": "list",
                 "elements": "dict",
                 "required": True,
-                "options": {"path": {"type": "path", "required": True}, "interface": {"type": "str"}},
+                "options": {"path": {"type": "path", "required": True}, "interface": {"type": "str"}, "namespace": {"type": "str"}},
             },
             "state": {"type": "str", "choices": ["started", "stopped"], "required": True},
             "filter": {"type": "str"},

@@ -41,6 +41,7 @@ options:
   nodes:
     description:
       - The nodes of the lab. Required when O(state=present), ignored when O(state=absent).
+      - Each network that they have addresses in is a bridge of its own. Nodes with interfaces in several networks join them.
     type: list
     elements: dict
     suboptions:
@@ -54,15 +55,44 @@ options:
       address:
         description:
           - IPv4 address of the node in the underlay, with its prefix length, for example V(10.0.0.1/8).
-          - All nodes must be in the same network.
           - It may move to another interface of the node later, for example to a bridge of the userspace datapath.
+          - Give either this or O(nodes[].interfaces).
         type: str
-        required: true
       interface:
         description:
           - Name of the node's interface in the underlay, 1 to 15 characters.
         type: str
         default: eth0
+      interfaces:
+        description:
+          - The interfaces of a router, in place of O(nodes[].address). Each is in another network of the underlay. A node with two or more
+            interfaces forwards packets between them, and has a name of up to 13 characters.
+        type: list
+        elements: dict
+        suboptions:
+          name:
+            description: Name of the interface, 1 to 15 characters.
+            type: str
+            required: true
+          address:
+            description: IPv4 address of the node in this network, with its prefix length.
+            type: str
+            required: true
+      routes:
+        description:
+          - Networks that the node reaches over a gateway. They may move to another interface together with the address.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          to:
+            description: IPv4 network, for example V(10.1.0.0/16); V(0.0.0.0/0) for all others.
+            type: str
+            required: true
+          via:
+            description: IPv4 address of the gateway, in a network of the node.
+            type: str
+            required: true
   mtu:
     description:
       - MTU of the underlay and of the nodes' interfaces in bytes, 576 to 65535.
@@ -117,6 +147,22 @@ EXAMPLES = r"""
         address: 10.1.0.1/8
   become: true
 
+- name: Start two hypervisors in different networks, and a router between them
+  vxlanlab.vtep.lab_netns:
+    name: routed
+    nodes:
+      - name: hv1
+        address: 10.0.0.1/16
+        routes: [{to: 10.1.0.0/16, via: 10.0.0.254}]
+      - name: hv2
+        address: 10.1.0.1/16
+        routes: [{to: 10.0.0.0/16, via: 10.1.0.254}]
+      - name: router
+        interfaces:
+          - {name: eth0, address: 10.0.0.254/16}
+          - {name: eth1, address: 10.1.0.254/16}
+  become: true
+
 - name: Remove the lab and all that runs in it
   vxlanlab.vtep.lab_netns:
     name: vxlanlab
@@ -162,23 +208,25 @@ nodes:
       interface: eth0
       mac: "02:42:0a:00:00:01"
       mtu: 1500
+      interfaces: [{name: eth0, address: 10.0.0.1/8, mac: "02:42:0a:00:00:01"}]
+      routes: []
 underlay:
-  description: The node that holds the underlay bridge; V(null) when the lab does not run.
+  description: The node that holds the bridges of the underlay; V(null) when the lab does not run.
   returned: success
   type: dict
   contains:
     pid:
       description: PID, on the host, of the underlay's PID 1. V(null) in check mode when it would be made.
       type: int
-    bridge:
-      description: Name of the bridge.
-      type: str
+    bridges:
+      description: The bridges, as names by network.
+      type: dict
     mtu:
       description: MTU of the bridge in bytes.
       type: int
   sample:
     pid: 4709
-    bridge: underlay
+    bridges: {10.0.0.0/8: underlay}
     mtu: 1500
 """
 
@@ -198,7 +246,7 @@ def shown(nodes: dict[str, tuple[Node, int | None]]) -> dict[str, Any]:
     underlay = None
     if UNDERLAY in nodes:
         node, pid = nodes[UNDERLAY]
-        underlay = {"pid": pid, "bridge": UNDERLAY, "mtu": node.mtu}
+        underlay = {"pid": pid, "bridges": node.bridges, "mtu": node.mtu}
     return {
         "nodes": [dict(node.facts(), pid=pid) for name, (node, pid) in sorted(nodes.items()) if name != UNDERLAY],
         "underlay": underlay,
@@ -248,9 +296,22 @@ def main() -> NoReturn:
                 "elements": "dict",
                 "options": {
                     "name": {"type": "str", "required": True},
-                    "address": {"type": "str", "required": True},
+                    "address": {"type": "str"},
                     "interface": {"type": "str", "default": "eth0"},
+                    "interfaces": {
+                        "type": "list",
+                        "elements": "dict",
+                        "options": {"name": {"type": "str", "required": True}, "address": {"type": "str", "required": True}},
+                    },
+                    "routes": {
+                        "type": "list",
+                        "elements": "dict",
+                        "default": [],
+                        "options": {"to": {"type": "str", "required": True}, "via": {"type": "str", "required": True}},
+                    },
                 },
+                "required_one_of": [("address", "interfaces")],
+                "mutually_exclusive": [("address", "interfaces")],
             },
             "mtu": {"type": "int", "default": 1500},
             "timeout": {"type": "int", "default": 30},

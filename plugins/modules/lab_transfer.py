@@ -33,6 +33,9 @@ options:
   interface:
     description: Send and receive on this interface only, whatever the routes say.
     type: str
+  namespace:
+    description: Network namespace to send or receive in, as C(ip netns) names it. By default that of the task.
+    type: str
   source:
     description: IPv4 address to send from. By default the system chooses one.
     type: str
@@ -54,7 +57,7 @@ attributes:
     support: none
     description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
 requirements:
-  - root, with O(interface)
+  - root, with O(interface) or O(namespace)
 author:
   - The vxlanlab.vtep maintainers (@vxlanlab)
 """
@@ -116,6 +119,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError, accepted, check_range, check_texts
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.background import start
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.namespaces import enter
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.processes import check_timeout
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._module import finish
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import ipv4
@@ -147,6 +151,7 @@ def run(options: dict[str, Any]) -> dict[str, Any]:
     check_range("size", options["size"], 1)
     check_timeout(options["timeout"])
     check_range("port", options["port"], 0 if receives else 1, 65535, "Use the port that the receiver returned, {}.")
+    enter(options["namespace"])
     return {"changed": True, **(receive(options) if receives else send(options))}
 
 
@@ -231,6 +236,7 @@ def main() -> NoReturn:
             "address": {"type": "str", "required": True},
             "port": {"type": "int", "default": 0},
             "interface": {"type": "str"},
+            "namespace": {"type": "str"},
             "source": {"type": "str"},
             "size": {"type": "int", "default": 10 * 1024 * 1024},
             "timeout": {"type": "int", "default": 60},

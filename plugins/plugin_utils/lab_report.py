@@ -12,7 +12,6 @@ from itertools import combinations, pairwise
 from typing import Any, TypedDict
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.walk import CHAPTERS, FIRST, NO_MCAST_CACHED, NO_MCAST_FLUSHED
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._packets import CapturedPacket, Layer
 
 # Layer -> what it is called, and what it does outside and inside of the tunnel.
@@ -65,26 +64,6 @@ OVERLAY = {
 ACRONYMS = {"mac": "MAC", "ip": "IP", "vni": "VNI", "ttl": "TTL", "dscp": "DSCP", "id": "ID"}
 BYTES_IN_A_LINE = 16
 
-# Chapter -> heading, whether the multicast remote is there, what to look at.
-CHAPTER_TEXTS = {
-    FIRST: (
-        "Before",
-        True,
-        "All caches are empty. The multicast remote carries the ARP broadcast to the other hypervisor, and the ping is answered.",
-    ),
-    NO_MCAST_CACHED: (
-        "Deleted, addresses cached",
-        False,
-        "The VMs still know each other's MAC address. A ping is unicast, the unicast remote carries it, and nothing seems to be missing.",
-    ),
-    NO_MCAST_FLUSHED: (
-        "Deleted, caches emptied",
-        False,
-        "The VM has to ask again, and the broadcast has nowhere to go: it never enters the tunnel. This is the damage that the cache hid.",
-    ),
-}
-REPLIES = re.compile(r"(\d+) packets transmitted, (\d+) received")
-
 # Where things are in the drawing, in its own units.
 WIDTH = 460
 EDGE = 8
@@ -94,6 +73,8 @@ VTEP_LEFT, VTEP_WIDTH = 244, 96
 BAND_LEFT, BAND_WIDTH = 368, 84
 UNDERLAY_LANE, TUNNEL_LANE, OTHER_LANES = 384, 410, (438, 448)
 GAP = 18
+# Routers stand in the underlay's lane, which is then wider.
+ROUTER_WIDTH, ROUTER_HEIGHT = 56, 34
 
 
 # A part of a JSON document: the summary's as the lab wrote it, the report's as the template reads it.
@@ -134,11 +115,14 @@ class Drawing(TypedDict):
     width: int
     height: int
     boxes: list[Box]
+    routers: list[Shown]
     tunnels: list[Shown]
     #: Name of a VM -> name of its hypervisor.
     hypervisor_of: dict[str, str]
     band: Shown
     underlay: Shown
+    #: Where tunnels run.
+    lane: int
     vtep_right: int
 
 

@@ -45,8 +45,8 @@ def host_variables(driver: str, node: Node, python: str, datapath: str = "") -> 
     ``python`` is the controller's interpreter. ``datapath`` is the one that was asked for when the node was made.
     """
     return DRIVERS[driver](node, python, datapath) | {
-        "lab_node_address": node.address,
+        "lab_node_address": node.interfaces[0].address,
         "lab_node_ip": node.ip,
-        "lab_node_interface": node.interface,
+        "lab_node_interface": node.interfaces[0].name,
         "lab_node_mtu": node.mtu,
     }

@@ -19,7 +19,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any, cast
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import NEW_NODE, NODE, UNDERLAY, Node, check_lab_name, underlay_of
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import (
+    NEW_NODE,
+    NODE,
+    UNDERLAY,
+    Node,
+    Route,
+    check_lab_name,
+    underlay_of,
+)
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.processes import Deadline, Process, kill, kill_all, processes
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.wiring import Link, Wiring, underlay_wiring, wiring
 
@@ -40,6 +48,7 @@ mkdir -m 1777 /run/lock
 for scope in all default; do
   [ ! -d /proc/sys/net/ipv6 ] || echo 1 >/proc/sys/net/ipv6/conf/$scope/disable_ipv6
 done
+case "$4" in *,*) echo 1 >/proc/sys/net/ipv4/ip_forward ;; esac
 echo ready
 read -r keep
 exec sh -c '{HOLD}' {NODE} "$@"
@@ -122,6 +131,12 @@ def links(pid: int, deadline: Deadline) -> dict[str, Link]:
     return {link["ifname"]: link for link in json.loads(_ip(pid, "-json", "address", "show", deadline=deadline) or "[]")}
 
 
+def routes(pid: int, deadline: Deadline) -> set[Route]:
+    """The routes over gateways of the network namespace of a process. Raises ``UserError`` when ip(8) fails."""
+    shown = json.loads(_ip(pid, "-json", "-4", "route", "show", deadline=deadline) or "[]")
+    return {Route(route["dst"].replace("default", "0.0.0.0/0"), route["gateway"]) for route in shown if "gateway" in route}
+
+
 class Lab:
     """One lab: what it should be against what runs.
 
@@ -195,7 +210,7 @@ class Lab:
 
         ``wanted`` are the nodes without the underlay, by name; ``mtu`` is that of the underlay in bytes.
         """
-        underlay = underlay_of(self.name, mtu)
+        underlay = underlay_of(self.name, mtu, (own.network for node in wanted.values() for own in node.interfaces))
         there = self.running.get(UNDERLAY)
         everything = {UNDERLAY: underlay, **wanted}
         if there is None or there.node != underlay:
@@ -215,11 +230,15 @@ class Lab:
                 self._removed.append(name)
                 self._faults[name] = [f"{directory} is shared with the host" for directory in shared]
             else:
-                plan = wiring(process.node, process.pid, links(process.pid, self.deadline), outside)
+                plan = self._wiring(process.node, process.pid, outside, underlay)
                 if plan:
                     self._wirings[name] = plan
                     self._faults[name] = plan.underlay + plan.node
         self.created = [node for name, node in everything.items() if name not in self.running or name in self._removed]
+
+    def _wiring(self, node: Node, pid: int, outside: Mapping[str, Link], underlay: Node) -> Wiring:
+        there = routes(pid, self.deadline) if node.routes else ()
+        return wiring(node, pid, links(pid, self.deadline), outside, underlay.bridges, there)
 
     def plan_absent(self) -> None:
         """Decide to remove all nodes."""
@@ -271,17 +290,17 @@ class Lab:
         return {process.node.name: process for process in processes(self.name) if process.kept}
 
     def _remove(self) -> None:
-        self._drop_ports(self._removed, self.deadline)
+        self._drop_ports((self.running[name].node for name in self._removed), self.deadline)
         kill([self.running[name] for name in self._removed] + self._strays, self.deadline)
         if self._strays:
             kill_all(lambda: [process for process in processes(self.name) if not process.kept], self.deadline)
 
-    def _drop_ports(self, names: Iterable[str], deadline: Deadline) -> None:
+    def _drop_ports(self, nodes: Iterable[Node], deadline: Deadline) -> None:
         """The kernel removes a dead node's port some time later; its name may be needed before."""
         underlay = self.running.get(UNDERLAY)
         if underlay and UNDERLAY not in self._removed:
-            for name in names:
-                _drop_link(underlay.pid, name, deadline)
+            for interface in (interface for node in nodes if not node.is_underlay for interface in node.interfaces):
+                _drop_link(underlay.pid, interface.port, deadline)
 
     def _pids(self, found: Iterable[Process]) -> dict[str, int]:
         """By name; all nodes that are to run must be there."""
@@ -298,7 +317,7 @@ class Lab:
         plans = dict(self._wirings)
         for node in self.created:
             if not node.is_underlay:
-                plans[node.name] = wiring(node, pids[node.name], links(pids[node.name], self.deadline), outside)
+                plans[node.name] = self._wiring(node, pids[node.name], outside, underlay or self.running[UNDERLAY].node)
         for plan in plans.values():
             for namespace, interface in plan.stale:
                 _drop_link(pids[namespace], interface, self.deadline)
@@ -313,7 +332,7 @@ class Lab:
     def _undo(self, births: Sequence[Birth]) -> None:
         grace = Deadline(10)  # the run's own time may be what is up
         names = {birth.node.name for birth in births}
-        self._drop_ports(names, grace)
+        self._drop_ports((birth.node for birth in births), grace)
         kill_all(lambda: [process for process in processes(self.name) if process.node.name in names], grace)
         for birth in births:
             birth.close()
@@ -335,7 +354,10 @@ def _has_name(file: int, path: str) -> bool:
 
 
 def _shown(node: Node) -> dict[str, Any]:
-    return {"mtu": node.mtu} if node.is_underlay else {"address": node.address, "interface": node.interface, "mtu": node.mtu}
+    if node.is_underlay:
+        return {"mtu": node.mtu, "bridges": node.bridges}
+    shown: dict[str, Any] = {"address": node.address, "interface": node.interface, "mtu": node.mtu}
+    return shown | ({"routes": [route._asdict() for route in node.routes]} if node.routes else {})
 
 
 def _drop_link(pid: int, interface: str, deadline: Deadline) -> None:

@@ -7,9 +7,11 @@
 A node is one process, PID 1 of its own pid namespace, that also owns a net, mount, uts and ipc namespace
 (namespaces(7), pid_namespaces(7)). Its command line says what it is, so no file can be left behind or go stale:
 
-    sh -c HOLD vxlanlab.vtep/node LAB NAME ADDRESS INTERFACE MTU
+    sh -c HOLD vxlanlab.vtep/node LAB NAME ADDRESSES INTERFACES ROUTES MTU
 
-One node, "underlay", holds the Linux bridge that joins the others; its ADDRESS is "-".
+ADDRESSES and INTERFACES are lists with commas, and ROUTES is one of NETWORK>GATEWAY, or "-". A node with several interfaces
+is a router. One node, "underlay", holds a Linux bridge for each network that joins the others; its ADDRESSES are these
+networks.
 A new node ends when the process that makes it ends, unless that process has said "keep". Until then the marker in
 its command line is "vxlanlab.vtep/new-node".
 """
@@ -18,13 +20,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils import _names
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError, check_range
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import Integer, ipv4_interface
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import Integer, ipv4_interface, ipv4_network
 
 NODE = "vxlanlab.vtep/node"
 NEW_NODE = "vxlanlab.vtep/new-node"
@@ -38,8 +40,41 @@ LONGEST_PREFIX = 30
 LAB_NAME_WORDS = "Use 1 to 32 letters, digits, '_' and '-'."
 
 _LAB_NAME = re.compile(r"[A-Za-z0-9_-]{1,32}")
-# The name is also that of the node's port on the underlay bridge: at most 15 characters (IFNAMSIZ, netdevice(7)).
+_LONGEST_DEVICE = 15  # IFNAMSIZ, netdevice(7)
+# The name is also that of the node's port on the underlay bridge.
 _NODE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,14}")
+
+
+class Interface(NamedTuple):
+    """A node's interface in a network of the underlay."""
+
+    name: str
+    #: IPv4 address with its prefix length.
+    address: str
+    #: Name of the other end, which is a port of the network's bridge.
+    port: str
+
+    @property
+    def ip(self) -> str:
+        """The address without its prefix length."""
+        return self.address.partition("/")[0]
+
+    @property
+    def network(self) -> str:
+        """The network that it is in."""
+        return str(ipaddress.IPv4Interface(self.address).network)
+
+    @property
+    def mac(self) -> str:
+        """Locally administered and made from the address, so that captures of two runs are alike."""
+        return ":".join(f"{octet:02x}" for octet in b"\x02\x42" + ipaddress.IPv4Address(self.ip).packed)
+
+
+class Route(NamedTuple):
+    """A way to a network, over a gateway in one of the node's own."""
+
+    to: str
+    via: str
 
 
 @dataclass(frozen=True)
@@ -48,51 +83,85 @@ class Node:
 
     lab: str
     name: str
-    #: IPv4 address in the underlay, with its prefix length; "-" for the underlay itself.
+    #: IPv4 addresses in the underlay, each with its prefix length; of the underlay itself, its networks. With commas.
     address: str
+    #: Names of its interfaces, in the same order.
     interface: str
     #: In bytes.
     mtu: int
+    routes: tuple[Route, ...] = ()
 
     @property
     def is_underlay(self) -> bool:
-        """Whether it holds the bridge that joins the others."""
+        """Whether it holds the bridges that join the others."""
         return self.name == UNDERLAY
 
     @property
+    def is_router(self) -> bool:
+        """Whether it forwards packets from one network to another."""
+        return "," in self.interface
+
+    @property
+    def interfaces(self) -> list[Interface]:
+        """Its interfaces; the first one is that of its tunnels."""
+        pairs = zip(self.interface.split(","), self.address.split(","))
+        return [Interface(name, address, port_name(self.name, number)) for number, (name, address) in enumerate(pairs)]
+
+    @property
+    def bridges(self) -> dict[str, str]:
+        """The bridges that the underlay holds: network -> name."""
+        return {network: f"{UNDERLAY}{number or ''}" for number, network in enumerate(self.address.split(","))}
+
+    @property
     def ip(self) -> str:
-        """The address without its prefix length."""
-        return self.address.partition("/")[0]
+        """The address of its first interface, without the prefix length."""
+        return self.interfaces[0].ip
 
     @property
     def mac(self) -> str:
-        """Locally administered and made from the address, so that captures of two runs are alike."""
-        return ":".join(f"{octet:02x}" for octet in b"\x02\x42" + ipaddress.IPv4Address(self.ip).packed)
+        """The MAC address of its first interface."""
+        return self.interfaces[0].mac
 
     def arguments(self) -> list[str]:
         """The end of its command line, after the marker."""
-        return [self.lab, self.name, self.address, self.interface, str(self.mtu)]
+        routes = ",".join(f"{route.to}>{route.via}" for route in self.routes) or "-"
+        return [self.lab, self.name, self.address, self.interface, routes, str(self.mtu)]
 
     def facts(self) -> dict[str, Any]:
         """What the user sees of a node."""
-        facts = asdict(self)
-        del facts["lab"]
-        return dict(facts, mac=self.mac)
+        first = self.interfaces[0]
+        return {
+            "name": self.name,
+            "address": first.address,
+            "interface": first.name,
+            "mac": first.mac,
+            "mtu": self.mtu,
+            "interfaces": [{"name": interface.name, "address": interface.address, "mac": interface.mac} for interface in self.interfaces],
+            "routes": [route._asdict() for route in self.routes],
+        }
 
 
-def underlay_of(lab: str, mtu: int) -> Node:
-    """The node that holds the bridge of a lab; ``mtu`` in bytes."""
-    return Node(lab, UNDERLAY, "-", UNDERLAY, mtu)
+def port_name(node: str, number: int) -> str:
+    """The port on an underlay's bridge that a node's interface with this number ends at."""
+    # A node has no dot in its name, so this is the name of no other.
+    return f"{node}.{number}" if number else node
+
+
+def underlay_of(lab: str, mtu: int, networks: Iterable[str]) -> Node:
+    """The node that holds the bridges of a lab, one for each network; ``mtu`` in bytes."""
+    order = sorted(set(networks), key=ipaddress.IPv4Network)
+    return Node(lab, UNDERLAY, ",".join(order), UNDERLAY, mtu)
 
 
 def parse_command_line(arguments: Sequence[str]) -> tuple[str, Node] | None:
     """The marker and the node of a command line that belongs to a lab, else ``None``."""
-    if len(arguments) < 6 or arguments[0] not in ("sh", "unshare"):
+    if len(arguments) < 7 or arguments[0] not in ("sh", "unshare"):
         return None
-    marker, lab, name, address, interface, mtu = arguments[-6:]
+    marker, lab, name, address, interface, routes, mtu = arguments[-7:]
     if marker not in (NODE, NEW_NODE) or not mtu.isdecimal():
         return None
-    return marker, Node(lab, name, address, interface, int(mtu))
+    pairs = [pair.partition(">") for pair in routes.split(",") if pair != "-"]
+    return marker, Node(lab, name, address, interface, int(mtu), tuple(Route(to, via) for to, unused, via in pairs))
 
 
 def lab_name(value: Any) -> str:
@@ -128,30 +197,76 @@ def wanted_nodes(lab: str, nodes: Sequence[Mapping[str, Any]] | None, mtu: int) 
         raise UserError("nodes: the list is empty. Name at least one node, or use state=absent to remove the lab.")
     wanted: dict[str, Node] = {}
     owners: dict[ipaddress.IPv4Address, str] = {}
+    networks: dict[ipaddress.IPv4Network, str] = {}
     for entry in nodes:
-        name, interface = entry["name"], entry["interface"]
+        name = entry["name"]
+        given = entry.get("interfaces") or [{"name": entry["interface"], "address": entry["address"]}]
         try:
             node_name(name)
         except ValueError as error:
             raise UserError(f"nodes: name {name!r} cannot be used: {error}.") from None
         if name in wanted:
             raise UserError(f"nodes: name {name!r} is there twice. Give each node its own name.")
-        try:
-            _names.device(interface)
-        except ValueError as error:
-            raise UserError(f"nodes: interface {interface!r} of {name} is not an interface name: {error}.") from None
-        address = _host_address(name, entry["address"])
-        if address.ip in owners:
-            raise UserError(f"nodes: address {address} of {name} is also that of {owners[address.ip]}. Give each node its own.")
-        first = next(iter(wanted.values()), None)
-        if first and address.network != ipaddress.ip_interface(first.address).network:
+        if len(given) > 1 and len(port_name(name, len(given) - 1)) > _LONGEST_DEVICE:
             raise UserError(
-                f"nodes: address {address} of {name} is not in the network of {first.name} ({first.address});"
-                " the underlay is one network. Give all nodes the same network and prefix length."
+                f"nodes: name {name!r} is too long for a node with {len(given)} interfaces. Use up to"
+                f" {_LONGEST_DEVICE - len(port_name('', len(given) - 1))} characters."
             )
-        owners[address.ip] = name
-        wanted[name] = Node(lab, name, str(address), interface, mtu)
+        own: dict[ipaddress.IPv4Network, str] = {}
+        for interface in given:
+            try:
+                _names.device(interface["name"])
+            except ValueError as error:
+                raise UserError(f"nodes: interface {interface['name']!r} of {name} is not an interface name: {error}.") from None
+            if interface["name"] in own.values():
+                raise UserError(f"nodes: interface {interface['name']!r} of {name} is there twice. Give each its own name.")
+            address = _host_address(name, interface["address"])
+            if address.ip in owners:
+                raise UserError(f"nodes: address {address} of {name} is also that of {owners[address.ip]}. Give each node its own.")
+            if address.network in own:
+                raise UserError(f"nodes: address {address} of {name} is in the network of its {own[address.network]}. Give it one only.")
+            for network, first in networks.items():
+                if network != address.network and network.overlaps(address.network):
+                    raise UserError(
+                        f"nodes: address {address} of {name} is in a network that overlaps {network}, that of {first}."
+                        " Give nodes of one network the same prefix length, and keep networks apart."
+                    )
+            owners[address.ip] = name
+            networks.setdefault(address.network, name)
+            own[address.network] = interface["name"]
+        routes = tuple(_route(name, route, own) for route in entry.get("routes") or [])
+        addresses = ",".join(str(ipaddress.IPv4Interface(interface["address"])) for interface in given)
+        wanted[name] = Node(lab, name, addresses, ",".join(interface["name"] for interface in given), mtu, routes)
+    _joined(wanted)
     return wanted
+
+
+def _route(name: str, route: Mapping[str, Any], own: Iterable[ipaddress.IPv4Network]) -> Route:
+    try:
+        to, via = ipv4_network(route["to"]), ipaddress.IPv4Address(route["via"])
+    except ValueError:
+        raise UserError(
+            f"nodes: route to {route['to']!r} via {route['via']!r} of {name} is not one. Use an IPv4 network and the address of a"
+            " gateway, for example {to: 10.1.0.0/16, via: 10.0.0.254}."
+        ) from None
+    if not any(via in network for network in own):
+        raise UserError(f"nodes: route via {via} of {name} leads over none of its networks. Use a gateway in {', '.join(map(str, own))}.")
+    return Route(str(to), str(via))
+
+
+def _joined(nodes: Mapping[str, Node]) -> None:
+    """Raise ``UserError`` unless there is a way between all networks."""
+    rest = list(nodes.values())
+    first = rest[0]
+    reached = {interface.network for interface in first.interfaces}
+    while near := [node for node in rest if reached & {interface.network for interface in node.interfaces}]:
+        reached |= {interface.network for node in near for interface in node.interfaces}
+        rest = [node for node in rest if node not in near]
+    if rest:
+        raise UserError(
+            f"nodes: address {rest[0].address} of {rest[0].name} is not in the network of {first.name} ({first.address}), and no node"
+            " joins the two. Give all nodes the same network and prefix length, or add a router: a node with an interface in each."
+        )
 
 
 def _host_address(name: str, text: str) -> ipaddress.IPv4Interface:

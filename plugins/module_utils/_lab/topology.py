@@ -12,15 +12,34 @@ from __future__ import annotations
 
 import ipaddress
 import reprlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils import _names, _values
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import LAB_NAME_WORDS, LONGEST_PREFIX, MTU, lab_name, node_name
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import (
+    LAB_NAME_WORDS,
+    LONGEST_PREFIX,
+    MTU,
+    Interface,
+    lab_name,
+    node_name,
+    port_name,
+)
 
 T = TypeVar("T")
+
+
+class Optional(NamedTuple):
+    """A key that may be left out."""
+
+    read: _values.Parse
+    #: What stands for it then.
+    default: Any = None
+
+
 # How the value of each key is read: returns it, or raises ValueError saying what to use.
-Keys = Mapping[str, _values.Parse]
+Keys = Mapping[str, "_values.Parse | Optional"]
 
 # Outer IPv4, UDP and VXLAN headers and the inner Ethernet header in bytes (RFC 7348, section 5).
 VXLAN_OVERHEAD = 50
@@ -67,6 +86,21 @@ def some(value: Any) -> Sequence[Any]:
     return value
 
 
+def networks(value: Any) -> list[Any]:
+    """One network, or a list of them."""
+    return list(some(value)) if isinstance(value, (list, tuple)) else [value]
+
+
+def hypervisors_or_count(value: Any) -> Any:
+    """A list of hypervisors, or how many to make up."""
+    if isinstance(value, (list, tuple)):
+        return some(value)
+    try:
+        return _values.Integer(2, MOST_HYPERVISORS)(value)
+    except ValueError:
+        raise ValueError(f"use a list of hypervisors, or their number (2 to {MOST_HYPERVISORS})") from None
+
+
 def vm_mac(value: Any) -> str:
     """The MAC address of a network device: Linux takes neither a multicast address nor none."""
     words = "use a unicast MAC address such as 00:00:00:00:00:01"
@@ -91,19 +125,28 @@ read_address = _values.worded(_values.ipv4_interface, "use an IPv4 address with 
 # The smallest packet that every host takes must fit into a VM's.
 read_mtu = _values.Integer(MTU.low + VXLAN_OVERHEAD, MTU.high)
 
-UNDERLAY: Keys = {"network": read_network, "interface": _names.device, "mtu": read_mtu}
+UNDERLAY: Keys = {"network": networks, "interface": _names.device, "mtu": read_mtu}
 LOGICAL_SWITCH: Keys = {"name": _names.switch, "tunnel_key": _values.vni}
+ROUTER: Keys = {"name": node_name, "addresses": some}
 HYPERVISOR: Keys = {"name": node_name, "underlay_ip": _values.tunnel_ipv4, "vms": some}
-VM: Keys = {"name": _names.port, "mac": vm_mac, "ip": read_address}
-# Read as a whole, or entry by entry, and so never given to a function that takes it for text.
-_WHOLE = (some,)
+VM: Keys = {
+    "name": _names.port,
+    "mac": vm_mac,
+    "ip": read_address,
+    "logical_switch": Optional(_names.switch),
+    "vlan": Optional(_values.vlan, 0),
+}
+# Never given to a function that takes it for text.
+_WHOLE = (some, networks, hypervisors_or_count)
 
 
 class Reader:
     """Reads values and collects what is wrong with them."""
 
-    def __init__(self) -> None:
+    def __init__(self, whole: Sequence[_values.Parse] = _WHOLE) -> None:
+        """``whole``: what reads a value as a whole, or entry by entry, and so is given lists and dictionaries, too."""
         self.problems: list[str] = []
+        self._whole = whole
 
     @property
     def full(self) -> bool:
@@ -119,7 +162,7 @@ class Reader:
         nested = isinstance(value, (Mapping, list, tuple, set, frozenset))
         try:
             # What is no single value, or too long for one, is refused like nothing at all.
-            return read(value if read in _WHOLE or not (nested or _is_long(value)) else None)
+            return read(value if read in self._whole or not (nested or _is_long(value)) else None)
         except ValueError as error:
             self.refuse(where, value, error)
             return None
@@ -134,9 +177,12 @@ class Reader:
                 name = key if isinstance(key, str) and len(key) < 80 and key.isprintable() else shown(key)
                 self.problems.append(f"{where}.{name}: there is no such key. Use {', '.join(keys)}.")
         found = {}
-        for key, read in keys.items():
+        for key, how in keys.items():
+            read = how.read if isinstance(how, Optional) else how
             if key in value:
                 found[key] = self.value(f"{where}.{key}", value[key], read)
+            elif isinstance(how, Optional):
+                found[key] = how.default
             else:
                 self.problems.append(f"{where}.{key}: it is missing. Add it.")
                 found[key] = None
@@ -181,26 +227,88 @@ def completed(topology: Any) -> dict[str, Any]:
     """What is wrong with a topology, or what follows from it."""
     reader = Reader()
     if not isinstance(topology, Mapping):
-        reader.refuse("the topology", topology, "use a dictionary with the keys underlay, bridge, logical_switch and hypervisors")
+        reader.refuse("the topology", topology, "use a dictionary with the keys underlay, bridge, logical_switches and hypervisors")
         return {"problems": reader.problems}
     settings(reader, topology)
     underlay = reader.keys("lab_underlay", topology.get("underlay"), UNDERLAY)
+    underlay["networks"] = [
+        reader.value(f"lab_underlay.network{place}", network, read_network)
+        for place, network in numbered(underlay.pop("network") or [], topology.get("underlay"))
+    ]
     bridge = reader.value("lab_bridge", topology.get("bridge"), _names.bridge)
-    switch = reader.keys("lab_logical_switch", topology.get("logical_switch"), LOGICAL_SWITCH)
-    listed = reader.value("lab_hypervisors", topology.get("hypervisors"), some) or []
+    listed = reader.value("lab_logical_switches", topology.get("logical_switches"), some) or []
+    switches = list(reader.entries("lab_logical_switches", listed, LOGICAL_SWITCH))
+    routers = list(reader.entries("lab_routers", topology.get("routers") or [], ROUTER)) if routers_fit(reader, topology) else []
+    for router in routers:
+        router["addresses"] = [
+            (f"{router['where']}.addresses[{number}]", reader.value(f"{router['where']}.addresses[{number}]", address, _values.tunnel_ipv4))
+            for number, address in enumerate(router["addresses"] or [])
+        ]
+    given = reader.value("lab_hypervisors", topology.get("hypervisors"), hypervisors_or_count) or []
+    if isinstance(given, int):
+        given = made_up(reader, given, underlay["networks"])
     hypervisors = []
-    if fits(reader, listed):
-        for hypervisor in reader.entries("lab_hypervisors", listed, HYPERVISOR):
+    if fits(reader, given):
+        for hypervisor in reader.entries("lab_hypervisors", given, HYPERVISOR):
             hypervisor["vms"] = list(reader.entries(f"{hypervisor['where']}.vms", hypervisor["vms"] or [], VM))
+            for vm in hypervisor["vms"]:
+                vm["logical_switch"] = vm["logical_switch"] or next((switch["name"] for switch in switches), None)
             hypervisors.append(hypervisor)
     if not reader.full:
-        agree(reader, underlay, bridge, hypervisors)
+        agree(reader, underlay, bridge, switches, routers, hypervisors)
     if topology.get("driver") == "docker":
-        suit_docker(reader, topology, underlay, hypervisors)
+        suit_docker(reader, topology, underlay, routers, hypervisors)
     if reader.problems:
         more = ["There may be more; mend these first."] if reader.full else []
         return {"problems": reader.problems[:MOST_PROBLEMS] + more}
-    return {"problems": [], "bridge": bridge, "logical_switch": switch, **complete(underlay, bridge, switch, hypervisors)}
+    namespaces = topology.get("driver") != "docker"
+    return {"problems": [], "bridge": bridge, **complete(underlay, bridge, switches, routers, hypervisors, namespaces)}
+
+
+def numbered(values: Sequence[Any], underlay: Any) -> Iterator[tuple[str, Any]]:
+    """The networks of the underlay, each with its place, which only a list has."""
+    is_list = isinstance(underlay, dict) and isinstance(underlay.get("network"), (list, tuple))
+    for number, value in enumerate(values[:MOST_HYPERVISORS]):
+        yield f"[{number}]" if is_list else "", value
+
+
+def routers_fit(reader: Reader, topology: Mapping[str, Any]) -> bool:
+    """Whether the routers are a list of a size that makes sense; none at all is fine."""
+    routers = topology.get("routers")
+    if routers in (None, [], ()):
+        return True
+    if not isinstance(routers, (list, tuple)):
+        reader.refuse("lab_routers", routers, "use a list of routers, or leave it out")
+        return False
+    if len(routers) > MOST_HYPERVISORS:
+        reader.problems.append(f"lab_routers: {len(routers)} routers are too many. Use up to {MOST_HYPERVISORS}.")
+        return False
+    return True
+
+
+def made_up(reader: Reader, count: int, networks: Sequence[ipaddress.IPv4Network | None]) -> list[dict[str, Any]]:
+    """So many hypervisors with one VM each, in the first network of the underlay."""
+    network = networks[0] if networks else None
+    if network is None:
+        return []
+    if network.num_addresses < count + 2:
+        reader.problems.append(f"lab_hypervisors: {network} has no room for {count} hypervisors. Use a larger lab_underlay.network.")
+        return []
+    inside = ipaddress.IPv4Network("192.168.0.0/16" if count > 254 else "192.168.1.0/24")
+    return [
+        {
+            "name": f"hv{number}",
+            "underlay_ip": str(network[number]),
+            "vms": [
+                {
+                    "name": f"vm{number}",
+                    "mac": ":".join(f"{octet:02x}" for octet in number.to_bytes(6, "big")),
+                    "ip": f"{inside[number]}/{inside.prefixlen}",
+                }
+            ],
+        }
+        for number in range(1, count + 1)
+    ]
 
 
 def settings(reader: Reader, topology: Mapping[str, Any]) -> None:
@@ -233,34 +341,115 @@ def fits(reader: Reader, hypervisors: Sequence[Any]) -> bool:
     return count <= MOST_VMS
 
 
-def agree(reader: Reader, underlay: dict[str, Any], bridge: str | None, hypervisors: list[dict[str, Any]]) -> None:
+def agree(
+    reader: Reader,
+    underlay: dict[str, Any],
+    bridge: str | None,
+    switches: list[dict[str, Any]],
+    routers: list[dict[str, Any]],
+    hypervisors: list[dict[str, Any]],
+) -> None:
     """What single values cannot show."""
     vms = [vm for hypervisor in hypervisors for vm in hypervisor["vms"]]
     if len(hypervisors) == 1:
         reader.problems.append("lab_hypervisors: there is one hypervisor, and a tunnel has two ends. Add another.")
-    reader.unique((f"{hypervisor['where']}.name", hypervisor["name"]) for hypervisor in hypervisors)
-    reader.unique((f"{hypervisor['where']}.underlay_ip", hypervisor["underlay_ip"]) for hypervisor in hypervisors)
+    reader.unique((f"{switch['where']}.name", switch["name"]) for switch in switches)
+    reader.unique((f"{switch['where']}.tunnel_key", switch["tunnel_key"]) for switch in switches)
+    reader.unique((f"{node['where']}.name", node["name"]) for node in [*hypervisors, *routers])
+    reader.unique(
+        [(f"{hypervisor['where']}.underlay_ip", hypervisor["underlay_ip"]) for hypervisor in hypervisors]
+        + [address for router in routers for address in router["addresses"]]
+    )
     reader.unique(
         [("lab_underlay.interface", underlay["interface"]), ("lab_bridge", bridge)] + [(f"{vm['where']}.name", vm["name"]) for vm in vms]
     )
-    reader.unique((f"{vm['where']}.mac", vm["mac"]) for vm in vms)
-    reader.unique((f"{vm['where']}.ip", vm["ip"] and vm["ip"].ip) for vm in vms)
+    known = {switch["name"] for switch in switches}
+    for vm in vms:
+        if vm["logical_switch"] and vm["logical_switch"] not in known and not reader.full:
+            reader.refuse(f"{vm['where']}.logical_switch", vm["logical_switch"], f"lab_logical_switches has {', '.join(map(str, known))}")
+    for switch in known:
+        inside = [vm for vm in vms if vm["logical_switch"] == switch]
+        reader.unique((f"{vm['where']}.mac", vm["mac"]) for vm in inside)
+        reader.unique((f"{vm['where']}.ip", vm["ip"] and vm["ip"].ip) for vm in inside)
+        agree_inside(reader, underlay["networks"], [vm for vm in inside if vm["ip"]])
+    if len({vm["logical_switch"] for vm in vms}) == len(vms) and len(hypervisors) > 1:
+        reader.problems.append("lab_hypervisors: no two VMs are on one logical switch. Put two on one, on different hypervisors.")
+    agree_outside(reader, underlay["networks"], routers, hypervisors)
 
-    network = underlay["network"]
-    if network:
-        reader.for_hosts("lab_underlay.network", network, network, "10.0.0.0/8")
+
+def agree_outside(
+    reader: Reader, networks: list[ipaddress.IPv4Network | None], routers: list[dict[str, Any]], hypervisors: list[dict[str, Any]]
+) -> None:
+    """The networks of the underlay, and the addresses in them."""
+    known = [network for network in networks if network]
+    if len(known) < len(networks) or not known:
+        return
+    for number, network in enumerate(known):
+        where = f"lab_underlay.network[{number}]" if len(known) > 1 else "lab_underlay.network"
+        reader.for_hosts(where, network, network, "10.0.0.0/8")
         if network.prefixlen > LONGEST_PREFIX:
+            reader.problems.append(f"{where}: {network} has no room for two hosts. Use a prefix length up to {LONGEST_PREFIX}.")
+        for other in known[:number]:
+            if network.overlaps(other):
+                reader.problems.append(f"{where}: {network} overlaps {other}. Keep the networks of the underlay apart.")
+    addresses = [(f"{hypervisor['where']}.underlay_ip", hypervisor["underlay_ip"]) for hypervisor in hypervisors]
+    for where, text in addresses + [address for router in routers for address in router["addresses"]]:
+        if text and not reader.full:
+            address = ipaddress.IPv4Address(text)
+            within(reader, where, address, known)
+    for router in routers:
+        owns = [network_of(text, known) for unused, text in router["addresses"] if text]
+        if len(owns) < 2 and router["addresses"] and not reader.full:
+            reader.problems.append(f"{router['where']}.addresses: a router joins networks. Give it an address in two or more of them.")
+        if len(set(owns)) < len(owns) and not reader.full:
+            reader.problems.append(f"{router['where']}.addresses: two are in one network. Give the router one address in each.")
+        if router["name"] and len(port_name(router["name"], len(owns))) > len("x" * 15) and not reader.full:
+            reader.refuse(f"{router['where']}.name", router["name"], "use up to 13 characters, as its interfaces are numbered")
+    if not reader.problems:
+        cut_off = set(known) - set(reached(known[0], routers, known))
+        if cut_off:
             reader.problems.append(
-                f"lab_underlay.network: {network} has no room for two hosts. Use a prefix length up to {LONGEST_PREFIX}."
+                f"lab_routers: no way leads from {known[0]} to {', '.join(map(str, sorted(cut_off)))}."
+                " Add a router with an address in each of them."
             )
-        for hypervisor in hypervisors:
-            if hypervisor["underlay_ip"] and not reader.full:
-                reader.inside(f"{hypervisor['where']}.underlay_ip", ipaddress.IPv4Address(hypervisor["underlay_ip"]), network)
-    agree_inside(reader, network, [vm for vm in vms if vm["ip"]])
 
 
-def agree_inside(reader: Reader, underlay: ipaddress.IPv4Network | None, vms: list[dict[str, Any]]) -> None:
-    """The same of the VMs that have an address."""
+def within(reader: Reader, where: str, address: ipaddress.IPv4Address, networks: Sequence[ipaddress.IPv4Network]) -> None:
+    """An address of a host in one of the networks."""
+    network = next((network for network in networks if address in network), networks[0])
+    if address not in network and len(networks) > 1:
+        reader.problems.append(
+            f"{where}: {address} is outside of {', '.join(map(str, networks))}. Use an address of one of these networks."
+        )
+    else:
+        reader.inside(where, address, network)
+
+
+def network_of(text: str, networks: Iterable[ipaddress.IPv4Network]) -> ipaddress.IPv4Network | None:
+    """The network that an address is in."""
+    return next((network for network in networks if ipaddress.IPv4Address(text) in network), None)
+
+
+def reached(
+    start: ipaddress.IPv4Network, routers: Iterable[Mapping[str, Any]], networks: Sequence[ipaddress.IPv4Network]
+) -> dict[ipaddress.IPv4Network, str]:
+    """The networks to which ways lead from a network, the nearest first, each with the gateway that the way begins with."""
+    ways: dict[ipaddress.IPv4Network, str] = {start: ""}
+    queue = deque([start])
+    while queue:
+        here = queue.popleft()
+        for router in routers:
+            entries = {network_of(text, networks): text for unused, text in router["addresses"] if text}
+            if here in entries:
+                for network in entries:
+                    if network is not None and network not in ways:
+                        ways[network] = ways[here] or entries[here]
+                        queue.append(network)
+    return ways
+
+
+def agree_inside(reader: Reader, underlay: Sequence[ipaddress.IPv4Network | None], vms: list[dict[str, Any]]) -> None:
+    """The same of a logical switch's VMs that have an address."""
     if not vms:
         return
     network = vms[0]["ip"].network
@@ -270,17 +459,25 @@ def agree_inside(reader: Reader, underlay: ipaddress.IPv4Network | None, vms: li
             return
         if vm["ip"].network != network:
             reader.problems.append(
-                f"{vm['where']}.ip: {vm['ip']} is not in {network}, the network of the first VM. Put all VMs into one network."
+                f"{vm['where']}.ip: {vm['ip']} is not in {network}, the network of the first VM. Put all VMs of a logical switch into one"
+                " network."
             )
         else:
             reader.inside(f"{vm['where']}.ip", vm["ip"].ip, network)
-    if underlay and network.overlaps(underlay):
-        reader.problems.append(f"lab_underlay.network: {underlay} overlaps {network}, the network of the VMs. Keep them apart.")
+    for outside in underlay:
+        if outside and network.overlaps(outside):
+            reader.problems.append(f"lab_underlay.network: {outside} overlaps {network}, the network of the VMs. Keep them apart.")
 
 
-def suit_docker(reader: Reader, topology: Mapping[str, Any], underlay: dict[str, Any], hypervisors: list[dict[str, Any]]) -> None:
+def suit_docker(
+    reader: Reader,
+    topology: Mapping[str, Any],
+    underlay: dict[str, Any],
+    routers: list[dict[str, Any]],
+    hypervisors: list[dict[str, Any]],
+) -> None:
     """What Docker asks for besides."""
-    name, interface, network = topology.get("name"), underlay["interface"], underlay["network"]
+    name, interface, networks = topology.get("name"), underlay["interface"], underlay["networks"]
     if isinstance(name, str) and (name in _DOCKER_NETWORKS or name[:1] in ("_", "-")):
         reader.problems.append(
             f"lab_name {shown(name)} cannot be used: Docker wants a letter or digit first, and has networks {', '.join(_DOCKER_NETWORKS)}."
@@ -288,10 +485,19 @@ def suit_docker(reader: Reader, topology: Mapping[str, Any], underlay: dict[str,
         )
     if interface not in (None, "eth0"):
         reader.problems.append(f"lab_underlay.interface: {interface} cannot be used: Docker calls it eth0. Use eth0, or the driver netns.")
-    if network and hypervisors and not spare_address(network, hypervisors):
+    if len(networks) > 1 or routers:
+        reader.problems.append("lab_routers: the driver docker has one underlay network and no routers. Use the driver netns.")
+    elif networks and networks[0] and hypervisors and not spare_address(networks[0], hypervisors):
         reader.problems.append(
-            f"lab_underlay.network: {network} has no address left for Docker's gateway. Use a larger network, or the driver netns."
+            f"lab_underlay.network: {networks[0]} has no address left for Docker's gateway. Use a larger network, or the driver netns."
         )
+    for hypervisor in hypervisors:
+        apart = {(vm["logical_switch"], vm["vlan"]) for vm in hypervisor["vms"]}
+        if len(apart) > 1 and not reader.full:
+            reader.problems.append(
+                f"{hypervisor['where']}.vms: its VMs are on several logical switches or VLANs, so each needs a network namespace of its own,"
+                " which a container without CAP_SYS_ADMIN cannot make. Use the driver netns."
+            )
 
 
 def spare_address(network: ipaddress.IPv4Network, hypervisors: list[dict[str, Any]]) -> str:
@@ -302,49 +508,159 @@ def spare_address(network: ipaddress.IPv4Network, hypervisors: list[dict[str, An
     return next((address for address in addresses if address not in used), "")
 
 
-def complete(underlay: dict[str, Any], bridge: str | None, switch: dict[str, Any], hypervisors: list[dict[str, Any]]) -> dict[str, Any]:
-    """What follows from a topology in which all is well."""
-    nodes: list[dict[str, Any]] = []
-    endpoints: list[dict[str, Any]] = []
-    done: list[dict[str, Any]] = []
+def complete(
+    underlay: dict[str, Any],
+    bridge: str | None,
+    switches: list[dict[str, Any]],
+    routers: list[dict[str, Any]],
+    hypervisors: list[dict[str, Any]],
+    namespaces: bool,
+) -> dict[str, Any]:
+    """What follows from a topology in which all is well. ``namespaces``: whether VMs can have one of their own."""
+    networks: list[ipaddress.IPv4Network] = underlay["networks"]
+    mtu = underlay["mtu"] - VXLAN_OVERHEAD
+    done = []
     for hypervisor in hypervisors:
-        vms = [{"name": vm["name"], "mac": vm["mac"], "ip": str(vm["ip"]), "address": str(vm["ip"].ip)} for vm in hypervisor["vms"]]
+        # The commands of the seed work where there is one VM; two would meet in one IP stack.
+        apart = namespaces and len(hypervisor["vms"]) > 1
+        vms = [
+            {
+                "name": vm["name"],
+                "mac": vm["mac"],
+                "ip": str(vm["ip"]),
+                "address": str(vm["ip"].ip),
+                "hypervisor": hypervisor["name"],
+                "logical_switch": vm["logical_switch"],
+                "vlan": vm["vlan"],
+                "namespace": vm["name"] if apart else "",
+                "device": f"{vm['name']}.{vm['vlan']}" if vm["vlan"] else vm["name"],
+            }
+            for vm in hypervisor["vms"]
+        ]
+        own = {vm["logical_switch"] for vm in vms}
         done.append(
             {
                 "name": hypervisor["name"],
                 "underlay_ip": hypervisor["underlay_ip"],
-                "peers": [other["underlay_ip"] for other in hypervisors if other is not hypervisor],
+                "peers": [
+                    other["underlay_ip"]
+                    for other in hypervisors
+                    if other is not hypervisor and own & {vm["logical_switch"] for vm in other["vms"]}
+                ],
                 "vms": vms,
-                "ports": [{"name": vm["name"], "mac": vm["mac"], "ip": vm["ip"], "mtu": underlay["mtu"] - VXLAN_OVERHEAD} for vm in vms],
+                "ports": [
+                    {"name": vm["name"], "mac": vm["mac"], "ip": vm["ip"], "mtu": mtu}
+                    | ({"vlan": vm["vlan"]} if vm["vlan"] else {})
+                    | ({"namespace": vm["namespace"]} if vm["namespace"] else {})
+                    for vm in vms
+                ],
             }
         )
-        nodes.append(
-            {
-                "name": hypervisor["name"],
-                "address": f"{hypervisor['underlay_ip']}/{underlay['network'].prefixlen}",
-                "interface": underlay["interface"],
-            }
+    vms = [vm for hypervisor in done for vm in hypervisor["vms"]]
+    nodes = [
+        node(hypervisor["name"], [hypervisor["underlay_ip"]], [underlay["interface"]], routers, networks) for hypervisor in hypervisors
+    ] + [
+        node(
+            router["name"],
+            [text for unused, text in router["addresses"]],
+            [f"eth{number}" for number in range(len(router["addresses"]))],
+            routers,
+            networks,
         )
-        endpoints += [
+        for router in routers
+    ]
+    source = vms[0]
+    target = next((vm for vm in vms if pings(source, vm)), None)
+    if target is None:
+        source, target = next((a, b) for a in vms for b in vms if a["logical_switch"] == b["logical_switch"] and a is not b)
+    return {
+        "underlay": {"networks": [str(network) for network in networks], "interface": underlay["interface"], "mtu": underlay["mtu"]},
+        "logical_switches": [{"name": switch["name"], "tunnel_key": switch["tunnel_key"]} for switch in switches],
+        "hypervisors": done,
+        "routers": [router["name"] for router in routers],
+        "vms": vms,
+        "nodes": nodes,
+        # Those of containers are Docker's affair.
+        "macs": {its.ip: its.mac for made in nodes for its in interfaces_of(made)} if namespaces else {},
+        "spare_address": spare_address(networks[0], hypervisors),
+        "endpoints": [
             {
-                "host": hypervisor["name"],
+                "host": vm["hypervisor"],
                 "physical_switch": bridge,
                 "port": vm["name"],
-                "vlan": 0,
-                "logical_switch": switch["name"],
+                "vlan": vm["vlan"],
+                "logical_switch": vm["logical_switch"],
                 "mac": vm["mac"],
                 "ip": vm["address"],
                 "vtep": hypervisor["underlay_ip"],
             }
-            for vm in vms
-        ]
-    source, target = (dict(hypervisor["vms"][0], hypervisor=hypervisor["name"]) for hypervisor in done[:2])
-    return {
-        "underlay": dict(underlay, network=str(underlay["network"])),
-        "hypervisors": done,
-        "nodes": nodes,
-        "spare_address": spare_address(underlay["network"], hypervisors),
-        "endpoints": endpoints,
+            for hypervisor in done
+            for vm in hypervisor["vms"]
+        ],
         "source": source,
         "target": target,
+        "points": points(done, nodes, underlay["interface"]),
     }
+
+
+def pings(vm: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether a ping from one VM to the other goes through a tunnel."""
+    return bool(vm["logical_switch"] == other["logical_switch"] and vm["hypervisor"] != other["hypervisor"])
+
+
+def interfaces_of(node: Mapping[str, Any]) -> list[Interface]:
+    """A node's interfaces."""
+    return [Interface(interface["name"], interface["address"], "") for interface in node["interfaces"]]
+
+
+def node(
+    name: str,
+    addresses: Sequence[str],
+    interfaces: Sequence[str],
+    routers: Sequence[Mapping[str, Any]],
+    networks: Sequence[ipaddress.IPv4Network],
+) -> dict[str, Any]:
+    """A node of the underlay, with its interfaces and its routes."""
+    own = [network for text in addresses if (network := network_of(text, networks))]
+    ways: dict[ipaddress.IPv4Network, str] = {}
+    for network in own:
+        others = [router for router in routers if router["name"] != name]
+        for to, via in reached(network, others, networks).items():
+            if via and to not in own:
+                ways.setdefault(to, via)
+    return {
+        "name": name,
+        "interfaces": [
+            {"name": interface, "address": f"{text}/{network.prefixlen}"} for interface, text, network in zip(interfaces, addresses, own)
+        ],
+        "routes": [{"to": str(to), "via": via} for to, via in sorted(ways.items())],
+    }
+
+
+def points(hypervisors: Sequence[Mapping[str, Any]], nodes: Sequence[Mapping[str, Any]], interface: str) -> dict[str, dict[str, str]]:
+    """Where one can listen, by the name of the point: the node, the network namespace and interface, and how files are named.
+
+    As in the seed: what VM vm1 sees is vm1_overlay, and what crosses the interface of its hypervisor is vm1_underlay.
+    """
+    found = {}
+    for hypervisor in hypervisors:
+        for vm in hypervisor["vms"]:
+            found[vm["name"]] = {
+                "node": hypervisor["name"],
+                "namespace": vm["namespace"],
+                "interface": vm["name"],
+                "file": f"{vm['name']}_overlay",
+            }
+        found[f"{hypervisor['name']}:{interface}"] = {
+            "node": hypervisor["name"],
+            "namespace": "",
+            "interface": interface,
+            "file": f"{hypervisor['vms'][0]['name']}_underlay",
+        }
+    for other in nodes:
+        for its in other["interfaces"]:
+            found.setdefault(
+                f"{other['name']}:{its['name']}",
+                {"node": other["name"], "namespace": "", "interface": its["name"], "file": f"{other['name']}_{its['name']}"},
+            )
+    return found

@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import UNDERLAY, Node
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import UNDERLAY, Node, Route
 
 
 class Link(TypedDict, total=False):
@@ -45,50 +45,56 @@ class Wiring:
         return bool(self.stale or self.underlay or self.node)
 
 
-def wiring(node: Node, pid: int, inside: Links, outside: Links) -> Wiring:
-    """Plan the wiring of a node whose PID 1 is ``pid``, from the interfaces of the node and of the underlay."""
+def wiring(node: Node, pid: int, inside: Links, outside: Links, bridges: Mapping[str, str], routes: Iterable[Route] = ()) -> Wiring:
+    """Plan the wiring of a node whose PID 1 is ``pid``, from the interfaces of the node and of the underlay.
+
+    ``bridges``: the bridge of each network; ``routes``: those that the node has.
+    """
     stale: list[tuple[str, str]] = []
     in_underlay: list[str] = []
     in_node: list[str] = []
-    interface, port = inside.get(node.interface), outside.get(node.name)
-    if interface is None or port is None:
-        stale += [(UNDERLAY, node.name)] if port else []
-        stale += [(node.name, node.interface)] if interface else []
-        inside = {name: link for name, link in inside.items() if name != node.interface}
-        # Made inside the namespaces: it never shows in the host's, not even for a moment.
-        in_underlay.append(
-            f"link add name {node.name} mtu {node.mtu} type veth peer name {node.interface} address {node.mac} mtu {node.mtu} netns {pid}"
-        )
-        interface, port = {"address": node.mac, "mtu": node.mtu, "flags": []}, {"flags": []}
-    if port.get("master") != UNDERLAY or "UP" not in port["flags"]:
-        in_underlay.append(f"link set dev {node.name} master {UNDERLAY} up")
     if "UP" not in inside["lo"]["flags"]:
         in_node.append("link set dev lo up")
-    if interface["address"] != node.mac:
-        in_node.append(f"link set dev {node.interface} address {node.mac}")
-    if interface["mtu"] != node.mtu:
-        in_node.append(f"link set dev {node.interface} mtu {node.mtu}")
-    # On whatever interface: the userspace datapath needs it on its bridge.
-    addresses = {f"{info['local']}/{info['prefixlen']}" for link in inside.values() for info in link.get("addr_info", [])}
-    if node.address not in addresses:
-        in_node.append(f"address replace {node.address} broadcast + dev {node.interface}")
-    if "UP" not in interface["flags"]:
-        in_node.append(f"link set dev {node.interface} up")
+    for own in node.interfaces:
+        interface, port, bridge = inside.get(own.name), outside.get(own.port), bridges[own.network]
+        if interface is None or port is None:
+            stale += [(UNDERLAY, own.port)] if port else []
+            stale += [(node.name, own.name)] if interface else []
+            inside = {name: link for name, link in inside.items() if name != own.name}
+            # Made inside the namespaces: it never shows in the host's, not even for a moment.
+            in_underlay.append(
+                f"link add name {own.port} mtu {node.mtu} type veth peer name {own.name} address {own.mac} mtu {node.mtu} netns {pid}"
+            )
+            interface, port = {"address": own.mac, "mtu": node.mtu, "flags": []}, {"flags": []}
+        if port.get("master") != bridge or "UP" not in port["flags"]:
+            in_underlay.append(f"link set dev {own.port} master {bridge} up")
+        if interface["address"] != own.mac:
+            in_node.append(f"link set dev {own.name} address {own.mac}")
+        if interface["mtu"] != node.mtu:
+            in_node.append(f"link set dev {own.name} mtu {node.mtu}")
+        # On whatever interface: the userspace datapath needs it on its bridge.
+        addresses = {f"{info['local']}/{info['prefixlen']}" for link in inside.values() for info in link.get("addr_info", [])}
+        if own.address not in addresses:
+            in_node.append(f"address replace {own.address} broadcast + dev {own.name}")
+        if "UP" not in interface["flags"]:
+            in_node.append(f"link set dev {own.name} up")
+    # What else changed may have taken a route away.
+    there = set() if in_node else set(routes)
+    in_node += [f"route replace {route.to} via {route.via}" for route in node.routes if route not in there]
     return Wiring(stale, in_underlay, in_node)
 
 
 def underlay_wiring(underlay: Node, inside: Links) -> list[str]:
-    """Plan the underlay's bridge: commands in its namespace, which has these interfaces."""
-    bridge = inside.get(UNDERLAY)
-    if bridge is None:
-        # Without snooping the bridge has no reason to speak: captures hold the nodes' packets alone.
-        return [
-            f"link add name {UNDERLAY} mtu {underlay.mtu} type bridge mcast_snooping 0",
-            f"link set dev {UNDERLAY} up",
-        ]
+    """Plan the underlay's bridges: commands in its namespace, which has these interfaces."""
     commands = []
-    if bridge["mtu"] != underlay.mtu:
-        commands.append(f"link set dev {UNDERLAY} mtu {underlay.mtu}")
-    if "UP" not in bridge["flags"]:
-        commands.append(f"link set dev {UNDERLAY} up")
+    for name in underlay.bridges.values():
+        bridge = inside.get(name)
+        if bridge is None:
+            # Without snooping the bridge has no reason to speak: captures hold the nodes' packets alone.
+            commands += [f"link add name {name} mtu {underlay.mtu} type bridge mcast_snooping 0", f"link set dev {name} up"]
+            continue
+        if bridge["mtu"] != underlay.mtu:
+            commands.append(f"link set dev {name} mtu {underlay.mtu}")
+        if "UP" not in bridge["flags"]:
+            commands.append(f"link set dev {name} up")
     return commands

@@ -1,0 +1,540 @@
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The forwarding model: which packets a ping must cause, at every place where one can listen, and why. Pure.
+
+It follows each frame through the VTEPs' tables as they are in their databases (vtep(5)), over the underlay's links and
+routers, into the other VTEPs' tables; and says for each packet it meets on the way what its headers must hold, and which row
+decided. What it does not say must not be seen.
+
+A *point* is where one listens: a VM's name for its switch port, ``NODE:INTERFACE`` for a node's interface in the underlay.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.walk import Row, Step, Walk
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._packets import Fields
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import UNKNOWN_DST, host_ip
+
+BROADCAST = "ff:ff:ff:ff:ff:ff"
+VXLAN_PORT = 4789  # RFC 7348, section 5
+# The time to live of a packet that a VTEP sends.
+TTL = 64
+# More tunnels than any frame takes on a right way: one to a service node, one to a VTEP, and one that a VTEP may add.
+MOST_TUNNELS = 4
+
+
+class Interface(NamedTuple):
+    """A node's interface in the underlay."""
+
+    name: str
+    #: With its prefix length.
+    address: ipaddress.IPv4Interface
+    mac: str | None
+
+
+class Node:
+    """What takes part in the underlay: a hypervisor or a router."""
+
+    def __init__(self, node: Mapping[str, Any], macs: Mapping[str, str]) -> None:
+        self.name: str = node["name"]
+        self.interfaces = [
+            Interface(interface["name"], ipaddress.IPv4Interface(interface["address"]), macs.get(interface["address"].partition("/")[0]))
+            for interface in node["interfaces"]
+        ]
+        self._routes = [(ipaddress.IPv4Network(route["to"]), str(route["via"])) for route in node.get("routes", [])]
+
+    @property
+    def ip(self) -> str:
+        """The address of its end of the tunnels."""
+        return str(self.interfaces[0].address.ip)
+
+    def point(self, interface: Interface) -> str:
+        """Where one listens to an interface."""
+        return f"{self.name}:{interface.name}"
+
+    def hop(self, destination: str) -> tuple[Interface, str] | None:
+        """The interface to a destination and the address of the next hop there; ``None`` without a route."""
+        address = ipaddress.IPv4Address(destination)
+        for interface in self.interfaces:
+            if address in interface.address.network:
+                return interface, destination
+        fitting = [(network.prefixlen, via) for network, via in self._routes if address in network]
+        return self.hop(max(fitting)[1]) if fitting else None
+
+
+@dataclass(frozen=True)
+class Vm:
+    """A VM, on a port of its hypervisor."""
+
+    name: str
+    mac: str
+    ip: str
+    hypervisor: str
+    vlan: int
+
+
+@dataclass(frozen=True)
+class Switch:
+    """A logical switch in the tables of one VTEP."""
+
+    name: str
+    vni: int | None
+    replication_mode: str
+    #: MAC address -> locator.
+    unicast: Mapping[str, str]
+    #: The locators of unknown-dst.
+    flood: Sequence[str]
+
+
+class Vtep:
+    """The tables of one VTEP, as ``vtep_info`` returns them."""
+
+    def __init__(self, host: str, tables: Mapping[str, Any]) -> None:
+        self.host = host
+        self.physical_switch = next(iter(tables["physical_switches"]), "")
+        #: (port, VLAN) -> logical switch.
+        self.bindings: dict[tuple[str, int], str] = {
+            (port, int(vlan)): switch
+            for physical in tables["physical_switches"].values()
+            for port, columns in physical["ports"].items()
+            for vlan, switch in columns["vlan_bindings"].items()
+        }
+        self.switches = {
+            name: Switch(
+                name,
+                columns["tunnel_key"],
+                columns["replication_mode"] or "service_node",
+                {mac.lower(): entry["locator"] for mac, entry in columns["ucast_remote"].items()},
+                next((entry["locators"] for mac, entry in columns["mcast_remote"].items() if mac == UNKNOWN_DST), []),
+            )
+            for name, columns in tables["logical_switches"].items()
+        }
+
+    def row(self, table: str, **columns: Any) -> Row:
+        """One of its rows, for a reader."""
+        return {"hypervisor": self.host, "table": table, **columns}
+
+    def ports(self, switch: str) -> set[tuple[str, int]]:
+        """The ports, with their VLANs, that are bound to a logical switch."""
+        return {port for port, bound in self.bindings.items() if bound == switch}
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What a VM sends."""
+
+    #: Which frame of the ping it is.
+    key: str
+    title: str
+    sender: Vm
+    receiver: Vm
+    broadcast: bool
+    match: Fields
+    expect: Fields
+    #: Whether the sender asks again until there is an answer.
+    repeats: bool = False
+
+    @property
+    def destination(self) -> str:
+        return BROADCAST if self.broadcast else self.receiver.mac
+
+
+@dataclass
+class _Way:
+    """How far a frame has come, on one of its ways."""
+
+    #: The points and keys that it has passed.
+    passed: list[tuple[str, str]] = field(default_factory=list)
+    tunnels: int = 0
+    #: Whether it depends on what a switch happens to have learned.
+    optional: bool = False
+
+    def branch(self, tunnels: int = 0, optional: bool = False) -> _Way:
+        """A way that goes on from here."""
+        return _Way(list(self.passed), self.tunnels + tunnels, self.optional or optional)
+
+
+class _Lab:
+    """Who is there."""
+
+    def __init__(self, topology: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]]) -> None:
+        self.nodes = {node["name"]: Node(node, topology["macs"]) for node in topology["nodes"]}
+        self.vms = {
+            vm["name"]: Vm(vm["name"], vm["mac"].lower(), host_ip(vm["ip"]), vm["hypervisor"], vm["vlan"]) for vm in topology["vms"]
+        }
+        self.vteps = {host: Vtep(host, tables[host]) for host in tables}
+        self.owners = {str(interface.address.ip): (node, interface) for node in self.nodes.values() for interface in node.interfaces}
+
+    def on(self, interface: Interface) -> Iterator[tuple[Node, Interface]]:
+        """All interfaces of the network that an interface is in."""
+        for node in self.nodes.values():
+            for other in node.interfaces:
+                if other.address.network == interface.address.network:
+                    yield node, other
+
+    def at(self, hypervisor: str, ports: Iterable[tuple[str, int]]) -> list[Vm]:
+        """The VMs that are reached at these ports."""
+        return [vm for vm in self.vms.values() if vm.hypervisor == hypervisor and (vm.name, vm.vlan) in ports]
+
+
+def intended(topology: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The tables that a topology needs, by hypervisor, in the form that vtep_info returns; what decides nothing is left out."""
+    switches = {switch["name"]: switch for switch in topology["logical_switches"]}
+    tables = {}
+    for hypervisor in topology["hypervisors"]:
+        name = hypervisor["name"]
+        here = [endpoint for endpoint in topology["endpoints"] if endpoint["host"] == name]
+        ports: dict[str, dict[str, Any]] = {}
+        for endpoint in here:
+            ports.setdefault(endpoint["port"], {"vlan_bindings": {}})["vlan_bindings"][str(endpoint["vlan"])] = endpoint["logical_switch"]
+        logical = {}
+        for switch in sorted({endpoint["logical_switch"] for endpoint in here}):
+            remote = [endpoint for endpoint in topology["endpoints"] if endpoint["logical_switch"] == switch and endpoint["host"] != name]
+            locators = sorted({endpoint["vtep"] for endpoint in remote}, key=ipaddress.IPv4Address)
+            logical[switch] = {
+                "tunnel_key": switches[switch]["tunnel_key"],
+                "replication_mode": "source_node",
+                "ucast_remote": {endpoint["mac"]: {"locator": endpoint["vtep"]} for endpoint in remote},
+                "mcast_remote": {UNKNOWN_DST: {"locators": locators}} if locators else {},
+            }
+        tables[name] = {"physical_switches": {topology["bridge"]: {"ports": ports}}, "logical_switches": logical}
+    return tables
+
+
+def walk(topology: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]], source: str, target: str, count: int, forget: bool) -> Walk:
+    """What ``ping -c COUNT`` from VM ``source`` to VM ``target`` must cause.
+
+    ``topology``: what ``lab_topology`` completes; of it, ``nodes``, ``macs`` and ``vms``. ``tables``: what vtep_info returned, by
+    hypervisor. ``forget``: whether all caches were emptied before; otherwise everything that can be known is known. Raises
+    ``UserError`` for VMs that are not there.
+    """
+    lab = _Lab(topology, tables)
+    for option, name in (("source", source), ("target", target)):
+        if name not in lab.vms:
+            raise UserError(f"{option}: there is no VM {name!r}. Use {', '.join(sorted(lab.vms))}.")
+    return _Ping(lab, lab.vms[source], lab.vms[target], forget).walk(count)
+
+
+class _Ping:
+    """VM a pings VM b."""
+
+    def __init__(self, lab: _Lab, a: Vm, b: Vm, forget: bool) -> None:
+        self.lab, self.a, self.b, self.forget = lab, a, b, forget
+        self.steps: list[Step] = []
+        #: Where and why a frame ended that should have gone on.
+        self.ends: list[str] = []
+        self._known: set[tuple[str, str]] = set()
+        #: The pairs of addresses that exchange packets over a link of the underlay.
+        self._links: set[tuple[str, str]] = set()
+        self._neighbours: set[tuple[str, str]] = set()
+        self._after: list[tuple[str, str]] = []
+        self._spoken: set[str] = set()
+
+    def walk(self, count: int) -> Walk:
+        a, b = self.a, self.b
+        replies = 0
+        if not self.forget or self._resolved():
+            for sequence in range(1, count + 1):
+                if self._send(self._echo(a, b, sequence, "request")) and self._send(self._echo(b, a, sequence, "reply")):
+                    replies += 1
+        return {
+            "source": a.name,
+            "target": b.name,
+            "vms": [a.ip, b.ip],
+            "links": [list(link) for link in sorted(self._links)],
+            "replies": replies,
+            "ends": list(dict.fromkeys(self.ends)),
+            "steps": [{**step, "number": number} for number, step in enumerate(self.steps, 1)],
+        }
+
+    def _resolved(self) -> bool:
+        """Ask for b's MAC address, as a's kernel does (RFC 826)."""
+        a, b = self.a, self.b
+        request = Frame(
+            "arp_request",
+            f"{a.name} asks for the MAC address of {b.ip}",
+            a,
+            b,
+            True,
+            {"arp.operation": "request", "arp.sender_ip": a.ip, "arp.target_ip": b.ip},
+            {"ethernet.source": a.mac, "ethernet.destination": BROADCAST, "arp.sender_mac": a.mac},
+            repeats=True,
+        )
+        reply = Frame(
+            "arp_reply",
+            f"{b.name} answers {a.name}",
+            b,
+            a,
+            False,
+            {"arp.operation": "reply", "arp.sender_ip": b.ip, "arp.target_ip": a.ip},
+            {"ethernet.source": b.mac, "ethernet.destination": a.mac, "arp.sender_mac": b.mac, "arp.target_mac": a.mac},
+        )
+        return self._send(request) and self._send(reply)
+
+    def _echo(self, sender: Vm, receiver: Vm, sequence: int, kind: str) -> Frame:
+        verb = "pings" if kind == "request" else "replies to"
+        return Frame(
+            f"echo_{kind}_{sequence}",
+            f"{sender.name} {verb} {receiver.name} ({sequence})",
+            sender,
+            receiver,
+            False,
+            {
+                "icmp.kind": f"echo-{kind}",
+                "icmp.sequence": sequence,
+                "ipv4.source": sender.ip,
+                "ipv4.destination": receiver.ip,
+            },
+            # Nobody between two VMs of one network routes.
+            {"ethernet.source": sender.mac, "ethernet.destination": receiver.mac, "ipv4.ttl": TTL},
+        )
+
+    # --- a frame's way -----------------------------------------------------------------------------------------------
+
+    def _send(self, frame: Frame) -> bool:
+        """Follow a frame to all its ends; whether it reaches its receiver. What follows comes after what led there."""
+        self._arrived: dict[str, _Way] = {}
+        vtep = self.lab.vteps[frame.sender.hypervisor]
+        port = (frame.sender.name, frame.sender.vlan)
+        bound = vtep.bindings.get(port)
+        row = (
+            vtep.row("Physical_Port", physical_switch=vtep.physical_switch, port=port[0], vlan=port[1], logical_switch=bound)
+            if bound
+            else None
+        )
+        way = _Way()
+        if frame.broadcast:
+            reason = f"{frame.sender.name} takes {frame.receiver.name} for a neighbour in its own network, and asks everybody there."
+        else:
+            reason = f"{frame.sender.name} knows the MAC address of {frame.receiver.name}, and knows nothing of a tunnel."
+        self._see(frame.sender.name, (frame.sender.name, vtep.host), frame, way, reason, row, vlan=frame.sender.vlan)
+        self._spoken.add(frame.sender.name)
+        if bound is None:
+            self.ends.append(f"{vtep.host}: no row of Physical_Port binds {_port(*port)}")
+        else:
+            self._forward(frame, vtep, vtep.switches.get(bound), None, way, port)
+        receiver = self._arrived.get(frame.receiver.name)
+        if receiver:
+            self._after = receiver.passed
+        return receiver is not None
+
+    def _forward(
+        self, frame: Frame, vtep: Vtep, switch: Switch | None, sender: str | None, way: _Way, entered: tuple[str, int] | None = None
+    ) -> None:
+        """What a VTEP does with a frame that came in at a port, or from the VTEP ``sender``."""
+        if switch is None:
+            return
+        locator = None if frame.broadcast else switch.unicast.get(frame.destination)
+        if locator:
+            row = vtep.row("Ucast_Macs_Remote", logical_switch=switch.name, mac=frame.destination, locator=locator)
+            self._tunnel(
+                frame, vtep, switch, locator, row, f"{vtep.host} has a unicast remote for {frame.destination}: it is behind {locator}.", way
+            )
+            return
+        local = [vm for vm in self.lab.at(vtep.host, vtep.ports(switch.name)) if (vm.name, vm.vlan) != entered]
+        known = [] if frame.broadcast else [vm for vm in local if vm.mac == frame.destination]
+        if known:
+            self._deliver(frame, vtep, switch, known, way)
+            if known[0].name in self._spoken:
+                return
+            # A switch forgets what it has learned, and then sends the frame to all.
+            way = way.branch(optional=True)
+        self._deliver(frame, vtep, switch, [vm for vm in local if vm not in known], way)
+        if sender is not None and sender in switch.flood:
+            # What comes from one of them went to all of them.
+            return
+        locators = switch.flood[:1] if switch.replication_mode == "service_node" else switch.flood
+        if not locators and sender is None and not any(vm is frame.receiver for vm in local):
+            self.ends.append(f"{vtep.host}: {switch.name} has no row of Mcast_Macs_Remote for {UNKNOWN_DST}")
+        for locator in locators:
+            if locator != sender:
+                row = vtep.row("Mcast_Macs_Remote", logical_switch=switch.name, mac=UNKNOWN_DST, locator=locator)
+                what = "a broadcast" if frame.broadcast else "for a MAC address without a row"
+                self._tunnel(frame, vtep, switch, locator, row, f"The frame is {what}: {vtep.host} sends it to {locator}.", way)
+
+    def _deliver(self, frame: Frame, vtep: Vtep, switch: Switch, vms: Iterable[Vm], way: _Way) -> None:
+        for vm in vms:
+            row = vtep.row("Physical_Port", physical_switch=vtep.physical_switch, port=vm.name, vlan=vm.vlan, logical_switch=switch.name)
+            own = way.branch()
+            self._see(
+                vm.name, frame, own, f"{vtep.host} hands the frame to the port of {vm.name}, which is in {switch.name}.", row, vlan=vm.vlan
+            )
+            if vm.name == frame.receiver.name:
+                self._arrived.setdefault(vm.name, own)
+
+    def _tunnel(self, frame: Frame, vtep: Vtep, switch: Switch, locator: str, row: Row, reason: str, way: _Way) -> None:
+        """Wrap a frame, and follow it to the end of the tunnel."""
+        if switch.vni is None:
+            self.ends.append(f"{vtep.host}: {switch.name} has no tunnel_key")
+            return
+        way = way.branch(tunnels=1)
+        if way.tunnels > MOST_TUNNELS:
+            self.ends.append(f"{vtep.host}: a frame goes in a circle between VTEPs")
+            return
+        arrived = self._carry(frame, self.lab.nodes[vtep.host], locator, switch.vni, row, reason, way)
+        if arrived is None:
+            return
+        if arrived.name in self.lab.vteps:
+            self._receive(frame, self.lab.vteps[arrived.name], self.lab.nodes[vtep.host].ip, switch.vni, way)
+        else:
+            self.ends.append(f"{arrived.name}: {locator} is not a VTEP")
+
+    def _receive(self, frame: Frame, vtep: Vtep, sender: str, vni: int, way: _Way) -> None:
+        """What a VTEP does with a frame that comes out of a tunnel."""
+        switch = next((switch for switch in vtep.switches.values() if switch.vni == vni and vtep.ports(switch.name)), None)
+        if switch is None:
+            self.ends.append(f"{vtep.host}: no logical switch with a port has the tunnel_key {vni}")
+        elif sender not in {*switch.unicast.values(), *switch.flood}:
+            # Open vSwitch has a tunnel port for each locator that a row names, and for no other.
+            self.ends.append(f"{vtep.host}: no row of {switch.name} names the locator {sender}, so nothing is taken from there")
+        else:
+            self._forward(frame, vtep, switch, sender, way)
+
+    # --- the underlay ------------------------------------------------------------------------------------------------
+
+    def _carry(self, frame: Frame, start: Node, locator: str, vni: int, row: Row | None, reason: str, way: _Way) -> Node | None:
+        """Send a wrapped frame from one end of a tunnel to the other; the node it arrives at."""
+        node, ttl = start, TTL
+        while True:
+            hop = node.hop(locator)
+            if hop is None:
+                self.ends.append(f"{node.name}: no route to {locator}")
+                return None
+            interface, via = hop
+            if not self._neighbour(node, interface, via, way, row if node is start else None, locator):
+                self.ends.append(f"{node.name}: nobody has the address {via}")
+                return None
+            following, entry = self.lab.owners[via]
+            outer: Fields = {
+                "ethernet.source": interface.mac,
+                "ethernet.destination": entry.mac,
+                "ipv4.source": start.ip,
+                "ipv4.destination": locator,
+                "ipv4.ttl": ttl,
+                "udp.destination_port": VXLAN_PORT,
+                "vxlan.flags": "0x08",  # the VNI is valid
+                "vxlan.vni": vni,
+            }
+            self._see(node.point(interface), (node.name, following.name), frame, way, reason, row, outer)
+            if via == locator:
+                reason = f"{following.name} is the end of the tunnel: {locator} is its own address."
+            else:
+                reason = f"{following.name} is the next hop to {locator}."
+            self._see(following.point(entry), (node.name, following.name), frame, way, reason, None, outer)
+            if via == locator:
+                return following
+            node, ttl, row = following, ttl - 1, None
+            reason = (
+                f"{node.name} has a route to {locator}, and sends the packet on: other MAC addresses, TTL {ttl}, nothing else has changed."
+            )
+
+    def _neighbour(self, node: Node, interface: Interface, via: str, way: _Way, row: Row | None, locator: str) -> bool:
+        """Whether a node knows the MAC address of the next hop; if it has to, it asks."""
+        own = str(interface.address.ip)
+        self._links.add((min(own, via), max(own, via)))
+        if (node.name, via) in self._neighbours or (not self.forget and via in self.lab.owners):
+            return True
+        key = f"underlay_arp_request_{own}>{via}"
+        request: Fields = {"arp.operation": "request", "arp.sender_ip": own, "arp.target_ip": via}
+        reason = f"Before {node.name} can send to {locator}, it has to know the MAC address of " + (
+            "its owner." if via == locator else f"the next hop, {via}."
+        )
+        for other, there in self.lab.on(interface):
+            self._add(
+                other.point(there),
+                (node.name, self.lab.owners[via][0].name if via in self.lab.owners else node.name),
+                key,
+                f"{node.name} asks for the MAC address of {via}",
+                reason,
+                row,
+                request,
+                {"ethernet.destination": BROADCAST, "arp.sender_mac": interface.mac},
+                way.passed,
+                repeats=True,
+                optional=way.optional,
+            )
+        if via not in self.lab.owners:
+            return False
+        following, entry = self.lab.owners[via]
+        asked = [(other.point(there), key) for other, there in self.lab.on(interface)]
+        answer = f"underlay_arp_reply_{via}>{own}"
+        for point in (following.point(entry), node.point(interface)):
+            self._add(
+                point,
+                (following.name, node.name),
+                answer,
+                f"{following.name} answers {node.name}",
+                f"The underlay is an ordinary network: the owner of {via} tells its MAC address to the one who asked.",
+                None,
+                {"arp.operation": "reply", "arp.sender_ip": via, "arp.target_ip": own},
+                {"ethernet.destination": interface.mac, "arp.sender_mac": entry.mac},
+                asked,
+                optional=way.optional,
+            )
+            way.passed.append((point, answer))
+        # Who is asked learns who asks (RFC 826).
+        self._neighbours |= {(node.name, via), (following.name, own)}
+        return True
+
+    # --- the packets -------------------------------------------------------------------------------------------------
+
+    def _see(self, point: str, hop: tuple[str, str], frame: Frame, way: _Way, reason: str, row: Row | None, outer: Fields | None = None, vlan: int = 0) -> None:
+        """A frame passes a point: bare, or wrapped in an outer header."""
+        match, expect = frame.match, frame.expect
+        key = frame.key
+        if outer:
+            inner = {f"inner.{path}": value for path, value in match.items()}
+            match = {**inner, "ipv4.destination": outer["ipv4.destination"], "ipv4.source": outer["ipv4.source"]}
+            expect = {**outer, **{f"inner.{path}": value for path, value in expect.items()}}
+            key = f"{key}_{outer['ipv4.source']}>{outer['ipv4.destination']}"
+        elif vlan:
+            expect = {**expect, "vlan.id": vlan}
+        before = way.passed or self._after
+        self._add(point, hop, key, frame.title, reason, row, match, expect, before, frame.repeats, way.optional)
+        way.passed.append((point, key))
+
+    def _add(
+        self,
+        point: str,
+        hop: tuple[str, str],
+        key: str,
+        title: str,
+        reason: str,
+        row: Row | None,
+        match: Fields,
+        expect: Fields,
+        after: Sequence[tuple[str, str]],
+        repeats: bool = False,
+        optional: bool = False,
+    ) -> None:
+        if (point, key) in self._known:
+            return
+        self._known.add((point, key))
+        self.steps.append(
+            {
+                "number": 0,
+                "point": point,
+                "hop": list(hop),
+                "key": key,
+                "title": title,
+                "reason": reason,
+                "row": row,
+                "match": match,
+                "expect": {path: value for path, value in expect.items() if value is not None},
+                "after": list(dict.fromkeys(name for place, name in [*self._after, *after] if place == point)),
+                "repeats": repeats,
+                "optional": optional,
+            }
+        )
+
+
+def _port(name: str, vlan: int) -> str:
+    return f"VLAN {vlan} of port {name}" if vlan else f"port {name}"

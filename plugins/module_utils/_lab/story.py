@@ -1,0 +1,277 @@
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The story of a scenario: its chapters as data, checked and completed, and what came of them. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+
+from ansible_collections.vxlanlab.vtep.plugins.module_utils import _values
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import intended, walk
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.topology import Keys, Optional, Reader, pings, some
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.walk import Comparison, Walk, check_walk
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._packets import CapturedPacket
+
+#: How often each chapter pings.
+COUNT = 3
+#: Where nodes keep their captures.
+FOLDER = "/run/vxlanlab"
+#: More captures, and more time, than any lab needs.
+MOST_CHAPTERS = 50
+_KEY = re.compile(r"[a-z][a-z0-9_]{0,30}")
+_STATES = ("merged", "replaced", "overridden", "deleted")
+AS_NEEDED = "what the topology needs"
+#: Of a value that a check shows, the characters that fit into a line.
+_DIGITS = 16
+
+
+class Check(TypedDict):
+    """Something that had to be, and whether it was."""
+
+    name: str
+    expected: str
+    seen: str
+    ok: bool
+
+
+def key(value: Any) -> str:
+    """The key of a chapter, which is also a part of file names."""
+    if not isinstance(value, str) or not _KEY.fullmatch(value):
+        raise ValueError("use up to 31 lower-case letters, digits and '_', a letter first")
+    return value
+
+
+def words(value: Any) -> str:
+    """A text that a reader sees."""
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("use a text")
+    return value.strip()
+
+
+def flag(value: Any) -> bool:
+    """Yes or no."""
+    if not isinstance(value, bool):
+        raise ValueError("use true or false")
+    return value
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """A dictionary."""
+    if not isinstance(value, Mapping):
+        raise ValueError("use a dictionary")
+    return value
+
+
+CHAPTER: Keys = {
+    "key": key,
+    "heading": words,
+    "text": words,
+    "ping": Optional(mapping),
+    "forget": Optional(flag, True),
+    "replies": Optional(_values.Integer(0, COUNT), COUNT),
+    "tables": Optional(some),
+    "listen": Optional(some),
+}
+PING: Keys = {"from": words, "to": words}
+TABLES: Keys = {"hypervisor": words, "state": Optional(_values.Choice(_STATES), "merged"), "config": mapping}
+WHOLE = (some, mapping)
+
+
+def completed(chapters: Any, topology: Mapping[str, Any]) -> dict[str, Any]:
+    """What is wrong with the chapters of a scenario, or what follows from them and from the completed topology."""
+    reader = Reader(WHOLE)
+    listed = reader.value("lab_chapters", chapters, some) or []
+    if len(listed) > MOST_CHAPTERS:
+        reader.problems.append(f"lab_chapters: {len(listed)} chapters are too many. Use up to {MOST_CHAPTERS}.")
+        listed = []
+    vms = {vm["name"]: vm for vm in topology["vms"]}
+    hypervisors = [hypervisor["name"] for hypervisor in topology["hypervisors"]]
+    done: list[dict[str, Any]] = []
+    for chapter in reader.entries("lab_chapters", listed, CHAPTER):
+        where = chapter.pop("where")
+        ends = {"from": topology["source"]["name"], "to": topology["target"]["name"]}
+        if chapter["ping"] is not None:
+            ends = reader.keys(f"{where}.ping", dict(chapter["ping"]), PING)
+        for end, name in ends.items():
+            if name is not None and name not in vms:
+                reader.refuse(f"{where}.ping.{end}", name, f"use a VM of lab_hypervisors: {', '.join(vms)}")
+        tables = list(reader.entries(f"{where}.tables", chapter["tables"] or [], TABLES))
+        for change in tables:
+            place = change.pop("where")
+            if change["hypervisor"] is not None and change["hypervisor"] not in hypervisors:
+                reader.refuse(f"{place}.hypervisor", change["hypervisor"], f"use one of {', '.join(hypervisors)}")
+        for number, point in enumerate(chapter["listen"] or []):
+            if not isinstance(point, str) or point not in topology["points"]:
+                reader.refuse(f"{where}.listen[{number}]", point, f"use {', '.join(topology['points'])}")
+        if not reader.problems:
+            done.append(_complete(chapter, topology, vms[ends["from"]], vms[ends["to"]], tables, done))
+    reader.unique((f"lab_chapters[{number}].key", chapter["key"]) for number, chapter in enumerate(done))
+    return {"problems": reader.problems, "chapters": [] if reader.problems else done}
+
+
+def _complete(
+    chapter: Mapping[str, Any],
+    topology: Mapping[str, Any],
+    source: Mapping[str, Any],
+    target: Mapping[str, Any],
+    tables: list[dict[str, Any]],
+    earlier: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    before = earlier[-1]["tables"] if earlier else []
+    stays = tables == before
+    points = topology["points"]
+    underlay = topology["underlay"]["interface"]
+    listen = [source["name"], target["name"], f"{source['hypervisor']}:{underlay}", f"{target['hypervisor']}:{underlay}"]
+    listen += [point for point, place in points.items() if place["node"] in topology["routers"]]
+    listen += chapter["listen"] or []
+    ending = f"_{chapter['key']}.pcap" if earlier else ".pcap"
+    return {
+        "key": chapter["key"],
+        "heading": chapter["heading"],
+        "text": chapter["text"],
+        "source": source["name"],
+        "target": target["name"],
+        "hypervisor": source["hypervisor"],
+        "ping": ping(source, target),
+        "forget": chapter["forget"],
+        "replies": chapter["replies"],
+        "tables": tables,
+        # Before the ping: the hypervisors that get the tables of the topology again, and the changes to make.
+        "restore": [] if stays else sorted({change["hypervisor"] for change in before}),
+        "change": [] if stays else tables,
+        "captures": [_capture(point, points[point], points[point]["file"] + ending) for point in points if point in listen],
+    }
+
+
+def _capture(point: str, place: Mapping[str, str], file: str) -> dict[str, Any]:
+    return {
+        "point": point,
+        "node": place["node"],
+        "file": file,
+        "capture": {"interface": place["interface"], "namespace": place["namespace"], "path": f"{FOLDER}/{file}"},
+    }
+
+
+def ping(source: Mapping[str, Any], target: Mapping[str, Any]) -> dict[str, str]:
+    """A ping from one VM to another, as lab_ping takes it."""
+    return {"interface": source["device"], "namespace": source["namespace"], "address": target["address"]}
+
+
+def deviations(topology: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The rows in which the VTEPs' tables are not what the topology needs, in words."""
+    found = []
+    for host, wanted in intended(topology).items():
+        rows, there = _rows(wanted), _rows(tables.get(host, {"physical_switches": {}, "logical_switches": {}}))
+        for row in sorted({*rows, *there}):
+            if rows.get(row) != there.get(row):
+                found.append(f"{host} {' '.join(row)}: {_shown(there.get(row))}, not {_shown(rows.get(row))}")
+    return found
+
+
+def _shown(value: str | None) -> str:
+    return "is missing" if value is None else value
+
+
+def _rows(tables: Mapping[str, Any]) -> dict[tuple[str, str, str], str]:
+    """What decides in a VTEP: table, logical switch or port, and key -> value."""
+    rows: dict[tuple[str, str, str], str] = {}
+    for switch in tables["physical_switches"].values():
+        for port, columns in switch["ports"].items():
+            for vlan, name in columns["vlan_bindings"].items():
+                rows["Physical_Port", port, f"VLAN {vlan}"] = name
+    for name, switch in tables["logical_switches"].items():
+        rows["Logical_Switch", name, "tunnel_key"] = str(switch["tunnel_key"])
+        for mac, columns in switch["ucast_remote"].items():
+            rows["Ucast_Macs_Remote", name, mac] = columns["locator"]
+        for mac, columns in switch["mcast_remote"].items():
+            rows["Mcast_Macs_Remote", name, mac] = ", ".join(sorted(columns["locators"]))
+    return rows
+
+
+def verdicts(
+    topology: Mapping[str, Any],
+    told: Mapping[str, Mapping[str, Any]],
+    captures: Sequence[Sequence[CapturedPacket]],
+    pinged: Sequence[Mapping[str, Any]],
+    transfer: Mapping[str, Any],
+) -> dict[str, Any]:
+    """What came of the story: checks, what each chapter says, and the walks that the captures were compared with.
+
+    ``topology`` is completed, with its chapters. ``told``: by chapter, ``ping`` (a result of lab_ping), ``tables`` (by hypervisor,
+    what vtep_info returned) and ``captures`` (results of lab_capture). ``captures``: the packets of all captures, chapter by
+    chapter, in the order of its ``captures``. ``pinged``: the results of all pings of ``mesh``. ``transfer``: what lab_transfer
+    returned.
+    """
+    answers: list[Check] = []
+    compared: list[Check] = []
+    walks: list[dict[str, Any]] = []
+    chapters = []
+    wrong: list[str] = []
+    read = iter(captures)
+    for chapter in topology["chapters"]:
+        seen = told[chapter["key"]]
+        expected = walk(topology, seen["tables"], chapter["source"], chapter["target"], COUNT, chapter["forget"])
+        answers.append(_answers(chapter, seen["ping"]["replies"], expected))
+        if not chapter["tables"]:
+            wrong += deviations(topology, seen["tables"])
+        for capture in chapter["captures"]:
+            comparison = check_walk(expected, capture["point"], next(read))
+            walks.append(dict(comparison, chapter=chapter["key"], file=capture["file"]))
+            compared.append(_packets(capture["file"], comparison))
+        chapters.append(
+            {name: chapter[name] for name in ("key", "heading", "text", "source", "target", "forget", "tables")}
+            | {"sent": COUNT, "received": seen["ping"]["replies"], "output": seen["ping"]["output"], "ends": expected["ends"]}
+        )
+    answered = sum(1 for one in pinged if one["replies"])
+    dropped = sum(capture["dropped"] for seen in told.values() for capture in seen["captures"])
+    checks = [
+        _check("All VMs that share a logical switch", f"{len(pinged)} of {len(pinged)} pings", f"{answered} of {len(pinged)} pings"),
+        _check("The tables of all VTEPs", AS_NEEDED, "; ".join(dict.fromkeys(wrong)) or AS_NEEDED),
+        *answers,
+        *compared,
+        _transferred(topology, transfer),
+        _check("What the captures lost", "0 packets", f"{dropped} packets"),
+    ]
+    return {"checks": checks, "chapters": chapters, "walks": walks}
+
+
+def _answers(chapter: Mapping[str, Any], received: int, expected: Walk) -> Check:
+    wanted, seen = f"{chapter['replies']} replies", f"{received} replies"
+    # The model has the last word on the tables, also where chance would hide what is wrong with them.
+    if expected["replies"] != chapter["replies"]:
+        seen += f", and the tables allow {expected['replies']}: {'; '.join(expected['ends'])}"
+    return _check(chapter["heading"], wanted, seen)
+
+
+def _packets(file: str, comparison: Comparison) -> Check:
+    count = len(comparison["steps"])
+    text = f"{count} of {count} packets"
+    # The summary has all problems.
+    return _check(file, text, comparison["problems"][0] if comparison["problems"] else text)
+
+
+def _transferred(topology: Mapping[str, Any], transfer: Mapping[str, Any]) -> Check:
+    name = f"{topology['source']['name']} sends {topology['target']['name']} bytes over TCP"
+    sent, received = transfer.get("sha256_sent") or "of what was sent", transfer.get("sha256_received") or ""
+    return _check(
+        name,
+        f"{transfer.get('size', 0)} bytes, SHA-256 {sent[:_DIGITS]}",
+        f"{transfer.get('size', 0)} bytes, SHA-256 {received[:_DIGITS]}" if received else str(transfer.get("msg", "nothing was sent")),
+    )
+
+
+def _check(name: str, expected: str, seen: str) -> Check:
+    return {"name": name, "expected": expected, "seen": seen, "ok": expected == seen}
+
+
+def mesh(topology: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
+    """All pings that go through a tunnel, by the hypervisor that they start from."""
+    vms = topology["vms"]
+    return {
+        hypervisor["name"]: [ping(vm, other) for vm in hypervisor["vms"] for other in vms if pings(vm, other)]
+        for hypervisor in topology["hypervisors"]
+    }
