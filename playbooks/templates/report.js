@@ -76,7 +76,13 @@
     title.append(button);
     step.addEventListener("click", (event) => { if (!event.target.closest("a") && index !== current) { pause(); show(index); } });
   });
-  const move = (by) => { const index = current + by; if (index >= 0 && index < steps.length) { pause(); show(index); } };
+  const move = (by) => {
+    const index = current + by;
+    if (index < 0 || index >= steps.length) return;
+    pause();
+    show(index);
+    steps[index].scrollIntoView({block: "nearest"});
+  };
   previous.addEventListener("click", () => move(-1));
   next.addEventListener("click", () => move(1));
   play.addEventListener("click", () => {
@@ -85,8 +91,11 @@
     play.textContent = "Pause";
     show(current === steps.length - 1 ? 0 : current);
   });
-  walk.addEventListener("keydown", (event) => {
-    const by = {ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1}[event.key];
+  // Up and down scroll the page, except in the walk.
+  addEventListener("keydown", (event) => {
+    const sideways = {ArrowLeft: -1, ArrowRight: 1}[event.key];
+    const by = sideways || (walk.contains(event.target) && {ArrowUp: -1, ArrowDown: 1}[event.key]);
+    if (event.target.closest && event.target.closest(".scroll, pre")) return;
     if (by && !event.altKey && !event.ctrlKey && !event.metaKey) { event.preventDefault(); move(by); }
   });
   show(0);

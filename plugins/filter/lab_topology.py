@@ -34,7 +34,7 @@ options:
         description:
           - C(lab_hypervisors), two or more, with the keys C(name), C(underlay_ip) and C(vms); or how many to make up.
           - Each of C(vms) has the keys C(name), C(mac) and C(ip) (IPv4 with prefix length), and may have C(logical_switch) (the first one by
-            default) and C(vlan) (0 to 4094, 0 by default, which is none).
+            default).
         type: list
         elements: dict
         required: true
@@ -108,7 +108,7 @@ _value:
       elements: str
     vms:
       description:
-        - All VMs, with C(hypervisor), C(logical_switch), C(vlan), C(device) (the interface with the address) and C(namespace) (the network
+        - All VMs, with C(hypervisor), C(logical_switch) and C(namespace) (the network
           namespace that it is in; empty for that of the hypervisor).
       type: list
       elements: dict

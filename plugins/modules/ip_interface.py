@@ -66,6 +66,12 @@ options:
         C(arp_ignore) and C(rp_filter). If the maximum already has the required value, the module writes nothing.
     type: dict
     default: {}
+  namespace:
+    description:
+      - Network namespace that the interface is in, as C(ip netns) names it. It is made when it is missing, with its loopback up; and the
+        interface is moved there when it is still in that of the task.
+      - 1 to 64 letters, digits and C(_ . -).
+    type: str
 attributes:
   check_mode:
     support: full
@@ -75,7 +81,7 @@ attributes:
     description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
 requirements:
   - C(ip) (iproute2 5.0 or later)
-  - the capability NET_ADMIN; for O(ipv4_conf) also a writable C(/proc/sys), which containers usually do not have
+  - the capability NET_ADMIN; for O(namespace) also SYS_ADMIN; for O(ipv4_conf) also a writable C(/proc/sys), which containers usually do not have
 seealso:
   - name: ip-sysctl
     description: What the settings of O(ipv4_conf) mean.
@@ -90,6 +96,12 @@ EXAMPLES = r"""
     name: vm1
     state: up
     addresses: [192.168.1.1/24]
+
+- name: Give a VM's interface a network namespace of its own
+  vxlanlab.vtep.ip_interface:
+    name: vm2
+    namespace: vm2
+    state: up
 
 - name: Remove the IPv4 addresses of a bridge port, and stop it from answering ARP for other interfaces
   vxlanlab.vtep.ip_interface:
@@ -127,6 +139,7 @@ from typing import Any, NoReturn, TypedDict
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError, accepted, check
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.namespaces import enter, exists
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._module import finish
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import Integer, interface_name, ipv4, ipv4_network, prefix, worded
 
@@ -232,6 +245,55 @@ def predicted(want: Wanted, have: State) -> State:
     }
 
 
+NAMESPACE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+
+
+class Place:
+    """The network namespace that an interface has to be in."""
+
+    def __init__(self, module: AnsibleModule) -> None:
+        params = module.params
+        self.module = module
+        self.name: str = params["name"]
+        self.namespace: str | None = params["namespace"]
+        self.ip = module.get_bin_path("ip", required=True)
+        if self.namespace is not None:
+            words = "the name of a network namespace: letters, digits and _ . -"
+            check(NAMESPACE.fullmatch(self.namespace), "namespace", self.namespace, words)
+
+    def plan(self) -> list[str]:
+        """The commands for ip(8) that put the interface there."""
+        if self.namespace is None:
+            return []
+        inside = f"-n {self.namespace} "
+        commands = []
+        if not exists(self.namespace):
+            commands += [f"netns add {self.namespace}", f"{inside}link set dev lo up"]
+        elif self._has(inside):
+            return []
+        if self._has():
+            commands.append(f"link set dev {self.name} netns {self.namespace}")
+        return commands
+
+    def _has(self, inside: str = "") -> bool:
+        return self.module.run_command(f"{self.ip} {inside}link show dev {self.name}")[0] == 0
+
+    def carry_out(self, commands: Iterable[str]) -> None:
+        """Put it there, and go there."""
+        for command in commands:
+            status, unused, err = self.module.run_command(f"{self.ip} {command}")
+            if status:
+                raise UserError(
+                    f"'ip {command}' failed: {err.strip()}. For a namespace, it takes the capabilities NET_ADMIN and SYS_ADMIN."
+                )
+        self.go()
+
+    def go(self) -> None:
+        """Go to the namespace, where it is there."""
+        if self.namespace and exists(self.namespace):
+            enter(self.namespace)
+
+
 class Interface:
     """One interface of the running system."""
 
@@ -305,11 +367,16 @@ class Interface:
 
 def apply(module: AnsibleModule) -> dict[str, Any]:
     want = wanted(module.params)
+    place = Place(module)
+    moves = place.plan()
     interface = Interface(module, module.params["name"])
     before: State
     if module.check_mode:
+        if not moves:
+            place.go()
         before = interface.find(want["ipv4_conf"]) or {"state": "down", "addresses": [], "routes": [], "ipv4_conf": {}}
     else:
+        place.carry_out(moves)
         before = interface.read(want["ipv4_conf"])
     lines = plan(interface.name, want, before)
     settings = {key: value for key, value in want["ipv4_conf"].items() if before["ipv4_conf"].get(key) != value}
@@ -324,8 +391,8 @@ def apply(module: AnsibleModule) -> dict[str, Any]:
             restore(interface, before)
             raise
         after = interface.read(want["ipv4_conf"])
-    diff = {"diff": {"before": before, "after": after}} if module._diff else {}
-    return {"changed": bool(lines or settings), "interface": after, "commands": lines, **diff}
+    diff = {"diff": {"before": {**before, "to_place": moves}, "after": {**after, "to_place": []}}} if module._diff else {}
+    return {"changed": bool(moves or lines or settings), "interface": after, "commands": moves + lines, **diff}
 
 
 def restore(interface: Interface, before: State) -> None:
@@ -351,6 +418,7 @@ def main() -> NoReturn:
                 "options": {"to": {"type": "str", "required": True}, "via": {"type": "str"}, "metric": {"type": "int", "default": 0}},
             },
             "ipv4_conf": {"type": "dict", "default": {}},
+            "namespace": {"type": "str"},
         },
         supports_check_mode=True,
     )

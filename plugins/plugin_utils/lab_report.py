@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from itertools import combinations, pairwise
 from typing import Any, TypedDict
 
@@ -63,6 +63,8 @@ OVERLAY = {
 }
 ACRONYMS = {"mac": "MAC", "ip": "IP", "vni": "VNI", "ttl": "TTL", "dscp": "DSCP", "id": "ID"}
 BYTES_IN_A_LINE = 16
+# All but the first of the echo requests and replies.
+LATER_ECHO = re.compile(r"echo_[a-z]+_([2-9]|[1-9][0-9])")
 
 # Where things are in the drawing, in its own units.
 WIDTH = 460
@@ -73,6 +75,8 @@ VTEP_LEFT, VTEP_WIDTH = 244, 96
 BAND_LEFT, BAND_WIDTH = 368, 84
 UNDERLAY_LANE, TUNNEL_LANE, OTHER_LANES = 384, 410, (438, 448)
 GAP = 18
+# So many logical switches have a colour of their own.
+TENANTS = 4
 # Routers stand in the underlay's lane, which is then wider.
 ROUTER_WIDTH, ROUTER_HEIGHT = 56, 34
 
@@ -132,37 +136,52 @@ def lab_report(summary: Data, captures: Sequence[Data]) -> Shown:
     ``summary`` is the content of summary.json; ``captures`` is what vxlan_capture_info returned, with bytes, in the order of
     ``summary["walks"]``. Raises ``UserError`` where they do not go together.
     """
-    missing = [key for key in ("topology", "hypervisors", "walks", "checks", "pings") if key not in summary]
+    missing = [key for key in ("topology", "hypervisors", "walks", "checks", "chapters") if key not in summary]
     if missing:
         raise UserError(f"summary.json lacks {', '.join(missing)}. Run the lab again with this version of the collection.")
     if len(captures) != len(summary["walks"]):
         raise UserError(f"{len(captures)} captures for {len(summary['walks'])} walks. Give one for each, in the same order.")
     topology = summary["topology"]
-    source, target = topology["source"], topology["target"]
+    first = summary["chapters"][0]
+    source, target = first["source"], first["target"]
     tables = {hypervisor["name"]: _rows(hypervisor) for hypervisor in summary["hypervisors"]}
-    drawing = _drawing(summary, tables)
-    shown = [_capture(walk, capture) for walk, capture in zip(summary["walks"], captures)]
+    drawing = _drawing(summary, tables, source, target)
+    shown = [_capture(walk, capture, topology["points"], drawing["hypervisor_of"]) for walk, capture in zip(summary["walks"], captures)]
+    underlay = f"{drawing['hypervisor_of'][source]}:{topology['underlay']['interface']}"
     return {
         "lab": summary["lab"],
+        "title": summary["title"],
         "driver": summary["driver"],
         "time": summary["time"],
         "versions": summary["versions"],
         "datapaths": sorted({hypervisor["datapath"] for hypervisor in summary["hypervisors"]}),
         "source": source,
         "target": target,
-        "vni": topology["logical_switch"]["tunnel_key"],
-        "switch": topology["logical_switch"]["name"],
-        "underlay": topology["underlay"],
+        "vni": _vni(summary, source),
+        "vnis": _vnis(topology),
+        "networks": topology["underlay"]["networks"],
         "ok": all(check["ok"] for check in summary["checks"]),
         "checks": summary["checks"],
         "tables": [{"hypervisor": name, "rows": rows} for name, rows in tables.items()],
         "drawing": drawing,
-        "steps": _steps(shown, drawing, source, target),
+        "steps": _steps(shown, drawing, underlay, first, [router["name"] for router in topology["routers"]]),
+        "at": "every hop" if topology["routers"] else underlay.replace(":", ", interface "),
         "chapters": [
-            _chapter(chapter, summary, shown, drawing["hypervisor_of"][source]) for chapter in CHAPTERS if chapter in summary["pings"]
+            _chapter(chapter, shown, drawing["hypervisor_of"], topology["underlay"]["interface"]) for chapter in summary["chapters"]
         ],
-        "captures": sorted(shown, key=lambda capture: CHAPTERS.index(capture["chapter"])),
     }
+
+
+def _vni(summary: Data, name: str) -> int:
+    """The VNI of a VM's logical switch."""
+    switch = next(vm["logical_switch"] for hypervisor in summary["hypervisors"] for vm in hypervisor["vms"] if vm["name"] == name)
+    keys = {one["name"]: one["tunnel_key"] for one in summary["topology"]["logical_switches"]}
+    return int(keys[switch])
+
+
+def _vnis(topology: Data) -> str:
+    keys = [str(switch["tunnel_key"]) for switch in topology["logical_switches"]]
+    return f"VNI {keys[0]}" if len(keys) == 1 else f"VNIs {', '.join(keys[:-1])} and {keys[-1]}"
 
 
 # --- the tables ------------------------------------------------------------------------------------------------------
@@ -209,39 +228,69 @@ def _deciding(row: Data | None) -> dict[str, str] | None:
 # --- the drawing -----------------------------------------------------------------------------------------------------
 
 
-def _drawing(summary: Data, tables: Mapping[str, Sequence[Row]]) -> Drawing:
+def _drawing(summary: Data, tables: Mapping[str, Sequence[Row]], source: str, target: str) -> Drawing:
     """Hypervisors below each other, each with its VMs, its VTEP and the VTEP's rows; the underlay at their right."""
+    topology = summary["topology"]
+    order = [switch["name"] for switch in topology["logical_switches"]]
     boxes: list[Box] = []
     top = EDGE
     for hypervisor in summary["hypervisors"]:
-        boxes.append(_box(hypervisor, tables[hypervisor["name"]], top))
+        boxes.append(_box(hypervisor, tables[hypervisor["name"]], top, order))
         top += boxes[-1]["height"] + GAP
-    source, target = summary["topology"]["source"], summary["topology"]["target"]
     hypervisor_of = {vm["name"]: box["name"] for box in boxes for vm in box["vms"]}
     story = {hypervisor_of[source], hypervisor_of[target]}
+    wider = ROUTER_WIDTH if topology["routers"] else 0
+    lane, under = TUNNEL_LANE + wider, UNDERLAY_LANE + wider // 2
     pairs = list(combinations(boxes, 2))
     others = [pair for pair in pairs if {box["name"] for box in pair} != story]
-    first, last = OTHER_LANES
+    nearest, farthest = (other + wider for other in OTHER_LANES)
     tunnels: list[Shown] = []
     for a, b in pairs:
         main = {a["name"], b["name"]} == story
-        lane = TUNNEL_LANE if main else round(first + (last - first) * others.index((a, b)) / max(len(others) - 1, 1), 1)
-        tunnels.append({"between": [a["name"], b["name"]], "main": main, "lane": lane, "top": a["vtep_y"], "bottom": b["vtep_y"]})
+        at = lane if main else round(nearest + (farthest - nearest) * others.index((a, b)) / max(len(others) - 1, 1), 1)
+        tunnels.append({"between": [a["name"], b["name"]], "main": main, "lane": at, "top": a["vtep_y"], "bottom": b["vtep_y"]})
+    first, last = boxes[0]["vtep_y"], boxes[-1]["vtep_y"]
+    routers = []
+    for number, router in enumerate(topology["routers"], 1):
+        middle = first + (last - first) * number / (len(topology["routers"]) + 1)
+        routers.append(
+            {
+                "name": router["name"],
+                "addresses": [interface["address"] for interface in router["interfaces"]],
+                "left": under - ROUTER_WIDTH / 2,
+                "top": middle - ROUTER_HEIGHT / 2,
+                "width": ROUTER_WIDTH,
+                "height": ROUTER_HEIGHT,
+                "middle": under,
+                "y": middle,
+            }
+        )
+    band = BAND_WIDTH + wider
     return {
-        "width": WIDTH,
+        "width": WIDTH + wider,
         "height": top - GAP + EDGE,
         "boxes": boxes,
+        "routers": routers,
         "tunnels": tunnels,
         "hypervisor_of": hypervisor_of,
-        "band": {"left": BAND_LEFT, "top": EDGE, "width": BAND_WIDTH, "height": top - GAP - EDGE, "middle": BAND_LEFT + BAND_WIDTH / 2},
-        "underlay": {"lane": UNDERLAY_LANE, "top": boxes[0]["vtep_y"], "bottom": boxes[-1]["vtep_y"]},
+        "band": {"left": BAND_LEFT, "top": EDGE, "width": band, "height": top - GAP - EDGE, "middle": BAND_LEFT + band / 2},
+        "underlay": {"lane": under, "top": first, "bottom": last},
+        "lane": lane,
         "vtep_right": VTEP_LEFT + VTEP_WIDTH,
     }
 
 
-def _box(hypervisor: Data, rows: Sequence[Row], top: int) -> Box:
+def _box(hypervisor: Data, rows: Sequence[Row], top: int, switches: Sequence[str]) -> Box:
     vms = [
-        dict(vm, left=VM_LEFT, top=top + HEADER + number * (VM_HEIGHT + 8), width=VM_WIDTH, height=VM_HEIGHT)
+        dict(
+            vm,
+            tenant=switches.index(vm["logical_switch"]) % TENANTS,
+            note=vm["logical_switch"] if len(switches) > 1 else "",
+            left=VM_LEFT,
+            top=top + HEADER + number * (VM_HEIGHT + 8),
+            width=VM_WIDTH,
+            height=VM_HEIGHT,
+        )
         for number, vm in enumerate(hypervisor["vms"])
     ]
     table_top = vms[-1]["top"] + VM_HEIGHT + 12
@@ -267,7 +316,7 @@ def _route(drawing: Drawing, step: Data, source: str, target: str) -> Shown:
     boxes = {box["name"]: box for box in drawing["boxes"]}
     start, end = boxes[drawing["hypervisor_of"][sender]], boxes[drawing["hypervisor_of"][receiver]]
     between_vteps = step["key"].startswith("underlay_")
-    lane = UNDERLAY_LANE if between_vteps else TUNNEL_LANE
+    lane = drawing["underlay"]["lane"] if between_vteps else drawing["lane"]
     middle = VTEP_LEFT + VTEP_WIDTH / 2
     points = [(middle, start["vtep_y"]), (lane, start["vtep_y"]), (lane, end["vtep_y"]), (middle, end["vtep_y"])]
     stations = [start["name"], "underlay" if between_vteps else "tunnel", end["name"]]
@@ -277,7 +326,29 @@ def _route(drawing: Drawing, step: Data, source: str, target: str) -> Shown:
         lengths = [((a[0] - b[0]) ** 2 + (a[1] - b[1]) ** 2) ** 0.5 for a, b in pairwise(points)]
         wrapped = [round(lengths[0] / sum(lengths), 3), round(1 - lengths[-1] / sum(lengths), 3)]
         stations = [sender, *stations, receiver]
-    return {"points": " ".join(f"{x:g},{y:g}" for x, y in points), "wrapped": wrapped, "stations": stations, "plain": between_vteps}
+    return {"points": _polyline(points), "wrapped": wrapped, "stations": stations, "plain": between_vteps}
+
+
+def _hop(drawing: Drawing, step: Data) -> Shown:
+    """The same for one hop of a packet: between two nodes, or a VM and its hypervisor."""
+    places: dict[str, tuple[float, float]] = {router["name"]: (router["middle"], router["y"]) for router in drawing["routers"]}
+    for box in drawing["boxes"]:
+        places[box["name"]] = (VTEP_LEFT + VTEP_WIDTH / 2, box["vtep_y"])
+        places.update((vm["name"], _port(box, vm["name"])) for vm in box["vms"])
+    start, end = (places[name] for name in step["hop"])
+    bare = any(name in drawing["hypervisor_of"] for name in step["hop"])
+    lane = drawing["underlay"]["lane"]
+    points = [start, end] if bare else [start, (lane, start[1]), (lane, end[1]), end]
+    return {
+        "points": _polyline(points),
+        "wrapped": [2, 2] if bare else [0, 1],
+        "stations": step["hop"],
+        "plain": step["key"].startswith("underlay_"),
+    }
+
+
+def _polyline(points: Sequence[tuple[float, float]]) -> str:
+    return " ".join(f"{x:g},{y:g}" for x, y in points)
 
 
 def _port(box: Box, name: str) -> tuple[float, float]:
@@ -288,71 +359,105 @@ def _port(box: Box, name: str) -> tuple[float, float]:
 # --- the walk --------------------------------------------------------------------------------------------------------
 
 
-def _steps(captures: Sequence[Shown], drawing: Drawing, source: str, target: str) -> list[Shown]:
-    """The first chapter on the underlay at the VM that pings: there is all to see."""
-    capture = next(
-        (capture for capture in captures if (capture["vm"], capture["network"], capture["chapter"]) == (source, "underlay", FIRST)), None
-    )
-    if not capture:
-        raise UserError(f"summary.json has no walk of {source} on the underlay. Run the lab again.")
-    packets = {packet["number"]: packet for packet in capture["packets"]}
-    return [
-        dict(
-            step, route=_route(drawing, step, source, target), seen=packets.get(step["packet"]), file=capture["file"], capture=capture["id"]
+def _steps(captures: Sequence[Shown], drawing: Drawing, underlay: str, chapter: Data, routers: Sequence[str]) -> list[Shown]:
+    """The first chapter: at the hypervisor of the VM that pings, where there is all to see; behind routers, hop by hop."""
+    of_chapter = [capture for capture in captures if capture["chapter"] == chapter["key"]]
+    if not any(capture["point"] == underlay for capture in of_chapter):
+        raise UserError(f"summary.json has no walk at {underlay} in chapter {chapter['key']}. Run the lab again.")
+    chosen: list[tuple[Shown, Shown]] = []
+    hops = set()
+    for capture in of_chapter if routers else [capture for capture in of_chapter if capture["point"] == underlay]:
+        chosen += [(capture, step) for step in capture["steps"]]
+    steps: list[Shown] = []
+    for capture, step in sorted(chosen, key=lambda pair: pair[1]["order"]):
+        hop = (step["key"], *step["hop"])
+        # Both ends of a link see the same packet, and every echo goes the same way.
+        if routers and (hop in hops or LATER_ECHO.search(step["key"])):
+            continue
+        hops.add(hop)
+        packets = {packet["number"]: packet for packet in capture["packets"]}
+        route = _hop(drawing, step) if routers else _route(drawing, step, chapter["source"], chapter["target"])
+        steps.append(
+            dict(
+                step,
+                number=len(steps) + 1,
+                route=route,
+                seen=packets.get(step["packet"]),
+                headers=_headers(step) if routers else "",
+                file=capture["file"],
+                capture=capture["id"],
+            )
         )
-        for step in capture["steps"]
-    ]
+    return steps
 
 
-def _chapter(chapter: str, summary: Data, captures: Sequence[Shown], hypervisor: str) -> Shown:
-    heading, remote, text = CHAPTER_TEXTS[chapter]
-    counts = REPLIES.search(summary["pings"][chapter])
-    sent, received = map(int, counts.groups()) if counts else (0, 0)
-    own = [capture for capture in captures if capture["chapter"] == chapter and capture["vm"] == summary["topology"]["source"]]
+def _headers(step: Shown) -> str:
+    """What changes from hop to hop, and what stays."""
+    seen = step["seen"] or {}
+    if "vxlan.vni" not in seen:
+        return ""
+    return (
+        f"MAC {seen.get('ethernet.source')} → {seen.get('ethernet.destination')}, IP {seen['ipv4.source']} → {seen['ipv4.destination']},"
+        f" TTL {seen['ipv4.ttl']}, VNI {seen['vxlan.vni']}"
+    )
+
+
+def _chapter(chapter: Data, captures: Sequence[Shown], hypervisor_of: Mapping[str, str], interface: str) -> Shown:
+    source = chapter["source"]
+    of_chapter = [capture for capture in captures if capture["chapter"] == chapter["key"]]
     return {
-        "key": chapter,
-        "heading": heading,
-        "remote": remote,
-        "hypervisor": hypervisor,
-        "text": text,
-        "sent": sent,
-        "received": received,
-        "output": summary["pings"][chapter],
-        "captures": own,
+        **{name: chapter[name] for name in ("key", "heading", "text", "source", "target", "sent", "received", "output", "ends")},
+        "changes": [f"{change['hypervisor']}: {words}" for change in chapter["tables"] for words in _changes(change)],
+        "captures": of_chapter,
+        "shown": [capture for capture in of_chapter if capture["point"] in (source, f"{hypervisor_of[source]}:{interface}")],
     }
+
+
+def _changes(change: Data) -> list[str]:
+    """A change of tables, in words."""
+    state = "removed" if change["state"] == "deleted" else "set"
+    return [f"{' '.join(path)} {state}" for path in _leaves(change["config"])]
+
+
+def _leaves(tree: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    if isinstance(tree, Mapping) and tree:
+        return [leaf for key, value in tree.items() for leaf in _leaves(value, (*path, str(key)))]
+    return [path if isinstance(tree, Mapping) else (*path, f"= {tree}")]
 
 
 # --- the captures ----------------------------------------------------------------------------------------------------
 
 
-def _capture(walk: Data, capture: Data) -> Shown:
+def _capture(walk: Data, capture: Data, points: Mapping[str, Data], vms: Container[str]) -> Shown:
     steps = [dict(step, deciding=_deciding(step["row"])) for step in walk["steps"]]
     of_packet = {step["packet"]: step for step in steps if step["packet"]}
+    point = walk["point"]
+    overlay = point in vms
+    network = "overlay" if overlay else "underlay"
     return {
         "id": re.sub(r"[^A-Za-z0-9_]", "_", walk["file"]),
         "file": walk["file"],
-        "vm": walk["at"],
-        "network": walk["network"],
+        "point": point,
+        "network": network,
+        "place": f"{point}, overlay" if overlay else f"{points[point]['node']}, {points[point]['interface']}, underlay",
         "chapter": walk["chapter"],
         "ok": walk["ok"],
         "problems": walk["problems"],
         "count": capture["count"],
         "complete": capture["complete"],
         "steps": steps,
-        "packets": [
-            _packet(packet, of_packet.get(packet["number"]), packet["number"] in walk["extra"], walk["network"])
-            for packet in capture["packets"]
-        ],
+        "packets": [_packet(packet, of_packet.get(packet["number"]), walk, network) for packet in capture["packets"]],
     }
 
 
-def _packet(packet: CapturedPacket, step: Shown | None, extra: bool, network: str) -> Shown:
+def _packet(packet: CapturedPacket, step: Shown | None, walk: Data, network: str) -> Shown:
+    extra = packet["number"] in walk["extra"]
     if step:
         says = step["reason"]
     elif extra:
         says = "This packet belongs to the ping, and to no step of the walk. It should not be there."
     else:
-        says = "No step of its own: a question that is asked again, the answer to it, or traffic of others."
+        says = walk["explained"].get(str(packet["number"]), "Traffic of others.")
     raw = bytes.fromhex(packet["bytes"])
     return {
         **{name: packet[name] for name in ("number", "length", "captured_length", "vni", "source", "destination", "protocol", "info")},

@@ -27,6 +27,8 @@ BROADCAST = "ff:ff:ff:ff:ff:ff"
 VXLAN_PORT = 4789  # RFC 7348, section 5
 # The time to live of a packet that a VTEP sends.
 TTL = 64
+# What a VM sends has no VLAN tag (vtep(5), vlan_bindings).
+UNTAGGED = 0
 # More tunnels than any frame takes on a right way: one to a service node, one to a VTEP, and one that a VTEP may add.
 MOST_TUNNELS = 4
 
@@ -78,7 +80,6 @@ class Vm:
     mac: str
     ip: str
     hypervisor: str
-    vlan: int
 
 
 @dataclass(frozen=True)
@@ -167,9 +168,7 @@ class _Lab:
 
     def __init__(self, topology: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]]) -> None:
         self.nodes = {node["name"]: Node(node, topology["macs"]) for node in topology["nodes"]}
-        self.vms = {
-            vm["name"]: Vm(vm["name"], vm["mac"].lower(), host_ip(vm["ip"]), vm["hypervisor"], vm["vlan"]) for vm in topology["vms"]
-        }
+        self.vms = {vm["name"]: Vm(vm["name"], vm["mac"].lower(), host_ip(vm["ip"]), vm["hypervisor"]) for vm in topology["vms"]}
         self.vteps = {host: Vtep(host, tables[host]) for host in tables}
         self.owners = {str(interface.address.ip): (node, interface) for node in self.nodes.values() for interface in node.interfaces}
 
@@ -182,7 +181,7 @@ class _Lab:
 
     def at(self, hypervisor: str, ports: Iterable[tuple[str, int]]) -> list[Vm]:
         """The VMs that are reached at these ports."""
-        return [vm for vm in self.vms.values() if vm.hypervisor == hypervisor and (vm.name, vm.vlan) in ports]
+        return [vm for vm in self.vms.values() if vm.hypervisor == hypervisor and (vm.name, UNTAGGED) in ports]
 
 
 def intended(topology: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -242,7 +241,10 @@ class _Ping:
         a, b = self.a, self.b
         replies = 0
         if not self.forget or self._resolved():
+            # ping does not wait for a reply before its next request.
+            asked = self._after
             for sequence in range(1, count + 1):
+                self._after = asked
                 if self._send(self._echo(a, b, sequence, "request")) and self._send(self._echo(b, a, sequence, "reply")):
                     replies += 1
         return {
@@ -303,7 +305,7 @@ class _Ping:
         """Follow a frame to all its ends; whether it reaches its receiver. What follows comes after what led there."""
         self._arrived: dict[str, _Way] = {}
         vtep = self.lab.vteps[frame.sender.hypervisor]
-        port = (frame.sender.name, frame.sender.vlan)
+        port = (frame.sender.name, UNTAGGED)
         bound = vtep.bindings.get(port)
         row = (
             vtep.row("Physical_Port", physical_switch=vtep.physical_switch, port=port[0], vlan=port[1], logical_switch=bound)
@@ -315,7 +317,7 @@ class _Ping:
             reason = f"{frame.sender.name} takes {frame.receiver.name} for a neighbour in its own network, and asks everybody there."
         else:
             reason = f"{frame.sender.name} knows the MAC address of {frame.receiver.name}, and knows nothing of a tunnel."
-        self._see(frame.sender.name, (frame.sender.name, vtep.host), frame, way, reason, row, vlan=frame.sender.vlan)
+        self._see(frame.sender.name, (frame.sender.name, vtep.host), frame, way, reason, row)
         self._spoken.add(frame.sender.name)
         if bound is None:
             self.ends.append(f"{vtep.host}: no row of Physical_Port binds {_port(*port)}")
@@ -339,7 +341,7 @@ class _Ping:
                 frame, vtep, switch, locator, row, f"{vtep.host} has a unicast remote for {frame.destination}: it is behind {locator}.", way
             )
             return
-        local = [vm for vm in self.lab.at(vtep.host, vtep.ports(switch.name)) if (vm.name, vm.vlan) != entered]
+        local = [vm for vm in self.lab.at(vtep.host, vtep.ports(switch.name)) if (vm.name, UNTAGGED) != entered]
         known = [] if frame.broadcast else [vm for vm in local if vm.mac == frame.destination]
         if known:
             self._deliver(frame, vtep, switch, known, way)
@@ -362,10 +364,15 @@ class _Ping:
 
     def _deliver(self, frame: Frame, vtep: Vtep, switch: Switch, vms: Iterable[Vm], way: _Way) -> None:
         for vm in vms:
-            row = vtep.row("Physical_Port", physical_switch=vtep.physical_switch, port=vm.name, vlan=vm.vlan, logical_switch=switch.name)
+            row = vtep.row("Physical_Port", physical_switch=vtep.physical_switch, port=vm.name, vlan=UNTAGGED, logical_switch=switch.name)
             own = way.branch()
             self._see(
-                vm.name, frame, own, f"{vtep.host} hands the frame to the port of {vm.name}, which is in {switch.name}.", row, vlan=vm.vlan
+                vm.name,
+                (vtep.host, vm.name),
+                frame,
+                own,
+                f"{vtep.host} hands the frame to the port of {vm.name}, which is in {switch.name}.",
+                row,
             )
             if vm.name == frame.receiver.name:
                 self._arrived.setdefault(vm.name, own)
@@ -424,11 +431,7 @@ class _Ping:
                 "vxlan.vni": vni,
             }
             self._see(node.point(interface), (node.name, following.name), frame, way, reason, row, outer)
-            if via == locator:
-                reason = f"{following.name} is the end of the tunnel: {locator} is its own address."
-            else:
-                reason = f"{following.name} is the next hop to {locator}."
-            self._see(following.point(entry), (node.name, following.name), frame, way, reason, None, outer)
+            self._see(following.point(entry), (node.name, following.name), frame, way, reason, row, outer)
             if via == locator:
                 return following
             node, ttl, row = following, ttl - 1, None
@@ -486,7 +489,16 @@ class _Ping:
 
     # --- the packets -------------------------------------------------------------------------------------------------
 
-    def _see(self, point: str, hop: tuple[str, str], frame: Frame, way: _Way, reason: str, row: Row | None, outer: Fields | None = None, vlan: int = 0) -> None:
+    def _see(
+        self,
+        point: str,
+        hop: tuple[str, str],
+        frame: Frame,
+        way: _Way,
+        reason: str,
+        row: Row | None,
+        outer: Fields | None = None,
+    ) -> None:
         """A frame passes a point: bare, or wrapped in an outer header."""
         match, expect = frame.match, frame.expect
         key = frame.key
@@ -495,8 +507,6 @@ class _Ping:
             match = {**inner, "ipv4.destination": outer["ipv4.destination"], "ipv4.source": outer["ipv4.source"]}
             expect = {**outer, **{f"inner.{path}": value for path, value in expect.items()}}
             key = f"{key}_{outer['ipv4.source']}>{outer['ipv4.destination']}"
-        elif vlan:
-            expect = {**expect, "vlan.id": vlan}
         before = way.passed or self._after
         self._add(point, hop, key, frame.title, reason, row, match, expect, before, frame.repeats, way.optional)
         way.passed.append((point, key))

@@ -17,6 +17,11 @@ FOLDER = "/run/netns"
 CLONE_NEWNET = 0x40000000  # setns(2)
 
 
+def exists(namespace: str) -> bool:
+    """Whether there is a namespace of this name."""
+    return os.path.exists(f"{FOLDER}/{namespace}")
+
+
 def prefix(namespace: str | None) -> list[str]:
     """The beginning of a command that is to run in a namespace; none for that of the task.
 
@@ -37,7 +42,7 @@ def enter(namespace: str | None) -> None:
 
 
 def _path(namespace: str) -> str:
-    if "/" in namespace or not os.path.exists(f"{FOLDER}/{namespace}"):
+    if "/" in namespace or not exists(namespace):
         known = ", ".join(sorted(os.listdir(FOLDER))) if os.path.isdir(FOLDER) else ""
         raise UserError(f"namespace: there is no network namespace {namespace!r} on this host. It has {known or 'none with a name'}.")
     return f"{FOLDER}/{namespace}"

@@ -134,7 +134,6 @@ VM: Keys = {
     "mac": vm_mac,
     "ip": read_address,
     "logical_switch": Optional(_names.switch),
-    "vlan": Optional(_values.vlan, 0),
 }
 # Never given to a function that takes it for text.
 _WHOLE = (some, networks, hypervisors_or_count)
@@ -492,10 +491,10 @@ def suit_docker(
             f"lab_underlay.network: {networks[0]} has no address left for Docker's gateway. Use a larger network, or the driver netns."
         )
     for hypervisor in hypervisors:
-        apart = {(vm["logical_switch"], vm["vlan"]) for vm in hypervisor["vms"]}
+        apart = {vm["logical_switch"] for vm in hypervisor["vms"]}
         if len(apart) > 1 and not reader.full:
             reader.problems.append(
-                f"{hypervisor['where']}.vms: its VMs are on several logical switches or VLANs, so each needs a network namespace of its own,"
+                f"{hypervisor['where']}.vms: its VMs are on several logical switches, so each needs a network namespace of its own,"
                 " which a container without CAP_SYS_ADMIN cannot make. Use the driver netns."
             )
 
@@ -531,9 +530,7 @@ def complete(
                 "address": str(vm["ip"].ip),
                 "hypervisor": hypervisor["name"],
                 "logical_switch": vm["logical_switch"],
-                "vlan": vm["vlan"],
                 "namespace": vm["name"] if apart else "",
-                "device": f"{vm['name']}.{vm['vlan']}" if vm["vlan"] else vm["name"],
             }
             for vm in hypervisor["vms"]
         ]
@@ -550,7 +547,6 @@ def complete(
                 "vms": vms,
                 "ports": [
                     {"name": vm["name"], "mac": vm["mac"], "ip": vm["ip"], "mtu": mtu}
-                    | ({"vlan": vm["vlan"]} if vm["vlan"] else {})
                     | ({"namespace": vm["namespace"]} if vm["namespace"] else {})
                     for vm in vms
                 ],
@@ -588,7 +584,7 @@ def complete(
                 "host": vm["hypervisor"],
                 "physical_switch": bridge,
                 "port": vm["name"],
-                "vlan": vm["vlan"],
+                "vlan": 0,
                 "logical_switch": vm["logical_switch"],
                 "mac": vm["mac"],
                 "ip": vm["address"],

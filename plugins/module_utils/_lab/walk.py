@@ -64,7 +64,10 @@ class Walk(TypedDict):
 class CheckedStep(TypedDict):
     """A step beside the packet that a capture has for it."""
 
+    #: Its position among those at its point, from 1.
     number: int
+    #: Its position in the walk.
+    order: int
     hop: list[str]
     key: str
     title: str
@@ -95,7 +98,10 @@ class Comparison(TypedDict):
 
 def check_walk(walk: Walk, point: str, packets: Sequence[CapturedPacket]) -> Comparison:
     """Compare a walk with the packets of a capture at a point, in the order of the capture."""
-    wanted = [step for step in walk["steps"] if step["point"] == point]
+    here = [step for step in walk["steps"] if step["point"] == point]
+    # Whoever reads one capture counts its own steps.
+    wanted = [Step({**step, "number": number}) for number, step in enumerate(here, 1)]
+    orders = {step["key"]: step["number"] for step in here}
     own = [packet for packet in map(_Packet, packets) if packet.belongs_to(walk)]
     seen: dict[str, _Packet] = {}
     extra: list[_Packet] = []
@@ -113,7 +119,8 @@ def check_walk(walk: Walk, point: str, packets: Sequence[CapturedPacket]) -> Com
             explained[str(packet.number)] = "The answer to a question that was asked once more."
         else:
             extra.append(packet)
-    steps = [_compare(step, wanted, seen, own) for step in wanted if step["key"] in seen or not step["optional"]]
+    compared = [step for step in wanted if step["key"] in seen or not step["optional"]]
+    steps = [_compare(step, orders[step["key"]], wanted, seen, own) for step in compared]
     problems = [f"step {step['number']} ({step['title']}): {step['problem']}" for step in steps if not step["ok"]]
     problems += [f"no step of the walk: {packet}" for packet in extra]
     return {
@@ -127,7 +134,7 @@ def check_walk(walk: Walk, point: str, packets: Sequence[CapturedPacket]) -> Com
     }
 
 
-def _compare(step: Step, wanted: Sequence[Step], seen: Mapping[str, _Packet], own: Sequence[_Packet]) -> CheckedStep:
+def _compare(step: Step, order: int, wanted: Sequence[Step], seen: Mapping[str, _Packet], own: Sequence[_Packet]) -> CheckedStep:
     expected = {**step["match"], **step["expect"]}
     packet = seen.get(step["key"])
     earlier = [other for other in wanted if other["number"] < step["number"] and other["key"] in seen]
@@ -146,6 +153,7 @@ def _compare(step: Step, wanted: Sequence[Step], seen: Mapping[str, _Packet], ow
         problem = f"no such packet ({fields}); seen instead: {following}"
     return {
         "number": step["number"],
+        "order": order,
         "hop": step["hop"],
         "key": step["key"],
         "title": step["title"],
