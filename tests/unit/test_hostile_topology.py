@@ -22,8 +22,16 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import RES
 
 lab_topology = FilterModule().filters()["lab_topology"]
 ROOT = Path(__file__).resolve().parents[2]
-VARIABLES = yaml.safe_load((ROOT / "playbooks/vars/lab.yml").read_text())
-SEED = {key: VARIABLES[f"lab_{key}"] for key in ("underlay", "bridge", "logical_switch", "hypervisors", "name", "driver")}
+VARIABLES = yaml.safe_load((ROOT / "playbooks/vars/lab.yml").read_text()) | yaml.safe_load(
+    (ROOT / "playbooks/scenarios/seed.yml").read_text()
+)
+SEED = {
+    key: VARIABLES[f"lab_{key}"]
+    for key in ("underlay", "routers", "bridge", "logical_switches", "hypervisors", "chapters", "name", "driver")
+}
+# Two networks, so that a router can be wrong in one thing alone.
+SEED["underlay"]["network"] = ["10.0.0.0/8", "11.0.0.0/8"]
+SEED["routers"] = [{"name": "A", "addresses": ["10.0.0.254", "11.0.0.254"]}]
 
 
 def bomb() -> list:
@@ -69,7 +77,7 @@ ADDRESSES = [
     "255.255.255.255",
     "10.0.0.0",
     "10.255.255.255",
-    "11.0.0.1",
+    "12.0.0.1",
     "010.0.0.1",
     "::1",
     "10.0.0.1/8",
@@ -100,14 +108,21 @@ PLACES = {
     ("datapath",): ("openvswitch_datapath", [*SHAPES, "kernel"]),
     ("underlay",): ("lab_underlay", [*SHAPES, *LISTS]),
     ("underlay", "network"): ("lab_underlay.network", [*SHAPES, *NETWORKS]),
+    ("underlay", "network", 1): ("lab_underlay.network[1]", [*SHAPES, *NETWORKS, "10.1.0.0/16"]),
+    ("routers",): ("lab_routers", [one for one in [*SHAPES, *LISTS] if one not in (None, [])]),
+    ("routers", 0): ("lab_routers[0]", [*SHAPES, *LISTS]),
+    ("routers", 0, "name"): ("lab_routers[0].name", [*SHAPES, *HOSTS, "a-longer-router", "hv2"]),
+    ("routers", 0, "addresses"): ("lab_routers[0].addresses", [*SHAPES, *LISTS]),
+    ("routers", 0, "addresses", 1): ("lab_routers[0].addresses[1]", [*SHAPES, "10.1.0.1", "12.0.0.1", "11.0.0.0", "::1"]),
     ("underlay", "interface"): ("lab_underlay.interface", [*SHAPES, *DEVICES]),
     ("underlay", "mtu"): ("lab_underlay.mtu", [*SHAPES, *MTUS]),
     ("underlay", "gateway"): ("lab_underlay.gateway", [7]),
     ("bridge",): ("lab_bridge", [*SHAPES, *DEVICES, "a" * 15, "eth0", "vm1"]),
-    ("logical_switch",): ("lab_logical_switch", [*SHAPES, *LISTS]),
-    ("logical_switch", "name"): ("lab_logical_switch.name", [*SHAPES, *SWITCHES]),
-    ("logical_switch", "tunnel_key"): ("lab_logical_switch.tunnel_key", [*SHAPES, 2**24, "5000a"]),
-    ("hypervisors",): ("lab_hypervisors", [*SHAPES, *LISTS]),
+    ("logical_switches",): ("lab_logical_switches", [*SHAPES, *LISTS]),
+    ("logical_switches", 0): ("lab_logical_switches[0]", [*SHAPES, *LISTS]),
+    ("logical_switches", 0, "name"): ("lab_logical_switches[0].name", [*SHAPES, *SWITCHES]),
+    ("logical_switches", 0, "tunnel_key"): ("lab_logical_switches[0].tunnel_key", [*SHAPES, 2**24, "5000a"]),
+    ("hypervisors",): ("lab_hypervisors", [*SHAPES, *(one for one in LISTS if one != 7), 1, 1024]),
     (*FIRST,): ("lab_hypervisors[0]", [*SHAPES, *LISTS]),
     (*FIRST, "name"): ("lab_hypervisors[0].name", [*SHAPES, *HOSTS, "hv2"]),
     (*FIRST, "underlay_ip"): ("lab_hypervisors[0].underlay_ip", [*SHAPES, *ADDRESSES, "10.1.0.1"]),
@@ -116,10 +131,20 @@ PLACES = {
     (*VM1,): ("lab_hypervisors[0].vms[0]", [*SHAPES, *LISTS]),
     (*VM1, "name"): ("lab_hypervisors[0].vms[0].name", [*SHAPES, *DEVICES, "vm1-p", "eth0", "br0", "vm2"]),
     (*VM1, "mac"): ("lab_hypervisors[0].vms[0].mac", [*SHAPES, *MACS, "00-00-00-00-00-02"]),
+    (*VM1, "logical_switch"): ("lab_hypervisors[0].vms[0].logical_switch", [*SHAPES, *SWITCHES, "ls1"]),
+    ("chapters",): ("lab_chapters", [*SHAPES, *LISTS]),
+    ("chapters", 0): ("lab_chapters[0]", [*SHAPES, *LISTS]),
+    ("chapters", 0, "key"): ("lab_chapters[0].key", [*SHAPES, "A", "a-b", "7", "a" * 32]),
+    ("chapters", 0, "heading"): ("lab_chapters[0].heading", [None, [], {}, bomb(), ring(), 7, "", " "]),
+    ("chapters", 0, "ping"): ("lab_chapters[0].ping", [*SHAPES, *LISTS]),
+    ("chapters", 0, "forget"): ("lab_chapters[0].forget", [None, [], {}, "yes", 1, ring()]),
+    ("chapters", 0, "replies"): ("lab_chapters[0].replies", [*SHAPES, 4]),
+    ("chapters", 0, "tables"): ("lab_chapters[0].tables", [*SHAPES, *LISTS]),
+    ("chapters", 0, "listen"): ("lab_chapters[0].listen", [*SHAPES, *LISTS, ["vm3"]]),
     (*VM1, "ip"): ("lab_hypervisors[0].vms[0].ip", [*SHAPES, *VM_ADDRESSES, "192.168.1.2/24"]),
 }  # fmt: skip
 #: What of these is right in its place.
-RIGHT = {("name",): ["-x"], ("logical_switch", "name"): ["-x", "../x"]}
+RIGHT = {("name",): ["-x"], ("logical_switches", 0, "name"): ["-x", "../x"]}
 CASES = [
     pytest.param(path, variable, value, id=f"{variable}-{number}")
     for path, (variable, values) in PLACES.items()
@@ -217,7 +242,7 @@ def test_several_thousand_right_vms_are_checked_in_time():
 @pytest.mark.parametrize("value", [None, [], "topology", 7, ring(), bomb()])
 def test_what_is_no_topology(value):
     [problem] = lab_topology(value)["problems"]
-    assert "use a dictionary with the keys underlay, bridge, logical_switch and hypervisors" in problem
+    assert "use a dictionary with the keys underlay, bridge, logical_switches and hypervisors" in problem
 
 
 @pytest.mark.parametrize(
@@ -236,17 +261,17 @@ def test_what_is_no_topology(value):
     ],
 )
 def test_what_docker_asks_for_besides(change, problem):
-    topology = {**copy.deepcopy(SEED), **change}
+    topology = {**copy.deepcopy(SEED), "routers": [], "underlay": {"network": "10.0.0.0/8", "interface": "eth0", "mtu": 1500}, **change}
     topology["hypervisors"][1]["underlay_ip"] = "10.0.0.2"
     assert lab_topology(topology)["problems"] == []
     assert problem in lab_topology({**topology, "driver": "docker"})["problems"][0]
 
 
 def test_what_is_right_comes_back_in_its_normal_form():
-    topology = copy.deepcopy(SEED)
+    topology = {**copy.deepcopy(SEED), "routers": []}
     topology["underlay"] = {"network": "10.0.0.0/255.0.0.0", "interface": "eth0", "mtu": "1_500"}
     lab = lab_topology(topology)
-    assert lab["underlay"] == {"network": "10.0.0.0/8", "interface": "eth0", "mtu": 1500}
+    assert lab["underlay"] == {"networks": ["10.0.0.0/8"], "interface": "eth0", "mtu": 1500}
 
 
 def test_the_folder_of_the_artifacts(tmp_path):

@@ -15,8 +15,17 @@ from ansible_collections.vxlanlab.vtep.plugins.filter.lab_topology import Filter
 from ansible_collections.vxlanlab.vtep.plugins.filter.overlay_tables import overlay_tables
 
 lab_topology = FilterModule().filters()["lab_topology"]
-VARIABLES = yaml.safe_load((Path(__file__).resolve().parents[2] / "playbooks/vars/lab.yml").read_text())
-SEED = {key: VARIABLES[f"lab_{key}"] for key in ("underlay", "bridge", "logical_switch", "hypervisors")}
+SCENARIOS = Path(__file__).resolve().parents[2] / "playbooks/scenarios"
+
+
+def scenario(name):
+    """The topology of a scenario, as lab.yml gives it to the filter."""
+    variables = yaml.safe_load((SCENARIOS / f"{name}.yml").read_text())
+    keys = ("underlay", "routers", "bridge", "logical_switches", "hypervisors", "chapters")
+    return {key: variables[f"lab_{key}"] for key in keys if f"lab_{key}" in variables}
+
+
+SEED = scenario("seed")
 HV3 = {"name": "hv3", "underlay_ip": "10.2.0.1", "vms": [{"name": "vm3", "mac": "00-00-00-00-00-0A", "ip": "192.168.1.3/24"}]}
 
 
@@ -28,8 +37,16 @@ def topology():
 def test_the_seeds_lab(topology):
     lab = lab_topology(topology)
     assert lab["problems"] == []
-    assert (lab["bridge"], lab["logical_switch"]) == ("br0", {"name": "ls0", "tunnel_key": 5000})
-    vm1 = {"name": "vm1", "mac": "00:00:00:00:00:01", "ip": "192.168.1.1/24", "address": "192.168.1.1"}
+    assert (lab["bridge"], lab["logical_switches"]) == ("br0", [{"name": "ls0", "tunnel_key": 5000}])
+    vm1 = {
+        "name": "vm1",
+        "mac": "00:00:00:00:00:01",
+        "ip": "192.168.1.1/24",
+        "address": "192.168.1.1",
+        "hypervisor": "hv1",
+        "logical_switch": "ls0",
+        "namespace": "",
+    }
     assert lab["hypervisors"][0] == {
         "name": "hv1",
         "underlay_ip": "10.0.0.1",
@@ -38,10 +55,10 @@ def test_the_seeds_lab(topology):
         "ports": [{"name": "vm1", "mac": "00:00:00:00:00:01", "ip": "192.168.1.1/24", "mtu": 1450}],
     }
     assert lab["nodes"] == [
-        {"name": "hv1", "address": "10.0.0.1/8", "interface": "eth0"},
-        {"name": "hv2", "address": "10.1.0.1/8", "interface": "eth0"},
+        {"name": "hv1", "interfaces": [{"name": "eth0", "address": "10.0.0.1/8"}], "routes": []},
+        {"name": "hv2", "interfaces": [{"name": "eth0", "address": "10.1.0.1/8"}], "routes": []},
     ]
-    assert lab["source"] == dict(vm1, hypervisor="hv1")
+    assert lab["source"] == vm1
     assert (lab["target"]["name"], lab["target"]["hypervisor"]) == ("vm2", "hv2")
     assert overlay_tables(lab["endpoints"], "hv1") == {
         "bindings": [{"physical_switch": "br0", "port": "vm1", "vlan": 0, "logical_switch": "ls0"}],
@@ -53,6 +70,60 @@ def test_the_seeds_lab(topology):
             }
         ],
     }
+
+
+def test_the_files_are_named_as_in_the_seed(topology):
+    lab = lab_topology(topology)
+    assert [capture["file"] for capture in lab["chapters"][0]["captures"]] == [
+        "vm1_overlay.pcap",
+        "vm1_underlay.pcap",
+        "vm2_overlay.pcap",
+        "vm2_underlay.pcap",
+    ]
+    assert lab["chapters"][1]["captures"][1]["file"] == "vm1_underlay_no_mcast_cached.pcap"
+
+
+def test_tables_are_changed_once_for_chapters_in_a_row(topology):
+    chapters = lab_topology(topology)["chapters"]
+    assert [bool(chapter["change"]) for chapter in chapters] == [False, True, False, False, True]
+    assert [chapter["restore"] for chapter in chapters] == [[], [], [], ["hv1"], []]
+
+
+def test_routers_and_routes():
+    lab = lab_topology(scenario("routed"))
+    assert lab["problems"] == [] and lab["routers"] == ["A", "B"]
+    routes = {node["name"]: [(route["to"], route["via"]) for route in node["routes"]] for node in lab["nodes"]}
+    assert routes == {
+        "hv1": [("10.1.0.0/16", "10.0.0.254"), ("10.9.0.0/30", "10.0.0.254")],
+        "hv2": [("10.0.0.0/16", "10.1.0.254"), ("10.9.0.0/30", "10.1.0.254")],
+        "A": [("10.1.0.0/16", "10.9.0.2")],
+        "B": [("10.0.0.0/16", "10.9.0.1")],
+    }
+    assert {"A:eth0", "A:eth1", "B:eth0", "B:eth1"} < set(lab["points"])
+
+
+def test_two_tenants_with_the_same_addresses():
+    lab = lab_topology(scenario("tenants"))
+    assert lab["problems"] == []
+    assert [(vm["mac"], vm["address"]) for vm in lab["vms"][:2]] == [("00:00:00:00:00:01", "192.168.1.1")] * 2
+    assert [port["namespace"] for port in lab["hypervisors"][0]["ports"]] == ["red1", "blue1"]
+    assert [len(pings) for pings in lab["mesh"].values()] == [2, 2]
+
+
+@pytest.mark.parametrize("count", [2, 254, 300])
+def test_a_number_of_hypervisors(count):
+    topology = scenario("fabric")
+    topology["hypervisors"] = count
+    lab = lab_topology(topology)
+    assert lab["problems"] == [] and len(lab["hypervisors"]) == len({vm["ip"] for vm in lab["vms"]}) == count
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in SCENARIOS.glob("*.yml")))
+def test_every_scenario_is_right(name):
+    topology = scenario(name)
+    if isinstance(topology["hypervisors"], str):
+        topology["hypervisors"] = 4
+    assert lab_topology(topology)["problems"] == []
 
 
 def test_three_hypervisors(topology):
@@ -91,12 +162,13 @@ def test_three_hypervisors(topology):
         ("bridge", "vm1", "lab_hypervisors[0].vms[0].name: vm1 is also that of lab_bridge. Give each its own."),
         ("bridge", "eth0", "lab_bridge: eth0 is also that of lab_underlay.interface"),
         (
-            "logical_switch.tunnel_key",
+            "logical_switches.0.tunnel_key",
             16777216,
-            "lab_logical_switch.tunnel_key: 16777216 cannot be used: expected a whole number from 0 to 16777215.",
+            "lab_logical_switches[0].tunnel_key: 16777216 cannot be used: expected a whole number from 0 to 16777215.",
         ),
-        ("logical_switch.name", "", "lab_logical_switch.name: ''"),
-        ("hypervisors", [], "lab_hypervisors: [] cannot be used: use a list with at least one entry."),
+        ("logical_switches.0.name", "", "lab_logical_switches[0].name: ''"),
+        ("hypervisors", [], "lab_hypervisors: [] cannot be used: use a list"),
+        ("hypervisors", 1, "lab_hypervisors: 1 cannot be used: use a list of hypervisors, or their number (2 to 1023)"),
         ("hypervisors.1.name", "hv1", "lab_hypervisors[1].name: hv1 is also that of lab_hypervisors[0].name. Give each its own."),
         (
             "hypervisors.1.underlay_ip",
@@ -132,7 +204,7 @@ def test_three_hypervisors(topology):
         (
             "hypervisors.1.vms.0.ip",
             "192.168.2.2/24",
-            "192.168.2.2/24 is not in 192.168.1.0/24, the network of the first VM. Put all VMs into one network.",
+            "192.168.2.2/24 is not in 192.168.1.0/24, the network of the first VM. Put all VMs of a logical switch into one network.",
         ),
         (
             "hypervisors.1.vms.0.ip",
@@ -140,8 +212,12 @@ def test_three_hypervisors(topology):
             "lab_hypervisors[1].vms[0].ip: 192.168.1.255 stands for the whole network 192.168.1.0/24.",
         ),
         ("hypervisors.1.vms.0.ip", "2001:db8::2/64", "lab_hypervisors[1].vms[0].ip: '2001:db8::2/64'"),
-        ("hypervisors.1.vms.0", "vm2", "lab_hypervisors[1].vms[0]: 'vm2' cannot be used: use a dictionary with the keys name, mac, ip."),
-        ("hypervisors.1.vms.0.vlan", 7, "lab_hypervisors[1].vms[0].vlan: there is no such key. Use name, mac, ip."),
+        (
+            "hypervisors.1.vms.0",
+            "vm2",
+            "lab_hypervisors[1].vms[0]: 'vm2' cannot be used: use a dictionary with the keys name, mac, ip, logical_switch.",
+        ),
+        ("hypervisors.1.vms.0.vlan", 7, "lab_hypervisors[1].vms[0].vlan: there is no such key. Use name, mac, ip, logical_switch."),
     ],
 )
 def test_what_is_refused(topology, path, value, problem):
@@ -166,6 +242,52 @@ def test_one_hypervisor_is_no_lab(topology):
 
 
 def test_all_problems_are_told_at_once(topology):
-    topology["logical_switch"]["tunnel_key"] = -1
+    topology["logical_switches"][0]["tunnel_key"] = -1
     topology["hypervisors"][1]["name"] = "hv1"
     assert len(lab_topology(topology)["problems"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"routers": [{"name": "A", "addresses": ["10.0.0.254"]}]}, "lab_routers[0].addresses: a router joins networks."),
+        ({"routers": []}, "lab_routers: no way leads from 10.0.0.0/16 to 10.1.0.0/16, 10.9.0.0/30. Add a router"),
+        ({"routers": [{"name": "A", "addresses": ["10.0.0.254", "10.0.0.253"]}]}, "lab_routers[0].addresses: two are in one network."),
+        ({"routers": [{"name": "A", "addresses": ["10.0.0.254", "10.2.0.1"]}]}, "lab_routers[0].addresses[1]: 10.2.0.1 is outside of 10.0"),
+        ({"routers": [{"name": "hv1", "addresses": ["10.0.0.254", "10.9.0.1"]}]}, "lab_routers[0].name: hv1 is also that of"),
+        ({"routers": [{"name": "A", "addresses": ["10.0.0.1", "10.9.0.1"]}]}, "10.0.0.1 is also that of lab_hypervisors[0].underlay_ip"),
+        ({"routers": [{"name": "a-long-router", "addresses": ["10.0.0.254"]}]}, "lab_routers[0].addresses: a router joins networks."),
+        ({"routers": [{"name": "a-longer-router", "addresses": ["10.0.0.254", "10.9.0.1"]}]}, "use up to 13 characters"),
+        ({"routers": {"A": []}}, "lab_routers: {'A': []} cannot be used: use a list of routers"),
+        ({"underlay": {"network": ["10.0.0.0/16", "10.0.1.0/24"], "interface": "eth0", "mtu": 1500}}, "10.0.1.0/24 overlaps 10.0.0.0/16"),
+        ({"driver": "docker"}, "lab_routers: the driver docker has one underlay network and no routers. Use the driver netns."),
+    ],
+)
+def test_routers_that_cannot_be(change, problem):
+    problems = lab_topology({**scenario("routed"), **change})["problems"]
+    assert any(problem in found for found in problems), problems
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"key": "A b"}, "lab_chapters[1].key: 'A b' cannot be used: use up to 31"),
+        ({"key": "first"}, "lab_chapters[1].key: first is also that of lab_chapters[0].key"),
+        ({"heading": ""}, "lab_chapters[1].heading: '' cannot be used: use a text"),
+        ({"replies": 4}, "lab_chapters[1].replies: 4 cannot be used: expected a whole number from 0 to 3"),
+        ({"forget": "no"}, "lab_chapters[1].forget: 'no' cannot be used: use true or false"),
+        ({"ping": {"from": "vm1", "to": "vm3"}}, "lab_chapters[1].ping.to: 'vm3' cannot be used: use a VM of lab_hypervisors: vm1, vm2"),
+        ({"ping": {"from": "vm1"}}, "lab_chapters[1].ping.to: it is missing"),
+        ({"listen": ["hv1"]}, "lab_chapters[1].listen[0]: 'hv1' cannot be used: use vm1, hv1:eth0, vm2, hv2:eth0"),
+        (
+            {"tables": [{"hypervisor": "hv3", "config": {}}]},
+            "lab_chapters[1].tables[0].hypervisor: 'hv3' cannot be used: use one of hv1, hv2",
+        ),
+        ({"tables": [{"hypervisor": "hv1", "config": {}, "state": "gone"}]}, "lab_chapters[1].tables[0].state: 'gone' cannot be used"),
+        ({"color": "red"}, "lab_chapters[1].color: there is no such key"),
+    ],
+)
+def test_chapters_that_cannot_be(topology, change, problem):
+    topology["chapters"][1].update(change)
+    problems = lab_topology(topology)["problems"]
+    assert any(problem in found for found in problems), problems

@@ -365,7 +365,9 @@ def agree(
     known = {switch["name"] for switch in switches}
     for vm in vms:
         if vm["logical_switch"] and vm["logical_switch"] not in known and not reader.full:
-            reader.refuse(f"{vm['where']}.logical_switch", vm["logical_switch"], f"lab_logical_switches has {', '.join(map(str, known))}")
+            reader.refuse(
+                f"{vm['where']}.logical_switch", vm["logical_switch"], f"use one of lab_logical_switches: {', '.join(map(str, known))}"
+            )
     for switch in known:
         inside = [vm for vm in vms if vm["logical_switch"] == switch]
         reader.unique((f"{vm['where']}.mac", vm["mac"]) for vm in inside)
