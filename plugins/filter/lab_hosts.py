@@ -63,6 +63,7 @@ _value:
       lab_node_address: 10.0.0.1/8
       lab_node_interface: eth0
       lab_node_ip: 10.0.0.1
+      lab_node_kind: hypervisor
       lab_node_mtu: 1500
       openvswitch_datapath: netdev
 """

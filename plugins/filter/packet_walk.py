@@ -114,7 +114,7 @@ _value:
           description: Fields and values that identify the packet, for example C(inner.arp.operation) and C(request).
           type: dict
         expect:
-          description: Other fields to check.
+          description: Other fields to check. A value with C(step) and C(field) refers to that field of that step's packet.
           type: dict
         after:
           description: Keys of the steps at the same point that must come earlier.

@@ -9,8 +9,8 @@ name: lab
 short_description: The nodes of a running VXLAN lab
 version_added: 0.1.0
 description:
-  - Lists the nodes of a lab that runs on this machine in the group C(vtep_hypervisors), with the variables that Ansible needs to
-    run tasks in them.
+  - Lists the nodes of a lab that runs on this machine in the group C(lab_nodes), with the variables that Ansible needs to run tasks in
+    them. Those that are hypervisors are in the group C(vtep_hypervisors), too.
   - Finds nodes created by M(vxlanlab.vtep.lab_netns), which does not require root. Also finds nodes that are containers, provided
     that the Docker SDK for Python is installed and a Docker engine is running.
   - If the lab is not running, the inventory is empty and the plugin warns.
@@ -27,7 +27,7 @@ options:
 notes:
   - The file name must end with C(.vtep_lab.yml) or C(.vtep_lab.yaml).
   - Each host has the variables C(lab_node_address) (underlay address with prefix length), C(lab_node_ip) (the same without prefix
-    length), C(lab_node_interface) and C(lab_node_mtu) (in bytes).
+    length), C(lab_node_interface), C(lab_node_mtu) (in bytes) and C(lab_node_kind) (V(hypervisor) or V(router)).
 author:
   - The vxlanlab.vtep maintainers (@vxlanlab)
 """
@@ -56,7 +56,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.hosts import ho
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import Node, check_lab_name
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.processes import running
 
-GROUP = "vtep_hypervisors"
+NODES, HYPERVISORS = "lab_nodes", "vtep_hypervisors"
 display = Display()
 
 
@@ -107,11 +107,14 @@ class InventoryModule(BaseInventoryPlugin):
             check_lab_name(lab)
         except UserError as error:
             raise AnsibleParserError(f"{path}: option lab, {error}") from error
-        self.inventory.add_group(GROUP)
+        for group in (NODES, HYPERVISORS):
+            self.inventory.add_group(group)
         for source in SOURCES:
             for name, variables in source(lab).items():
-                self.inventory.add_host(name, group=GROUP)
+                self.inventory.add_host(name, group=NODES)
+                if variables["lab_node_kind"] == "hypervisor":
+                    self.inventory.add_host(name, group=HYPERVISORS)
                 for key, value in variables.items():
                     self.inventory.set_variable(name, key, value)
-        if not self.inventory.groups[GROUP].hosts:
+        if not self.inventory.groups[NODES].hosts:
             display.warning(f"lab {lab!r} does not run on this machine, so {path} lists no hosts. Start it: make lab")

@@ -139,8 +139,8 @@ from typing import Any, NoReturn, TypedDict
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError, accepted, check
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.namespaces import enter, exists
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._module import finish
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._namespaces import enter, exists
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import Integer, interface_name, ipv4, ipv4_network, prefix, worded
 
 CONF = "/proc/sys/net/ipv4/conf"

@@ -112,9 +112,9 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError, check_texts
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.background import Started, start
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.namespaces import prefix
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.processes import check_timeout
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._module import finish
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._namespaces import prefix
 
 READY = "listening on "
 COUNTS = re.compile(r"(\d+) packets? captured.*?(\d+) packets? dropped by kernel", re.DOTALL)

@@ -92,8 +92,8 @@ from typing import Any, NoReturn
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError, accepted, check_range, check_texts
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.namespaces import prefix
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._module import finish
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._namespaces import prefix
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import ipv4
 
 REPLIES = re.compile(r"([0-9]+) received")

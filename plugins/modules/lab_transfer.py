@@ -119,9 +119,9 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError, accepted, check_range, check_texts
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.background import start
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.namespaces import enter
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.processes import check_timeout
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._module import finish
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._namespaces import enter
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import ipv4
 
 # Bytes that are made and sent at once.

@@ -312,21 +312,33 @@ def _box(hypervisor: Data, rows: Sequence[Row], top: int, switches: Sequence[str
 
 def _route(drawing: Drawing, step: Data, source: str, target: str) -> Shown:
     """The way of a step's packet, as a polyline, where on it the packet is wrapped (0 to 1), and its stations."""
-    sender, receiver = (source, target) if "request" in step["key"] else (target, source)
     boxes = {box["name"]: box for box in drawing["boxes"]}
-    start, end = boxes[drawing["hypervisor_of"][sender]], boxes[drawing["hypervisor_of"][receiver]]
-    between_vteps = step["key"].startswith("underlay_")
-    lane = drawing["underlay"]["lane"] if between_vteps else drawing["lane"]
+    start, end = (boxes[name] for name in step["hop"])
     middle = VTEP_LEFT + VTEP_WIDTH / 2
+    plain = step["key"].startswith("underlay_")
+    between = {start["name"], end["name"]}
+    lane = drawing["underlay"]["lane"] if plain else next(one["lane"] for one in drawing["tunnels"] if set(one["between"]) == between)
     points = [(middle, start["vtep_y"]), (lane, start["vtep_y"]), (lane, end["vtep_y"]), (middle, end["vtep_y"])]
-    stations = [start["name"], "underlay" if between_vteps else "tunnel", end["name"]]
-    wrapped: list[float] = [0, 1]
-    if not between_vteps:
-        points = [_port(start, sender), *points, _port(end, receiver)]
-        lengths = [((a[0] - b[0]) ** 2 + (a[1] - b[1]) ** 2) ** 0.5 for a, b in pairwise(points)]
-        wrapped = [round(lengths[0] / sum(lengths), 3), round(1 - lengths[-1] / sum(lengths), 3)]
-        stations = [sender, *stations, receiver]
-    return {"points": _polyline(points), "wrapped": wrapped, "stations": stations, "plain": between_vteps}
+    stations = [start["name"], "underlay" if plain else "tunnel", end["name"]]
+    ends = [0.0, 0.0]
+    if not plain:
+        # Of a copy for others than the two, only the tunnel is of interest.
+        for vm in (source, target):
+            box = boxes[drawing["hypervisor_of"][vm]]
+            if box is start:
+                points, stations = [_port(box, vm), *points], [vm, *stations]
+                ends[0] = _length(points[:2])
+            elif box is end:
+                points, stations = [*points, _port(box, vm)], [*stations, vm]
+                ends[1] = _length(points[-2:])
+    whole = sum(_length(pair) for pair in pairwise(points))
+    wrapped = [round(ends[0] / whole, 3), round(1 - ends[1] / whole, 3)]
+    return {"points": _polyline(points), "wrapped": wrapped, "stations": stations, "plain": plain}
+
+
+def _length(line: Sequence[tuple[float, float]]) -> float:
+    (left, top), (right, bottom) = line
+    return ((left - right) ** 2 + (top - bottom) ** 2) ** 0.5
 
 
 def _hop(drawing: Drawing, step: Data) -> Shown:

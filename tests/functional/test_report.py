@@ -26,7 +26,9 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils import _capture
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.walk import check_walk, expected_walk
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import intended, walk
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.topology import completed
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.walk import check_walk
 
 ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = ROOT / "artifacts/test"
@@ -48,19 +50,23 @@ BROADCAST = "ff:ff:ff:ff:ff:ff"
 HV = {1: ("02:42:0a:00:00:01", "10.0.0.1"), 2: ("02:42:0a:01:00:01", "10.1.0.1"), 3: ("02:42:0a:02:00:01", "10.2.0.1")}
 VM = {number: (f"00:00:00:00:00:0{number}", f"192.168.1.{number}") for number in (1, 2, 3, 4)}
 VMS_OF = {1: [1], 2: [2], 3: [3, 4]}
-LAB = {
-    "bridge": "br0",
-    "logical_switch": {"name": "ls0", "tunnel_key": 5000},
-    "hypervisors": [
-        {
-            "name": f"hv{number}",
-            "underlay_ip": HV[number][1],
-            "vms": [{"name": f"vm{vm}", "mac": VM[vm][0], "ip": f"{VM[vm][1]}/24", "address": VM[vm][1]} for vm in vms],
-        }
-        for number, vms in VMS_OF.items()
-    ],
-}
+LAB = completed(
+    {
+        "underlay": {"network": "10.0.0.0/8", "interface": "eth0", "mtu": 1500},
+        "bridge": "br0",
+        "logical_switches": [{"name": "ls0", "tunnel_key": 5000}],
+        "hypervisors": [
+            {
+                "name": f"hv{number}",
+                "underlay_ip": HV[number][1],
+                "vms": [{"name": f"vm{vm}", "mac": VM[vm][0], "ip": f"{VM[vm][1]}/24"} for vm in vms],
+            }
+            for number, vms in VMS_OF.items()
+        ],
+    }
+)
 FILES = {"first": ".pcap", "no_mcast_cached": "_no_mcast_cached.pcap", "no_mcast_flushed": "_no_mcast_flushed.pcap"}
+POINTS = [("vm1", "overlay", "vm1"), ("vm1", "underlay", "hv1:eth0"), ("vm2", "overlay", "vm2"), ("vm2", "underlay", "hv2:eth0")]
 # What no page may take for markup.
 MARKUP = "<script>alert('ping')</script> & <b>"
 
@@ -99,59 +105,67 @@ def frames(chapter, at, network):
     if chapter != "first":
         return wrapped
     # A copy for the third hypervisor, and a connection that has nothing to do with the tunnel.
-    foreign = [
-        ask(HV, 1, 3),
-        answer(HV, 3, 1),
-        in_vxlan(1, 3, ask(VM, 1, 2)),
-        Ether() / IP(src="10.0.0.1", dst="10.1.0.1") / TCP(dport=6640, sport=50000),
-    ]
-    return [ask(HV, 1, 2), answer(HV, 2, 1), *foreign, *wrapped]
+    others = [ask(HV, 1, 3), *([answer(HV, 3, 1), in_vxlan(1, 3, ask(VM, 1, 2))] if at == "vm1" else [])]
+    foreign = Ether() / IP(src="10.0.0.1", dst="10.1.0.1") / TCP(dport=6640, sport=50000)
+    return [ask(HV, 1, 2), answer(HV, 2, 1), *others, foreign, *wrapped]
 
 
-def vtep(number):
-    others = [other for other in VMS_OF if other != number]
-    remotes = {VM[vm][0]: {"locator": HV[other][1], "ipaddr": VM[vm][1]} for other in others for vm in VMS_OF[other]}
-    return {
-        "physical_switches": {"br0": {"ports": {f"vm{vm}": {"vlan_bindings": {"0": "ls0"}} for vm in VMS_OF[number]}}},
-        "logical_switches": {
-            "ls0": {"ucast_remote": remotes, "mcast_remote": {"unknown-dst": {"locators": [HV[other][1] for other in others]}}}
-        },
-    }
+def tables(chapter):
+    """The tables in a chapter, as vtep_info returns them."""
+    found = intended(LAB)
+    for vtep in found.values():
+        for mac, columns in vtep["logical_switches"]["ls0"]["ucast_remote"].items():
+            columns["ipaddr"] = next(ip for other, ip in VM.values() if other == mac)
+    if chapter != "first":
+        found["hv1"]["logical_switches"]["ls0"]["mcast_remote"] = {}
+    return found
+
+
+DELETED = [{"hypervisor": "hv1", "state": "deleted", "config": {"logical_switches": {"ls0": {"mcast_remote": {"unknown-dst": {}}}}}}]
 
 
 def write_artifacts(folder):
-    walks = []
-    for chapter, ending in FILES.items():
-        for at in ("vm1", "vm2"):
-            for network in ("overlay", "underlay"):
-                path = folder / f"{at}_{network}{ending}"
-                packets = frames(chapter, at, network)
-                for number, packet in enumerate(packets):
-                    packet.time = 1763811742.215597 + number * 0.100101
-                wrpcap(str(path), packets, linktype=1)
-                walk = expected_walk(LAB, "vm1", "vm2", at, network, chapter, count=3)
-                walks.append({**check_walk(walk, _capture.read(path).packets), "file": path.name})
-    assert all(walk["ok"] for walk in walks)
+    walks, chapters = [], []
     replies = "{}\n--- 192.168.1.2 ping statistics ---\n3 packets transmitted, {} received, {}% packet loss, time 2027ms"
+    for chapter, ending in FILES.items():
+        expected = walk(LAB, tables(chapter), "vm1", "vm2", count=3, forget=chapter != "no_mcast_cached")
+        for at, network, point in POINTS:
+            path = folder / f"{at}_{network}{ending}"
+            packets = frames(chapter, at, network)
+            for number, packet in enumerate(packets):
+                packet.time = 1763811742.215597 + number * 0.100101
+            wrpcap(str(path), packets, linktype=1)
+            walks.append({**check_walk(expected, point, _capture.read(path).packets), "file": path.name, "chapter": chapter})
+        received = expected["replies"]
+        chapters.append(
+            {
+                "key": chapter,
+                "heading": chapter,
+                "text": "A text.",
+                "source": "vm1",
+                "target": "vm2",
+                "forget": True,
+                "tables": DELETED if chapter != "first" else [],
+                "sent": 3,
+                "received": received,
+                "output": replies.format(MARKUP, received, 100 - received * 33),
+                "ends": expected["ends"],
+            }
+        )
+    assert all(walk["ok"] for walk in walks), [walk["problems"] for walk in walks]
     summary = {
         "lab": "vxlanlab",
+        "title": "Three hypervisors",
         "driver": "netns",
         "time": "2026-11-22T12:28:56Z",
         "versions": {"ansible": "2.19.14", "open_vswitch": "3.1.0"},
         "topology": {
-            "underlay": {"network": "10.0.0.0/8", "interface": "eth0", "mtu": 1500},
-            "bridge": "br0",
-            "logical_switch": LAB["logical_switch"],
-            "source": "vm1",
-            "target": "vm2",
+            **{key: LAB[key] for key in ("underlay", "bridge", "logical_switches", "points")},
+            "routers": [],
         },
-        "hypervisors": [dict(hypervisor, datapath="netdev", vtep=vtep(number)) for number, hypervisor in enumerate(LAB["hypervisors"], 1)],
+        "hypervisors": [dict(one, datapath="netdev", vtep=tables("first")[one["name"]]) for one in LAB["hypervisors"]],
         "checks": [{"name": walk["file"], "expected": MARKUP, "seen": MARKUP, "ok": True} for walk in walks],
-        "pings": {
-            "first": replies.format(MARKUP, 3, 0),
-            "no_mcast_cached": replies.format("", 3, 0),
-            "no_mcast_flushed": replies.format("", 0, 100),
-        },
+        "chapters": chapters,
         "walks": walks,
     }
     (folder / "summary.json").write_text(json.dumps(summary))
@@ -411,8 +425,8 @@ def test_before_and_after(page):
         "return Array.from(document.querySelectorAll('.chapter')).map((chapter) => [chapter.getBoundingClientRect().top, chapter.innerText])"
     )
     assert len({top for top, text in chapters}) == 1, "not side by side"
-    for text, replies, remote in zip([text for top, text in chapters], ("3 of 3", "3 of 3", "0 of 3"), ("is there", "deleted", "deleted")):
-        assert replies in text and f"unknown-dst {remote}" in text
+    for text, replies, changed in zip([text for top, text in chapters], ("3 of 3", "3 of 3", "0 of 3"), (False, True, True)):
+        assert replies in text and ("unknown-dst removed" in text) == changed
     assert "no packet" in chapters[2][1]
 
 
@@ -431,6 +445,7 @@ STATE = """
   };
 """
 MULTICAST = "row-hv1-Mcast_Macs_Remote-unknown_dst-10.1.0.1"
+COPY = "row-hv1-Mcast_Macs_Remote-unknown_dst-10.2.0.1"
 THERE = "row-hv1-Ucast_Macs_Remote-00_00_00_00_00_02-10.1.0.1"
 BACK = "row-hv2-Ucast_Macs_Remote-00_00_00_00_00_01-10.0.0.1"
 
@@ -439,18 +454,18 @@ def test_the_walk_step_by_step(page):
     browser = page()
     following = browser.execute_script("return document.querySelector('[data-next]')")
     seen = []
-    for number in range(1, 11):
+    for number in range(1, 14):
         state = browser.execute_script(STATE)
-        assert (state["number"], state["said"]) == (number, f"Step {number} of 10")
-        assert state["wrapped"] and state["framed"] == (number > 2)
+        assert (state["number"], state["said"]) == (number, f"Step {number} of 13")
+        assert state["wrapped"] and state["framed"] == (number not in (1, 2, 4, 5))
         seen.append(state["rows"])
         following.click()
-    assert seen == [[MULTICAST], [], [MULTICAST], [BACK], *[[THERE], [BACK]] * 3]
+    assert seen == [[MULTICAST], [], [MULTICAST], [COPY], [], [COPY], [BACK], *[[THERE], [BACK]] * 3]
     assert not following.is_enabled()
     previous = browser.execute_script("return document.querySelector('[data-previous]')")
     previous.click()
     previous.send_keys(Keys.ARROW_LEFT)
-    assert browser.execute_script(STATE)["number"] == 8
+    assert browser.execute_script(STATE)["number"] == 11
     browser.execute_script("return document.querySelectorAll('[data-step] button')[2]").send_keys(Keys.ENTER)
     assert browser.execute_script(STATE)["number"] == 3
 
@@ -475,7 +490,7 @@ def test_without_javascript_it_is_a_list(page):
     # What a page without scripts shows has to be read from outside.
     browser = page(script=False)
     steps = browser.find_elements("css selector", "[data-step] .more")
-    assert len(steps) == 10 and all(step.is_displayed() for step in steps)
+    assert len(steps) == 13 and all(step.is_displayed() for step in steps)
     assert not browser.find_element("css selector", "[data-controls]").is_displayed()
 
 

@@ -19,13 +19,23 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.hosts import DR
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import Node
 
 TASKS = Path(__file__).resolve().parents[2] / "playbooks/tasks"
-NODES = [{"name": "hv1", "address": "10.0.0.1/8", "interface": "eth0"}, {"name": "hv2", "address": "10.1.0.1/8", "interface": "eth1"}]
+NODES = [
+    {"name": "hv1", "interfaces": [{"name": "eth0", "address": "10.0.0.1/8"}]},
+    {"name": "hv2", "interfaces": [{"name": "eth1", "address": "10.1.0.1/8"}]},
+]
+ROUTER = {"name": "r", "interfaces": [{"name": "eth0", "address": "10.0.0.254/16"}, {"name": "eth1", "address": "10.1.0.254/16"}]}
+
+
+def node(of):
+    """What the command line of a running node says."""
+    names, addresses = (",".join(its[key] for its in of["interfaces"]) for key in ("name", "address"))
+    return Node("lab1", of["name"], addresses, names, 1400)
 
 
 def test_a_namespace(monkeypatch):
-    running = {node["name"]: SimpleNamespace(node=Node("lab1", **node, mtu=1400)) for node in NODES}
+    running = {of["name"]: SimpleNamespace(node=node(of)) for of in [*NODES, ROUTER]}
     monkeypatch.setattr(inventory, "running", lambda lab: running)
-    hosts = lab_hosts(NODES, "lab1", "netns", 1400)
+    hosts = lab_hosts([*NODES, ROUTER], "lab1", "netns", 1400)
     assert inventory.netns_hosts("lab1") == hosts
     assert hosts["hv2"]["lab_node_ip"] == "10.1.0.1"
     # The role openvswitch keeps to what is there.

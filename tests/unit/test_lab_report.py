@@ -11,7 +11,9 @@ import pytest
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.vxlanlab.vtep.plugins.filter.lab_report import FilterModule
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.walk import check_walk, expected_walk
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import intended, walk
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.topology import completed
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.walk import check_walk
 
 lab_report = FilterModule().filters()["lab_report"]
 
@@ -25,27 +27,37 @@ ARP = {
 }
 
 
-def hypervisor(number, count):
-    """Hypervisor number, of so many, with as many VMs as its number."""
-    remotes = {f"00:00:00:00:0{other}:01": {"locator": f"10.0.{other}.1", "ipaddr": ""} for other in range(count) if other != number}
-    vms = [
-        {"name": f"vm{number}{vm}", "mac": f"00:00:00:00:0{number}:0{vm}", "ip": f"192.168.{number}.{vm}/16"} for vm in range(1, number + 2)
-    ]
-    return {
-        "name": f"hv{number}",
-        "underlay_ip": f"10.0.{number}.1",
-        "vms": vms,
-        "datapath": "netdev",
-        "vtep": {
-            "physical_switches": {"br0": {"ports": {vm["name"]: {"vlan_bindings": {"0": "ls0"}} for vm in vms}}},
-            "logical_switches": {
-                "ls0": {
-                    "ucast_remote": remotes,
-                    "mcast_remote": {"unknown-dst": {"locators": [remote["locator"] for remote in remotes.values()]}},
+def topology(count, routed=False):
+    """So many hypervisors, each with one VM more than its number."""
+    networks = ["10.0.0.0/24", *(f"10.0.{number}.0/24" for number in range(1, count))] if routed else "10.0.0.0/8"
+    return completed(
+        {
+            "underlay": {"network": networks, "interface": "eth0", "mtu": 1500},
+            "bridge": "br0",
+            "logical_switches": [{"name": "ls0", "tunnel_key": 5000}],
+            "routers": [{"name": "R", "addresses": [f"10.0.{number}.254" for number in range(count)]}] if routed else [],
+            "hypervisors": [
+                {
+                    "name": f"hv{number}",
+                    "underlay_ip": f"10.0.{number}.1",
+                    "vms": [
+                        {"name": f"vm{number}{vm}", "mac": f"00:00:00:00:0{number}:0{vm}", "ip": f"192.168.{number}.{vm}/16"}
+                        for vm in range(1, number + 2)
+                    ],
                 }
-            },
-        },
-    }
+                for number in range(count)
+            ],
+        }
+    )
+
+
+def tables_of(lab):
+    """Its tables as vtep_info returns them."""
+    tables = intended(lab)
+    for vtep in tables.values():
+        for columns in vtep["logical_switches"]["ls0"]["ucast_remote"].values():
+            columns["ipaddr"] = ""
+    return tables
 
 
 def packet(number=1, layers=None, **changes):
@@ -69,32 +81,36 @@ def packet(number=1, layers=None, **changes):
     }
 
 
-def report(count=2, packets=(), network="underlay", chapter="first", **changes):
-    hypervisors = [hypervisor(number, count) for number in range(count)]
-    lab = {"bridge": "br0", "logical_switch": {"name": "ls0", "tunnel_key": 5000}, "hypervisors": hypervisors}
-    walks = [
-        dict(check_walk(expected_walk(lab, "vm01", "vm11", "vm01", *where), shown), file="_".join(where))
-        for where, shown in [((network, chapter), list(packets)), (("underlay", "first"), [])]
-    ]
-    captures = [{"count": len(packets), "complete": True, "packets": list(packets)}, {"count": 0, "complete": True, "packets": []}]
+def report(count=2, packets=(), point="hv0:eth0", received=2, routed=False, **changes):
+    lab = topology(count, routed)
+    tables = tables_of(lab)
+    expected = walk(lab, tables, "vm01", "vm11")
+    points = [point, *(one for one in (["hv0:eth0"] if not routed else lab["points"]) if one != point)]
+    seen = [list(packets), *([] for other in points[1:])]
+    walks = [dict(check_walk(expected, one, some), file=f"{one}.pcap", chapter="first") for one, some in zip(points, seen)]
+    captures = [{"count": len(some), "complete": True, "packets": some} for some in seen]
+    chapter = {"key": "first", "heading": "First", "text": "A ping.", "source": "vm01", "target": "vm11", "forget": True, "tables": []}
     summary = {
         "lab": "one",
+        "title": "A lab",
         "driver": "netns",
         "time": "2026-11-22T12:28:56Z",
         "versions": {},
         "topology": {
-            "underlay": {"network": "10.0.0.0/8", "interface": "eth0", "mtu": 1500},
-            "logical_switch": lab["logical_switch"],
-            "source": "vm01",
-            "target": "vm11",
+            **{key: lab[key] for key in ("underlay", "logical_switches", "points")},
+            "routers": [node for node in lab["nodes"] if node["name"] in lab["routers"]],
         },
-        "hypervisors": hypervisors,
+        "hypervisors": [dict(one, datapath="netdev", vtep=tables[one["name"]]) for one in lab["hypervisors"]],
         "checks": [{"name": "one", "expected": "1", "seen": "1", "ok": True}],
-        "pings": {"first": "3 packets transmitted, 2 received, +1 duplicates"},
+        "chapters": [{**chapter, "sent": 3, "received": received, "output": "", "ends": []}],
         "walks": walks,
         **changes,
     }
     return lab_report(summary, captures)
+
+
+def captured(**options):
+    return report(**options)["chapters"][0]["captures"][0]
 
 
 # The drawing
@@ -141,19 +157,39 @@ def test_each_step_leads_to_a_row_that_is_shown():
     # The walk's remotes are those of the tables.
     assert deciding[1] is None and {step["id"] for step in (deciding[0], deciding[2])} <= ids
     assert deciding[0]["text"] == "hv0, Mcast_Macs_Remote: unknown-dst is behind 10.0.1.1"
-    overlay = report(3, network="overlay")["captures"][0]["steps"][0]["deciding"]
+    overlay = captured(count=3, point="vm01")["steps"][0]["deciding"]
     assert overlay["id"] in ids and overlay["text"] == "hv0, Physical_Port: vm01 is in ls0"
 
 
 def test_the_way_of_a_packet():
     steps = {step["key"]: step["route"] for step in report()["steps"]}
-    assert steps["underlay_arp_request"]["stations"] == ["hv0", "underlay", "hv1"]
-    assert (steps["underlay_arp_request"]["plain"], steps["underlay_arp_request"]["wrapped"]) == (True, [0, 1])
-    there, back = steps["echo_request_1"], steps["echo_reply_1"]
+    asked = steps["underlay_arp_request_10.0.0.1>10.0.1.1"]
+    assert (asked["stations"], asked["plain"], asked["wrapped"]) == (["hv0", "underlay", "hv1"], True, [0, 1])
+    there, back = steps["echo_request_1_10.0.0.1>10.0.1.1"], steps["echo_reply_1_10.0.1.1>10.0.0.1"]
     assert there["stations"] == ["vm01", "hv0", "tunnel", "hv1", "vm11"]
     assert back["stations"] == there["stations"][::-1]
     assert back["points"].split() == there["points"].split()[::-1]
     assert 0 < there["wrapped"][0] < there["wrapped"][1] < 1
+
+
+def test_a_copy_goes_its_own_way():
+    result = report(3)
+    route = next(step["route"] for step in result["steps"] if step["key"] == "arp_request_10.0.0.1>10.0.2.1")
+    assert route["stations"] == ["vm01", "hv0", "tunnel", "hv2"]
+    [lane] = [tunnel["lane"] for tunnel in result["drawing"]["tunnels"] if tunnel["between"] == ["hv0", "hv2"]]
+    assert f"{lane:g}," in route["points"]
+
+
+def test_hop_by_hop_through_routers():
+    result = report(routed=True)
+    drawing = result["drawing"]
+    [router] = drawing["routers"]
+    band = drawing["band"]
+    assert band["left"] < router["left"] and router["left"] + router["width"] < band["left"] + band["width"] <= drawing["width"]
+    hops = [step["route"]["stations"] for step in result["steps"] if step["key"].startswith("echo_request_1")]
+    assert hops == [["vm01", "hv0"], ["hv0", "R"], ["R", "hv1"], ["hv1", "vm11"]]
+    assert not any("echo_request_2" in step["key"] for step in result["steps"])
+    assert [step["number"] for step in result["steps"]] == list(range(1, len(result["steps"]) + 1))
 
 
 def test_a_step_without_its_packet_says_so():
@@ -165,9 +201,9 @@ def test_a_step_without_its_packet_says_so():
 
 
 def test_a_packet_of_a_step_explains_itself():
-    shown = report(packets=[packet()])["captures"][0]["packets"][0]
+    shown = captured(packets=[packet()])["packets"][0]
     assert (shown["step"], shown["title"], shown["time"]) == (1, "hv0 asks for the MAC address of 10.0.1.1", "0.500000")
-    assert shown["says"].startswith("vm01 sends a broadcast")
+    assert shown["says"].startswith("Before hv0 can send to 10.0.1.1")
     assert [(layer["title"], layer["inner"]) for layer in shown["layers"]] == [("Ethernet", False), ("ARP", False)]
 
 
@@ -180,36 +216,37 @@ def test_other_packets_explain_themselves():
         "length": 20,
         "fields": {"source": "192.168.0.1", "destination": "192.168.1.1"},
     }
-    first, again, extra = report(packets=[packet(), packet(2), packet(3, layers=[address, echo])])["captures"][0]["packets"]
+    first, again, extra = captured(packets=[packet(), packet(2), packet(3, layers=[address, echo])])["packets"]
     assert first["step"] == 1
-    assert again["step"] is None and not again["extra"] and again["says"].startswith("No step of its own")
+    assert again["step"] is None and not again["extra"] and again["says"].startswith("The question is asked once more")
     assert extra["extra"] and "should not be there" in extra["says"]
 
 
 def test_layers_have_their_own_bytes_in_lines():
-    ethernet, arp = report(packets=[packet()])["captures"][0]["packets"][0]["layers"]
+    ethernet, arp = captured(packets=[packet()])["packets"][0]["layers"]
     assert ethernet["hex"] == ["00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d"]
     assert arp["hex"] == [bytes(range(14, 30)).hex(" "), bytes(range(30, 42)).hex(" ")]
     assert {field["name"]: field["value"] for field in arp["fields"]}["Sender MAC"] == "02:42:0a:00:00:01"
 
 
 def test_on_the_overlay_all_is_inner():
-    layers = report(packets=[packet()], network="overlay")["captures"][0]["packets"][0]["layers"]
+    layers = captured(packets=[packet()], point="vm01")["packets"][0]["layers"]
     assert all(layer["inner"] for layer in layers)
     assert layers[0]["says"] == "The frame as the VM sends or receives it, without a trace of the tunnel."
 
 
 def test_an_unknown_protocol_is_shown_as_well():
     layer = {"name": "lldp", "inner": False, "offset": 0, "length": 42, "fields": {"tlv": 1, "nothing": None}}
-    (shown,) = report(packets=[packet(layers=[layer])])["captures"][0]["packets"][0]["layers"]
+    (shown,) = captured(packets=[packet(layers=[layer])])["packets"][0]["layers"]
     assert (shown["title"], shown["says"], shown["fields"]) == ("LLDP", "", [{"name": "Tlv", "value": 1}])
 
 
-def test_how_many_pings_were_answered():
-    (chapter,) = report()["chapters"]
-    assert (chapter["sent"], chapter["received"], chapter["remote"], chapter["hypervisor"]) == (3, 2, True, "hv0")
-    (chapter,) = report(pings={"first": "ping: unknown host"})["chapters"]
-    assert (chapter["sent"], chapter["received"]) == (0, 0)
+def test_what_a_chapter_changes_is_told():
+    change = {"hypervisor": "hv0", "state": "deleted", "config": {"logical_switches": {"ls0": {"mcast_remote": {"unknown-dst": {}}}}}}
+    [chapter] = report()["chapters"]
+    [told] = report(chapters=[dict(chapter, tables=[change], forget=True)])["chapters"]
+    assert (chapter["sent"], chapter["received"], chapter["changes"]) == (3, 2, [])
+    assert told["changes"] == ["hv0: logical_switches ls0 mcast_remote unknown-dst removed"]
 
 
 # What it refuses
@@ -226,14 +263,11 @@ def test_captures_and_walks_go_together():
 
 
 def test_a_summary_of_something_else():
-    with pytest.raises(AnsibleFilterError, match=r"summary\.json lacks topology, hypervisors, walks, checks, pings\. Run the lab again"):
+    with pytest.raises(AnsibleFilterError, match=r"summary\.json lacks topology, hypervisors, walks, checks, chapters\. Run the lab again"):
         lab_report({}, [])
 
 
 def test_without_the_walk_on_the_underlay():
-    with pytest.raises(AnsibleFilterError, match="no walk of vm11 on the underlay"):
-        report(topology=report_topology())
-
-
-def report_topology():
-    return {"underlay": {}, "logical_switch": {"name": "ls0", "tunnel_key": 5000}, "source": "vm11", "target": "vm01"}
+    [chapter] = report()["chapters"]
+    with pytest.raises(AnsibleFilterError, match="no walk at hv1:eth0 in chapter first"):
+        report(chapters=[dict(chapter, source="vm11", target="vm01", tables=[], forget=True)])

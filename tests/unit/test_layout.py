@@ -49,6 +49,8 @@ LAB = {
     "processes": {"node"},
     "netns": {"node", "processes", "wiring"},
     "walk": set(),
+    "model": {"walk"},
+    "story": {"model", "topology", "walk"},
     "background": set(),
 }
 PURE_ROOMS = {
@@ -63,6 +65,8 @@ PURE_ROOMS = {
     "_lab.topology",
     "_lab.wiring",
     "_lab.walk",
+    "_lab.model",
+    "_lab.story",
 }
 SYSTEM = {"os", "subprocess", "socket", "select", "signal", "time"}
 # What a module of the action group `vtep` sees of it. `wait` is for vtep_wait.

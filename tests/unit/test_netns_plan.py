@@ -14,18 +14,30 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import (
     NEW_NODE,
     NODE,
     Node,
+    Route,
     parse_command_line,
     underlay_of,
     wanted_nodes,
 )
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.wiring import Wiring, underlay_wiring, wiring
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.wiring import Wiring, underlay_wiring, wiring as plan_wiring
 
 HV1 = Node("lab", "hv1", "10.0.0.1/8", "eth0", 1500)
-UNDERLAY = underlay_of("lab", 1500)
+UNDERLAY = underlay_of("lab", 1500, ["10.0.0.0/8"])
+ROUTER = Node("lab", "r", "10.0.0.254/16,10.1.0.254/16", "eth0,eth1", 1500)
+BEHIND = Node("lab", "hv1", "10.0.0.1/16", "eth0", 1500, (Route("10.1.0.0/16", "10.0.0.254"),))
+TWO = underlay_of("lab", 1500, ["10.1.0.0/16", "10.0.0.0/16"])
+
+
+def wiring(node, pid, inside, outside, bridges=None, routes=()):
+    return plan_wiring(node, pid, inside, outside, bridges or UNDERLAY.bridges, routes)
 
 
 def entry(name="hv1", address="10.0.0.1/8", interface="eth0"):
     return {"name": name, "address": address, "interface": interface}
+
+
+def router(name, *addresses):
+    return {"name": name, "interfaces": [{"name": f"eth{number}", "address": address} for number, address in enumerate(addresses)]}
 
 
 def link(address="02:42:0a:00:00:01", mtu=1500, flags=("UP",), ips=(), **more):
@@ -104,7 +116,11 @@ def test_a_bad_mtu_is_refused(mtu):
         ([entry(), entry(address="10.0.0.2/8")], "name 'hv1' is there twice"),
         ([entry(), entry("hv2")], "address 10.0.0.1/8 of hv2 is also that of hv1"),
         ([entry(), entry("hv2", "192.168.0.1/24")], "address 192.168.0.1/24 of hv2 is not in the network of hv1"),
-        ([entry(), entry("hv2", "10.0.0.2/16")], "address 10.0.0.2/16 of hv2 is not in the network of hv1"),
+        ([entry(), entry("hv2", "10.0.0.2/16")], "address 10.0.0.2/16 of hv2 is in a network that overlaps 10.0.0.0/8, that of hv1"),
+        ([router("r", "10.0.0.254/16", "10.0.0.253/16")], "address 10.0.0.253/16 of r is in the network of its eth0"),
+        ([router("a-longer-router", "10.0.0.254/16", "10.1.0.254/16")], "name 'a-longer-router' is too long for a node with 2 interfaces"),
+        ([dict(entry(), routes=[{"to": "10.1.0.0", "via": "x"}])], "route to '10.1.0.0' via 'x' of hv1 is not one"),
+        ([dict(entry(), routes=[{"to": "11.0.0.0/8", "via": "12.0.0.1"}])], "route via 12.0.0.1 of hv1 leads over none of its networks"),
     ],
 )
 def test_nodes_that_do_not_go_together_are_refused(nodes, told):
@@ -120,7 +136,7 @@ def test_the_mac_is_local_unicast_and_follows_from_the_address():
 # Command lines
 
 
-@pytest.mark.parametrize("node", [HV1, UNDERLAY])
+@pytest.mark.parametrize("node", [HV1, UNDERLAY, ROUTER, BEHIND, TWO])
 @pytest.mark.parametrize("marker", [NODE, NEW_NODE])
 def test_a_command_line_names_its_node(node, marker):
     assert parse_command_line(["sh", "-c", "script", marker, *node.arguments()]) == (marker, node)
@@ -208,6 +224,24 @@ def test_half_a_pair_is_replaced_by_a_new_one(within, without, stale):
 )
 def test_the_bridge_is_made_or_put_right(bridge, commands):
     assert underlay_wiring(UNDERLAY, outside(underlay=bridge)) == commands
+
+
+def test_a_router_joins_networks():
+    nodes = wanted_nodes("lab", [router("r", "10.0.0.254/16", "10.1.0.254/16"), entry("hv1", "10.0.0.1/16")], 1500)
+    assert nodes["r"] == ROUTER and ROUTER.is_router and not HV1.is_router
+    plan = wiring(ROUTER, 7, {"lo": link()}, {}, TWO.bridges)
+    assert plan.underlay == [
+        "link add name r mtu 1500 type veth peer name eth0 address 02:42:0a:00:00:fe mtu 1500 netns 7",
+        "link set dev r master underlay up",
+        "link add name r.1 mtu 1500 type veth peer name eth1 address 02:42:0a:01:00:fe mtu 1500 netns 7",
+        "link set dev r.1 master underlay1 up",
+    ]
+
+
+def test_a_route_that_is_missing_is_added():
+    right = inside(eth0=link(ips=["10.0.0.1/16"]))
+    assert wiring(BEHIND, 7, right, outside(), TWO.bridges).node == ["route replace 10.1.0.0/16 via 10.0.0.254"]
+    assert not wiring(BEHIND, 7, right, outside(), TWO.bridges, BEHIND.routes)
 
 
 # The inventory's file name

@@ -142,6 +142,8 @@ class Frame:
     expect: Fields
     #: Whether the sender asks again until there is an answer.
     repeats: bool = False
+    #: The key of the echo request that it replies to.
+    replies_to: str = ""
 
     @property
     def destination(self) -> str:
@@ -208,7 +210,9 @@ def intended(topology: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return tables
 
 
-def walk(topology: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]], source: str, target: str, count: int, forget: bool) -> Walk:
+def walk(
+    topology: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]], source: str, target: str, count: int = 1, forget: bool = True
+) -> Walk:
     """What ``ping -c COUNT`` from VM ``source`` to VM ``target`` must cause.
 
     ``topology``: what ``lab_topology`` completes; of it, ``nodes``, ``macs`` and ``vms``. ``tables``: what vtep_info returned, by
@@ -297,6 +301,7 @@ class _Ping:
             },
             # Nobody between two VMs of one network routes.
             {"ethernet.source": sender.mac, "ethernet.destination": receiver.mac, "ipv4.ttl": TTL},
+            replies_to=f"echo_request_{sequence}" if kind == "reply" else "",
         )
 
     # --- a frame's way -----------------------------------------------------------------------------------------------
@@ -500,13 +505,17 @@ class _Ping:
         outer: Fields | None = None,
     ) -> None:
         """A frame passes a point: bare, or wrapped in an outer header."""
-        match, expect = frame.match, frame.expect
-        key = frame.key
+        match, expect, key, request = frame.match, frame.expect, frame.key, frame.replies_to
+        inner = ""
         if outer:
-            inner = {f"inner.{path}": value for path, value in match.items()}
-            match = {**inner, "ipv4.destination": outer["ipv4.destination"], "ipv4.source": outer["ipv4.source"]}
-            expect = {**outer, **{f"inner.{path}": value for path, value in expect.items()}}
-            key = f"{key}_{outer['ipv4.source']}>{outer['ipv4.destination']}"
+            source, destination = outer["ipv4.source"], outer["ipv4.destination"]
+            inner = "inner."
+            match = {f"{inner}{path}": value for path, value in match.items()}
+            match |= {"ipv4.source": source, "ipv4.destination": destination}
+            expect = {**outer, **{f"{inner}{path}": value for path, value in expect.items()}}
+            key, request = f"{key}_{source}>{destination}", f"{request}_{destination}>{source}"
+        if (point, request) in self._known:
+            expect = {**expect, f"{inner}icmp.id": {"step": request, "field": f"{inner}icmp.id"}}
         before = way.passed or self._after
         self._add(point, hop, key, frame.title, reason, row, match, expect, before, frame.repeats, way.optional)
         way.passed.append((point, key))

@@ -5,7 +5,8 @@
 """The walk of a ping: the packets that must be seen, and whether the captures show them. Pure.
 
 A step of the walk recognises its packet by ``match``; ``expect`` says what must hold for it besides. Both map a field's
-path, such as ``inner.arp.operation``, to its value, where ``inner.`` is what the VXLAN header carries.
+path, such as ``inner.arp.operation``, to its value, where ``inner.`` is what the VXLAN header carries. An expected value
+may also be the field of another step's packet at the same point: ``{"step": key, "field": path}``.
 """
 
 from __future__ import annotations
@@ -135,11 +136,16 @@ def check_walk(walk: Walk, point: str, packets: Sequence[CapturedPacket]) -> Com
 
 
 def _compare(step: Step, order: int, wanted: Sequence[Step], seen: Mapping[str, _Packet], own: Sequence[_Packet]) -> CheckedStep:
-    expected = {**step["match"], **step["expect"]}
+    expected = {path: _resolve(value, seen) for path, value in {**step["match"], **step["expect"]}.items()}
     packet = seen.get(step["key"])
     earlier = [other for other in wanted if other["number"] < step["number"] and other["key"] in seen]
     if packet:
-        wrong = [f"{path} is {packet.get(path)}, not {value}" for path, value in expected.items() if packet.get(path) != value]
+        # A packet that an earlier step lacks cannot tell what to expect.
+        wrong = [
+            f"{path} is {packet.get(path)}, not {value}"
+            for path, value in expected.items()
+            if value is not None and packet.get(path) != value
+        ]
         wrong += [
             f"it came before step {other['number']}"
             for other in earlier
@@ -167,6 +173,12 @@ def _compare(step: Step, order: int, wanted: Sequence[Step], seen: Mapping[str, 
     }
 
 
+def _resolve(value: Any, seen: Mapping[str, _Packet]) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return seen[value["step"]].get(value["field"]) if value["step"] in seen else None
+
+
 class _Packet:
     def __init__(self, packet: CapturedPacket) -> None:
         self.number = packet["number"]
@@ -191,7 +203,11 @@ class _Packet:
     def belongs_to(self, walk: Walk) -> bool:
         """Whether it is of this ping, in whatever tunnel. Anything else may be in a capture as well."""
         parties = self.parties()
-        return parties == set(walk["vms"]) or (not self.said and any(parties == set(link) for link in walk["links"]))
+        if parties == set(walk["vms"]):
+            return True
+        # Neighbours ask for addresses; and the end of a tunnel says that it does not listen. What else they do is their affair.
+        carries = bool(self.get("arp.operation")) or self.get("icmp.kind") == "dest-unreach"
+        return not self.said and carries and any(parties == set(link) for link in walk["links"])
 
     def parties(self) -> set[str]:
         """The addresses of the two that speak ARP or ICMP."""
