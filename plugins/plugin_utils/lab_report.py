@@ -75,6 +75,8 @@ VTEP_LEFT, VTEP_WIDTH = 244, 96
 BAND_LEFT, BAND_WIDTH = 368, 84
 UNDERLAY_LANE, TUNNEL_LANE, OTHER_LANES = 384, 410, (438, 448)
 GAP = 18
+# Half of what moves.
+MARKER = 14
 # So many logical switches have a colour of their own.
 TENANTS = 4
 # Routers stand in the underlay's lane, which is then wider.
@@ -147,7 +149,9 @@ def lab_report(summary: Data, captures: Sequence[Data]) -> Shown:
     tables = {hypervisor["name"]: _rows(hypervisor) for hypervisor in summary["hypervisors"]}
     drawing = _drawing(summary, tables, source, target)
     shown = [_capture(walk, capture, topology["points"], drawing["hypervisor_of"]) for walk, capture in zip(summary["walks"], captures)]
-    underlay = f"{drawing['hypervisor_of'][source]}:{topology['underlay']['interface']}"
+    # The point that shows what a VM's hypervisor sends.
+    points = {vm: one["point"] for one in summary["hypervisors"] for vm in (its["name"] for its in one["vms"])}
+    underlay = points[source]
     return {
         "lab": summary["lab"],
         "title": summary["title"],
@@ -165,18 +169,16 @@ def lab_report(summary: Data, captures: Sequence[Data]) -> Shown:
         "tables": [{"hypervisor": name, "rows": rows} for name, rows in tables.items()],
         "drawing": drawing,
         "steps": _steps(shown, drawing, underlay, first, [router["name"] for router in topology["routers"]]),
-        "at": "every hop" if topology["routers"] else underlay.replace(":", ", interface "),
-        "chapters": [
-            _chapter(chapter, shown, drawing["hypervisor_of"], topology["underlay"]["interface"]) for chapter in summary["chapters"]
-        ],
+        "at": "every hop" if topology["routers"] else underlay,
+        "chapters": [_chapter(chapter, shown, points[chapter["source"]]) for chapter in summary["chapters"]],
     }
 
 
-def _vni(summary: Data, name: str) -> int:
+def _vni(summary: Data, name: str) -> Any:
     """The VNI of a VM's logical switch."""
     switch = next(vm["logical_switch"] for hypervisor in summary["hypervisors"] for vm in hypervisor["vms"] if vm["name"] == name)
     keys = {one["name"]: one["tunnel_key"] for one in summary["topology"]["logical_switches"]}
-    return int(keys[switch])
+    return keys[switch]
 
 
 def _vnis(topology: Data) -> str:
@@ -194,15 +196,15 @@ def _rows(hypervisor: Data) -> list[Row]:
     for switch in vtep["physical_switches"].values():
         for port, columns in switch["ports"].items():
             rows += [
-                _row(hypervisor, "Physical_Port", f"port {port}", name, f"VLAN {vlan}", port)
+                _row(hypervisor, "Physical_Port", f"port {port}", name, f"VLAN {vlan}", port, vlan)
                 for vlan, name in columns["vlan_bindings"].items()
             ]
     for name, switch in vtep["logical_switches"].items():
         for mac, columns in switch["ucast_remote"].items():
             locator = columns["locator"]
-            rows.append(_row(hypervisor, "Ucast_Macs_Remote", mac, locator, f"{name} {columns['ipaddr']}".strip(), mac, locator))
+            rows.append(_row(hypervisor, "Ucast_Macs_Remote", mac, locator, f"{name} {columns['ipaddr']}".strip(), name, mac, locator))
         for mac, columns in switch["mcast_remote"].items():
-            rows += [_row(hypervisor, "Mcast_Macs_Remote", mac, locator, name, mac, locator) for locator in columns["locators"]]
+            rows += [_row(hypervisor, "Mcast_Macs_Remote", mac, locator, name, name, mac, locator) for locator in columns["locators"]]
     return rows
 
 
@@ -219,9 +221,9 @@ def _deciding(row: Data | None) -> dict[str, str] | None:
     if not row:
         return None
     if row["table"] == "Physical_Port":
-        names, text = [row["port"]], f"{row['port']} is in {row['logical_switch']}"
+        names, text = [row["port"], str(row["vlan"])], f"{row['port']} is in {row['logical_switch']}"
     else:
-        names, text = [row["mac"], row["locator"]], f"{row['mac']} is behind {row['locator']}"
+        names, text = [row["logical_switch"], row["mac"], row["locator"]], f"{row['mac']} is behind {row['locator']}"
     return {"id": _row_id(row["hypervisor"], row["table"], *names), "text": f"{row['hypervisor']}, {row['table']}: {text}"}
 
 
@@ -314,7 +316,8 @@ def _route(drawing: Drawing, step: Data, source: str, target: str) -> Shown:
     """The way of a step's packet, as a polyline, where on it the packet is wrapped (0 to 1), and its stations."""
     boxes = {box["name"]: box for box in drawing["boxes"]}
     start, end = (boxes[name] for name in step["hop"])
-    middle = VTEP_LEFT + VTEP_WIDTH / 2
+    # The packet covers no name where it rests.
+    middle = VTEP_LEFT + VTEP_WIDTH + MARKER
     plain = step["key"].startswith("underlay_")
     between = {start["name"], end["name"]}
     lane = drawing["underlay"]["lane"] if plain else next(one["lane"] for one in drawing["tunnels"] if set(one["between"]) == between)
@@ -345,7 +348,7 @@ def _hop(drawing: Drawing, step: Data) -> Shown:
     """The same for one hop of a packet: between two nodes, or a VM and its hypervisor."""
     places: dict[str, tuple[float, float]] = {router["name"]: (router["middle"], router["y"]) for router in drawing["routers"]}
     for box in drawing["boxes"]:
-        places[box["name"]] = (VTEP_LEFT + VTEP_WIDTH / 2, box["vtep_y"])
+        places[box["name"]] = (VTEP_LEFT + VTEP_WIDTH + MARKER, box["vtep_y"])
         places.update((vm["name"], _port(box, vm["name"])) for vm in box["vms"])
     start, end = (places[name] for name in step["hop"])
     bare = any(name in drawing["hypervisor_of"] for name in step["hop"])
@@ -393,6 +396,7 @@ def _steps(captures: Sequence[Shown], drawing: Drawing, underlay: str, chapter: 
             dict(
                 step,
                 number=len(steps) + 1,
+                title=f"{step['title']}: {' → '.join(step['hop'])}" if routers else step["title"],
                 route=route,
                 seen=packets.get(step["packet"]),
                 headers=_headers(step) if routers else "",
@@ -414,14 +418,14 @@ def _headers(step: Shown) -> str:
     )
 
 
-def _chapter(chapter: Data, captures: Sequence[Shown], hypervisor_of: Mapping[str, str], interface: str) -> Shown:
+def _chapter(chapter: Data, captures: Sequence[Shown], underlay: str) -> Shown:
     source = chapter["source"]
     of_chapter = [capture for capture in captures if capture["chapter"] == chapter["key"]]
     return {
         **{name: chapter[name] for name in ("key", "heading", "text", "source", "target", "sent", "received", "output", "ends")},
         "changes": [f"{change['hypervisor']}: {words}" for change in chapter["tables"] for words in _changes(change)],
         "captures": of_chapter,
-        "shown": [capture for capture in of_chapter if capture["point"] in (source, f"{hypervisor_of[source]}:{interface}")],
+        "shown": [capture for capture in of_chapter if capture["point"] in (source, underlay)],
     }
 
 

@@ -163,7 +163,9 @@ def write_artifacts(folder):
             **{key: LAB[key] for key in ("underlay", "bridge", "logical_switches", "points")},
             "routers": [],
         },
-        "hypervisors": [dict(one, datapath="netdev", vtep=tables("first")[one["name"]]) for one in LAB["hypervisors"]],
+        "hypervisors": [
+            dict(one, datapath="netdev", point=f"{one['name']}:eth0", vtep=tables("first")[one["name"]]) for one in LAB["hypervisors"]
+        ],
         "checks": [{"name": walk["file"], "expected": MARKUP, "seen": MARKUP, "ok": True} for walk in walks],
         "chapters": chapters,
         "walks": walks,
@@ -322,7 +324,7 @@ def test_the_numbers_are_those_of_tshark(page, artifacts):
             assert ",".join(packet["sources"]) == sources
             assert packet["bytes"] == data
             compared += 1
-    assert not shown and compared == 71
+    assert not shown and compared == 69
 
 
 def test_text_stays_text(page):
@@ -336,7 +338,7 @@ STRUCTURE = {"file", "network", "chapter", "key", "number", "packet", "ok", "tab
 
 
 # Whose keys are names.
-NAMED = {"ports", "physical_switches", "logical_switches", "ucast_remote", "mcast_remote"}
+NAMED = {"points", "ports", "physical_switches", "logical_switches", "ucast_remote", "mcast_remote"}
 HARM = f"{MARKUP}\"'`{{{{ 7 * 191 }}}}"
 
 
@@ -348,7 +350,7 @@ def with_markup(value, key=""):
             for name, entry in value.items()
         }
     if isinstance(value, list):
-        return [with_markup(entry, key) for entry in value]
+        return [with_markup(entry) for entry in value]
     return f"{value}{HARM}" if isinstance(value, str) else value
 
 
@@ -359,7 +361,7 @@ def foreign(artifacts, tmp_path):
         shutil.copy(path, tmp_path)
     summary = json.loads((artifacts / "summary.json").read_text())
     harmful = with_markup(summary)
-    harmful["topology"]["logical_switch"]["tunnel_key"] = MARKUP
+    harmful["topology"]["logical_switches"][0]["tunnel_key"] = MARKUP
     (tmp_path / "summary.json").write_text(json.dumps(harmful))
     run_playbook(tmp_path)
     return tmp_path / "report.html"
@@ -378,7 +380,7 @@ def test_text_of_a_foreign_summary_stays_text(page, browser, foreign):
     assert browser.execute_script(SHAPE) == expected
     shown = browser.execute_script("return document.title + document.body.textContent")
     assert shown.count(HARM) > 200 and "1337" not in shown
-    assert browser.execute_script("return document.querySelector('[data-output]').textContent") == "Step 1 of 10"
+    assert browser.execute_script("return document.querySelector('[data-output]').textContent") == "Step 1 of 13"
 
 
 @pytest.mark.parametrize(
@@ -398,7 +400,7 @@ def test_the_page_runs_no_script_but_its_own(browser, artifacts, tmp_path, inser
     (tmp_path / "report.html").write_text(page.replace("</header>", f"{inserted}</header>"))
     browser.get(f"file://{tmp_path}/report.html")
     # The page's own script is at the end: when it has run, the other one would have.
-    assert browser.execute_script("return document.querySelector('[data-output]').textContent") == "Step 1 of 10"
+    assert browser.execute_script("return document.querySelector('[data-output]').textContent") == "Step 1 of 13"
     assert browser.execute_script("return document.documentElement.dataset.harmed") is None
     refused = " ".join(entry["message"] for entry in browser.get_log("browser"))
     assert "Content Security Policy" in refused
@@ -444,10 +446,10 @@ STATE = """
     said: document.querySelector("[data-output]").textContent,
   };
 """
-MULTICAST = "row-hv1-Mcast_Macs_Remote-unknown_dst-10.1.0.1"
-COPY = "row-hv1-Mcast_Macs_Remote-unknown_dst-10.2.0.1"
-THERE = "row-hv1-Ucast_Macs_Remote-00_00_00_00_00_02-10.1.0.1"
-BACK = "row-hv2-Ucast_Macs_Remote-00_00_00_00_00_01-10.0.0.1"
+MULTICAST = "row-hv1-Mcast_Macs_Remote-ls0-unknown_dst-10.1.0.1"
+COPY = "row-hv1-Mcast_Macs_Remote-ls0-unknown_dst-10.2.0.1"
+THERE = "row-hv1-Ucast_Macs_Remote-ls0-00_00_00_00_00_02-10.1.0.1"
+BACK = "row-hv2-Ucast_Macs_Remote-ls0-00_00_00_00_00_01-10.0.0.1"
 
 
 def test_the_walk_step_by_step(page):

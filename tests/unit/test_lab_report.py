@@ -100,7 +100,7 @@ def report(count=2, packets=(), point="hv0:eth0", received=2, routed=False, **ch
             **{key: lab[key] for key in ("underlay", "logical_switches", "points")},
             "routers": [node for node in lab["nodes"] if node["name"] in lab["routers"]],
         },
-        "hypervisors": [dict(one, datapath="netdev", vtep=tables[one["name"]]) for one in lab["hypervisors"]],
+        "hypervisors": [dict(one, datapath="netdev", point=f"{one['name']}:eth0", vtep=tables[one["name"]]) for one in lab["hypervisors"]],
         "checks": [{"name": "one", "expected": "1", "seen": "1", "ok": True}],
         "chapters": [{**chapter, "sent": 3, "received": received, "output": "", "ends": []}],
         "walks": walks,
@@ -142,7 +142,7 @@ def test_a_full_mesh_of_tunnels_each_in_its_lane(count):
 
 def test_every_row_of_every_vtep_is_there_once():
     tables = report(3)["tables"]
-    assert [len(table["rows"]) for table in tables] == [1 + 4, 2 + 4, 3 + 4]
+    assert [len(table["rows"]) for table in tables] == [1 + 7, 2 + 6, 3 + 5]
     ids = [row["id"] for table in tables for row in table["rows"]]
     assert len(set(ids)) == len(ids)
 
@@ -258,7 +258,7 @@ def test_a_failed_check_makes_it_not_ok():
 
 
 def test_captures_and_walks_go_together():
-    with pytest.raises(AnsibleFilterError, match="2 captures for 0 walks"):
+    with pytest.raises(AnsibleFilterError, match="1 captures for 0 walks"):
         report(walks=[])
 
 
