@@ -1,4 +1,6 @@
 # make lab                          the VXLAN lab, from nothing to checked packets in artifacts/
+# make lab SCENARIO=routed          another scenario than the seed's
+# make scenarios                    which ones there are
 # make lab ARGS="-e lab_driver=docker"   ARGS goes to ansible-playbook
 # make lab-report                   writes artifacts/report.html anew, from the artifacts alone
 # make lab-image                    makes the docker driver's node image ahead of time
@@ -9,16 +11,19 @@
 # make clean                        removes what the set-up put into this folder
 
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
-PLAYBOOK = .venv/bin/ansible-playbook $(ARGS)
+PLAYBOOK = .venv/bin/ansible-playbook $(if $(SCENARIO),-e lab_scenario=$(SCENARIO)) $(ARGS)
 # Only namespaces take root; who sets a become option knows how to become it.
 ROOT_PLAYBOOK = $(PLAYBOOK) $(if $(findstring docker,$(ARGS))$(findstring become,$(ARGS)),,$$(scripts/become-options))
 SETUP = scripts/setup $(if $(findstring docker,$(ARGS)),docker)
 
-.PHONY: lab lab-report lab-image lab-down test bench constraints clean
+.PHONY: lab scenarios lab-report lab-image lab-down test bench constraints clean
 
 lab:
 	@$(SETUP)
 	@$(ROOT_PLAYBOOK) playbooks/lab.yml
+
+scenarios:
+	@cd playbooks/scenarios && for file in *.yml; do printf '%-10s%s\n' "$${file%.yml}" "$$(sed -n 's/^lab_title: "*\([^"]*\)"*$$/\1/p' "$$file")"; done
 
 lab-report:
 	@$(SETUP)

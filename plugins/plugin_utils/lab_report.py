@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from itertools import combinations, pairwise
 from typing import Any, TypedDict
 
@@ -350,7 +350,8 @@ def _hop(drawing: Drawing, step: Data) -> Shown:
     for box in drawing["boxes"]:
         places[box["name"]] = (VTEP_LEFT + VTEP_WIDTH + MARKER, box["vtep_y"])
         places.update((vm["name"], _port(box, vm["name"])) for vm in box["vms"])
-    start, end = (places[name] for name in step["hop"])
+    routers = {router["name"] for router in drawing["routers"]}
+    start, end = _beside([places[name] for name in step["hop"]], [name in routers for name in step["hop"]])
     bare = any(name in drawing["hypervisor_of"] for name in step["hop"])
     lane = drawing["underlay"]["lane"]
     points = [start, end] if bare else [start, (lane, start[1]), (lane, end[1]), end]
@@ -360,6 +361,13 @@ def _hop(drawing: Drawing, step: Data) -> Shown:
         "stations": step["hop"],
         "plain": step["key"].startswith("underlay_"),
     }
+
+
+def _beside(ends: Sequence[tuple[float, float]], routers: Sequence[bool]) -> Iterator[tuple[float, float]]:
+    """Both ends of a hop, but above or below a router: the packet covers no name where it rests."""
+    for (left, top), (_left, other), is_router in zip(ends, reversed(ends), routers):
+        away = ROUTER_HEIGHT / 2 + MARKER - 4
+        yield (left, top + (away if other > top else -away) if is_router else top)
 
 
 def _polyline(points: Sequence[tuple[float, float]]) -> str:

@@ -152,7 +152,7 @@ def test_a_wrong_password_is_told_at_once(newcomer):
 def test_the_lab_and_all_that_it_proposes(newcomer, tmp_path):
     """On a terminal, with the password alone: up, every line of the closing text, and nothing is left of the lab."""
     status, shown = newcomer.type("make lab", PASSWORD)
-    assert status == 0 and "Checks: 19 of 19 passed" in shown, shown
+    assert status == 0 and "Checks: 29 of 29 passed" in shown, shown
     assert PASSWORD not in shown
     reader, command, down = proposed(shown)
     assert len(nodes(newcomer)) == 3

@@ -281,9 +281,10 @@ def test_routers_that_cannot_be(change, problem):
         ({"listen": ["hv1"]}, "lab_chapters[1].listen[0]: 'hv1' cannot be used: use vm1, hv1:eth0, vm2, hv2:eth0"),
         (
             {"tables": [{"hypervisor": "hv3", "config": {}}]},
-            "lab_chapters[1].tables[0].hypervisor: 'hv3' cannot be used: use one of hv1, hv2",
+            "lab_chapters[1].tables[0].hypervisor: 'hv3' cannot be used: use from, to, or one of hv1, hv2",
         ),
         ({"tables": [{"hypervisor": "hv1", "config": {}, "state": "gone"}]}, "lab_chapters[1].tables[0].state: 'gone' cannot be used"),
+        ({"tables": [{"hypervisor": "hv1"}]}, "lab_chapters[1].tables[0]: give either without or config"),
         ({"color": "red"}, "lab_chapters[1].color: there is no such key"),
     ],
 )

@@ -309,6 +309,7 @@ class _Ping:
     def _send(self, frame: Frame) -> bool:
         """Follow a frame to all its ends; whether it reaches its receiver. What follows comes after what led there."""
         self._arrived: dict[str, _Way] = {}
+        known = len(self.ends)
         vtep = self.lab.vteps[frame.sender.hypervisor]
         port = (frame.sender.name, UNTAGGED)
         bound = vtep.bindings.get(port)
@@ -331,6 +332,11 @@ class _Ping:
         receiver = self._arrived.get(frame.receiver.name)
         if receiver:
             self._after = receiver.passed
+        elif len(self.ends) == known:
+            to = frame.receiver
+            self.ends.append(
+                f"{to.hypervisor}: no row of Physical_Port binds {_port(to.name, UNTAGGED)} to the switch that the frame is in"
+            )
         return receiver is not None
 
     def _forward(

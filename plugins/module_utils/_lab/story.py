@@ -80,7 +80,12 @@ CHAPTER: Keys = {
     "listen": Optional(some),
 }
 PING: Keys = {"from": words, "to": words}
-TABLES: Keys = {"hypervisor": words, "state": Optional(_values.Choice(_STATES), "merged"), "config": mapping}
+TABLES: Keys = {
+    "hypervisor": words,
+    "without": Optional(some),
+    "state": Optional(_values.Choice(_STATES), "merged"),
+    "config": Optional(mapping),
+}
 WHOLE = (some, mapping)
 
 
@@ -102,11 +107,19 @@ def completed(chapters: Any, topology: Mapping[str, Any]) -> dict[str, Any]:
         for end, name in ends.items():
             if name is not None and name not in vms:
                 reader.refuse(f"{where}.ping.{end}", name, f"use a VM of lab_hypervisors: {', '.join(vms)}")
-        tables = list(reader.entries(f"{where}.tables", chapter["tables"] or [], TABLES))
-        for change in tables:
+        tables = []
+        for change in reader.entries(f"{where}.tables", chapter["tables"] or [], TABLES):
             place = change.pop("where")
-            if change["hypervisor"] is not None and change["hypervisor"] not in hypervisors:
-                reader.refuse(f"{place}.hypervisor", change["hypervisor"], f"use one of {', '.join(hypervisors)}")
+            hypervisor = change["hypervisor"]
+            if hypervisor not in hypervisors and hypervisor in ends:
+                hypervisor = vms.get(ends[hypervisor] or "", {}).get("hypervisor")
+            elif hypervisor is not None and hypervisor not in hypervisors:
+                reader.refuse(f"{place}.hypervisor", hypervisor, f"use from, to, or one of {', '.join(hypervisors)}")
+            if (change["without"] is None) == (change["config"] is None):
+                reader.problems.append(f"{place}: give either without or config.")
+            elif not reader.problems:
+                switch = vms[ends["from"]]["logical_switch"]
+                tables.append(_change(hypervisor, switch, change))
         for number, point in enumerate(chapter["listen"] or []):
             if not isinstance(point, str) or point not in topology["points"]:
                 reader.refuse(f"{where}.listen[{number}]", point, f"use {', '.join(topology['points'])}")
@@ -114,6 +127,16 @@ def completed(chapters: Any, topology: Mapping[str, Any]) -> dict[str, Any]:
             done.append(_complete(chapter, topology, vms[ends["from"]], vms[ends["to"]], tables, done))
     reader.unique((f"lab_chapters[{number}].key", chapter["key"]) for number, chapter in enumerate(done))
     return {"problems": reader.problems, "chapters": [] if reader.problems else done}
+
+
+def _change(hypervisor: str, switch: str, change: Mapping[str, Any]) -> dict[str, Any]:
+    """A change of tables, as vtep_config takes it."""
+    if change["without"] is None:
+        return {"hypervisor": hypervisor, "state": change["state"], "config": change["config"]}
+    rows: dict[str, dict[str, Any]] = {}
+    for mac in change["without"]:
+        rows.setdefault("mcast_remote" if mac == _values.UNKNOWN_DST else "ucast_remote", {})[str(mac)] = {}
+    return {"hypervisor": hypervisor, "state": "deleted", "config": {"logical_switches": {switch: rows}}}
 
 
 def _complete(

@@ -1,0 +1,99 @@
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The scenarios besides the seed, each built and told; and faults planted in tables, at which packets and model agree. Needs root."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+from test_lab import ROOT, Lab, failed_checks, host, tshark
+
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab import processes
+
+
+def fault(key, hypervisor, config, replies=0, **options):
+    """A chapter in which the tables of one hypervisor are wrong."""
+    change = {"hypervisor": hypervisor, "state": "merged", "config": config}
+    return {"key": key, "heading": key.replace("_", " "), "text": "A fault.", "replies": replies, "tables": [change], **options}
+
+
+def switch(name, **columns):
+    return {"logical_switches": {name: columns}}
+
+
+# In the order of the chapters, so that each gives back what the one before it took.
+FAULTS = [
+    fault("wrong_vni", "hv1", switch("red", tunnel_key=6000)),
+    fault("wrong_vni_at_the_other_end", "hv2", switch("red", tunnel_key=6000)),
+    fault("wrong_locator", "hv1", switch("red", ucast_remote={"00:00:00:00:00:02": {"locator": "10.3.0.1"}})),
+    fault("wrong_locator_back", "hv2", switch("red", ucast_remote={"00:00:00:00:00:01": {"locator": "10.3.0.1"}})),
+    fault("wrong_flood", "hv1", switch("red", mcast_remote={"unknown-dst": {"locators": ["10.3.0.1"]}})),
+    fault("wrong_flood_and_cached", "hv1", switch("red", mcast_remote={"unknown-dst": {"locators": ["10.3.0.1"]}}), 3, forget=False),
+]
+
+
+@pytest.fixture
+def lab(request, tmp_path):
+    name = f"test-{os.getpid()}-{request.node.name[5:20].strip('_')}"
+    made = Lab(name, tmp_path)
+    before = host()
+    yield made
+    made.down()
+    assert not processes.processes(name)
+    assert host() == before
+
+
+def test_routed(lab):
+    """The seed's figure, read by another dissector: what changes from hop to hop, and what stays."""
+    lab.up(lab_scenario="routed")
+    assert failed_checks(lab) == []
+    artifacts = lab.folder / "artifacts"
+    fields = ("eth.src", "eth.dst", "ip.ttl", "ip.src", "ip.dst", "udp.srcport", "udp.dstport", "vxlan.vni", "icmp.seq", "data.data")
+    hops = []
+    for file in ("vm1_underlay", "A_eth1", "B_eth1", "vm2_underlay"):
+        [packet] = [row for row in tshark(artifacts / f"{file}.pcap", "icmp.type", *fields) if row[0] == "8" and row[9] == "1"]
+        hops.append([value.split(",") for value in packet[1:]])
+    outer = [(source[0], target[0], ttl[0]) for source, target, ttl, *rest in hops]
+    assert outer == [
+        ("02:42:0a:00:00:01", "02:42:0a:00:00:fe", "64"),
+        ("02:42:0a:09:00:01", "02:42:0a:09:00:02", "63"),
+        ("02:42:0a:01:00:fe", "02:42:0a:01:00:01", "62"),
+        ("02:42:0a:01:00:fe", "02:42:0a:01:00:01", "62"),
+    ]
+    stays = [[source[1], target[1], ttl[1], *map(tuple, rest)] for source, target, ttl, *rest in hops]
+    assert all(one == stays[0] for one in stays)
+    assert stays[0][3:6] == [("10.0.0.1", "192.168.1.1"), ("10.1.0.1", "192.168.1.2"), stays[0][5]]
+
+
+def test_tenants(lab):
+    lab.up(lab_scenario="tenants")
+    assert failed_checks(lab) == []
+    artifacts = lab.folder / "artifacts"
+    for chapter, vni in (("", "5000"), ("_blue", "5001")):
+        seen = tshark(artifacts / f"red1_underlay{chapter}.pcap", "vxlan.vni")
+        assert {vni} == {one for (one,) in seen if one}
+    # The same lab, with faults in its tables; the run ends well only if packets and model agree in each.
+    lab.up(lab_scenario="tenants", lab_chapters=FAULTS)
+    assert failed_checks(lab) == []
+    assert all(chapter["ends"] for chapter in lab.summary["chapters"] if not chapter["received"])
+
+
+def test_tables_that_somebody_changed_are_named(lab):
+    """A fault that no chapter announces: the difference names the row."""
+    surprise = [{"key": "first", "heading": "Right", "text": "All is as it should be."}]
+    lab.up(lab_scenario="tenants", lab_chapters=surprise)
+    wrong = [fault("wrong", "hv1", switch("red", ucast_remote={"00:00:00:00:00:02": {"locator": "10.3.0.1"}}), 3)]
+    lab.up(lab_scenario="tenants", lab_chapters=wrong, succeeds=False)
+    seen = {check["name"]: check["seen"] for check in failed_checks(lab)}
+    assert seen["wrong"] == "0 replies, and the tables allow 0: hv1: nobody has the address 10.3.0.1"
+
+
+def test_a_fabric_by_number_and_a_file_by_path(lab):
+    shutil.copy(ROOT / "playbooks/scenarios/fabric.yml", lab.folder / "mine.yml")
+    lab.up(lab_scenario="./mine.yml", lab_size=3)
+    assert failed_checks(lab) == []
+    assert len(lab.summary["hypervisors"]) == 3
+    assert lab.summary["checks"][0]["seen"] == "6 of 6 pings"

@@ -1,0 +1,198 @@
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The forwarding model: every scenario's pings, and what each fault in any row of any table makes of them."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings, strategies as st
+
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import intended, walk
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.story import completed as story, deviations
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.topology import completed
+
+SCENARIOS = Path(__file__).resolve().parents[2] / "playbooks/scenarios"
+NAMES = sorted(path.stem for path in SCENARIOS.glob("*.yml"))
+NOBODY = "10.0.99.99"
+
+
+def scenario(name):
+    variables = yaml.safe_load((SCENARIOS / f"{name}.yml").read_text())
+    hypervisors = variables["lab_hypervisors"]
+    keys = ("underlay", "routers", "bridge", "logical_switches")
+    topology = {key: variables[f"lab_{key}"] for key in keys if f"lab_{key}" in variables}
+    lab = completed({**topology, "hypervisors": 4 if isinstance(hypervisors, str) else hypervisors})
+    assert not lab["problems"]
+    return lab, story(variables["lab_chapters"], lab)["chapters"]
+
+
+def changed(tables, change):
+    """The tables with a change of a chapter: rows removed, or set."""
+
+    def merge(place, config):
+        for key, value in config.items():
+            if isinstance(value, dict) and value:
+                merge(place.setdefault(key, {}), value)
+            elif change["state"] == "deleted":
+                place.pop(key, None)
+            else:
+                place[str(key)] = value
+
+    merge(tables[change["hypervisor"]], change["config"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_chapter_has_the_replies_that_the_model_says(name):
+    lab, chapters = scenario(name)
+    for chapter in chapters:
+        tables = copy.deepcopy(intended(lab))
+        for change in chapter["tables"]:
+            changed(tables, change)
+        found = walk(lab, tables, chapter["source"], chapter["target"], 3, chapter["forget"])
+        assert found["replies"] == chapter["replies"], (chapter["key"], found["ends"])
+        assert bool(found["ends"]) == (found["replies"] == 0)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_steps_are_told_apart_and_explained(name):
+    lab, chapters = scenario(name)
+    for chapter in chapters:
+        steps = walk(lab, intended(lab), chapter["source"], chapter["target"], 3, chapter["forget"])["steps"]
+        assert len({(step["point"], step["key"]) for step in steps}) == len(steps)
+        assert {step["point"] for step in steps} <= set(lab["points"])
+        assert all(step["reason"].endswith(".") and step["title"] for step in steps)
+        for step in steps:
+            earlier = {other["key"] for other in steps if other["point"] == step["point"] and other["number"] < step["number"]}
+            assert set(step["after"]) <= earlier
+
+
+def faults(lab):
+    """Each row of each table, wrong in the ways that it can be: a name, how to plant it, and the words that name the row."""
+    for host, vtep in intended(lab).items():
+        for port, columns in vtep["physical_switches"][lab["bridge"]]["ports"].items():
+            place = ("physical_switches", lab["bridge"], "ports", port, "vlan_bindings")
+            yield host, place, None, f"{host} Physical_Port {port} VLAN 0: is missing, not {columns['vlan_bindings']['0']}"
+            yield host, place, {"7": columns["vlan_bindings"]["0"]}, f"{host} Physical_Port {port} VLAN 7"
+        for name, switch in vtep["logical_switches"].items():
+            place = ("logical_switches", name)
+            yield host, (*place, "tunnel_key"), 7, f"{host} Logical_Switch {name} tunnel_key: 7, not {switch['tunnel_key']}"
+            for mac, columns in switch["ucast_remote"].items():
+                row = f"{host} Ucast_Macs_Remote {name} {mac}"
+                yield host, (*place, "ucast_remote", mac), None, f"{row}: is missing, not {columns['locator']}"
+                yield host, (*place, "ucast_remote", mac, "locator"), NOBODY, f"{row}: {NOBODY}, not {columns['locator']}"
+            row = f"{host} Mcast_Macs_Remote {name} unknown-dst"
+            yield host, (*place, "mcast_remote"), None, f"{row}: is missing"
+            yield host, (*place, "mcast_remote", "unknown-dst", "locators"), [NOBODY], f"{row}: {NOBODY}, not"
+
+
+def planted(lab, host, place, value):
+    tables = copy.deepcopy(intended(lab))
+    at = tables[host]
+    for part in place[:-1]:
+        at = at[part]
+    if value is None:
+        at[place[-1]] = {} if place[-1] in ("vlan_bindings", "mcast_remote") else at.pop(place[-1])
+        if not at[place[-1]]:
+            return tables
+        del at[place[-1]]
+    else:
+        at[place[-1]] = value
+    return tables
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_planted_fault_is_named(name):
+    lab, unused = scenario(name)
+    assert deviations(lab, intended(lab)) == []
+    count = 0
+    for host, place, value, words in faults(lab):
+        found = deviations(lab, planted(lab, host, place, value))
+        assert any(one.startswith(words) for one in found), (words, found)
+        count += 1
+    assert count >= 14
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_fault_in_a_row_that_decides_ends_the_ping(name):
+    lab, chapters = scenario(name)
+    source, target = chapters[0]["source"], chapters[0]["target"]
+    vms = {vm["name"]: vm for vm in lab["vms"]}
+    switch, here = vms[source]["logical_switch"], vms[source]["hypervisor"]
+    deciding = {(here, vms[target]["mac"]), (vms[target]["hypervisor"], vms[source]["mac"])}
+    hosts = {host for host, unused in deciding}
+    for host, place, value, words in faults(lab):
+        found = walk(lab, planted(lab, host, place, value), source, target)
+        of_switch = place[:2] == ("logical_switches", switch) or place[3:4] in [(source,), (target,)]
+        if not of_switch or host not in hosts:
+            assert found["replies"] == 1, words
+        elif place[-1] in ("vlan_bindings", "tunnel_key"):
+            assert found["replies"] == 0 and found["ends"], words
+        elif place[2:3] == ("mcast_remote",):
+            # Only the question is a broadcast.
+            assert found["replies"] == (0 if host == here else 1), words
+        elif place[-1] == "locator" and (host, place[3]) in deciding:
+            assert found["replies"] == 0 and found["ends"], words
+
+
+@st.composite
+def labs(draw):
+    """Hypervisors in one network or behind a router each, with VMs on up to three switches that repeat their addresses."""
+    count = draw(st.integers(2, 5))
+    routed = draw(st.booleans())
+    switches = [{"name": f"ls{number}", "tunnel_key": 5000 + number} for number in range(draw(st.integers(1, 3)))]
+    hypervisors = []
+    for number in range(count):
+        bound = [
+            switches[0],
+            *draw(st.lists(st.sampled_from(switches[1:]), unique_by=lambda one: one["name"]) if switches[1:] else st.just([])),
+        ]
+        hypervisors.append(
+            {
+                "name": f"hv{number}",
+                "underlay_ip": f"10.{number}.0.1",
+                "vms": [
+                    {
+                        "name": f"{switch['name']}-{number}",
+                        "mac": f"00:00:00:00:00:{number + 1:02x}",
+                        "ip": f"192.168.1.{number + 1}/24",
+                        "logical_switch": switch["name"],
+                    }
+                    for switch in bound
+                ],
+            }
+        )
+    networks = [f"10.{number}.0.0/16" for number in range(count)] if routed else "10.0.0.0/8"
+    # A row of routers, or one in the middle.
+    row = draw(st.booleans())
+    if not routed:
+        routers = []
+    elif row:
+        routers = [{"name": f"r{number}", "addresses": [f"10.{number}.0.254", f"10.{number + 1}.0.253"]} for number in range(count - 1)]
+    else:
+        routers = [{"name": "r", "addresses": [f"10.{number}.0.254" for number in range(count)]}]
+    underlay = {"network": networks, "interface": "eth0", "mtu": 1500}
+    return completed({"underlay": underlay, "bridge": "br0", "logical_switches": switches, "routers": routers, "hypervisors": hypervisors})
+
+
+@settings(max_examples=60, deadline=None)
+@given(labs(), st.data())
+def test_in_a_lab_that_is_right_who_shares_a_switch_reaches_the_other_and_nobody_else_hears_it(lab, data):
+    assert not lab["problems"]
+    source, target = data.draw(st.sampled_from([(a, b) for a in lab["vms"] for b in lab["vms"] if a is not b]))
+    found = walk(lab, intended(lab), source["name"], target["name"], forget=data.draw(st.booleans()))
+    heard = {step["point"] for step in found["steps"]} & {vm["name"] for vm in lab["vms"]}
+    same = {vm["name"] for vm in lab["vms"] if vm["logical_switch"] == source["logical_switch"]}
+    assert heard <= same
+    if source["logical_switch"] == target["logical_switch"]:
+        assert found["replies"] == 1 and found["ends"] == []
+    else:
+        assert found["replies"] == 0
+    for step in found["steps"]:
+        # One less for every router that has passed it on.
+        if "ipv4.ttl" in step["expect"]:
+            assert 64 - len(lab["routers"]) <= step["expect"]["ipv4.ttl"] <= 64
