@@ -56,7 +56,8 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.hosts import ho
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import Node, check_lab_name
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.processes import running
 
-NODES, HYPERVISORS = "lab_nodes", "vtep_hypervisors"
+NODES = "lab_nodes"
+HYPERVISORS = "vtep_hypervisors"
 display = Display()
 
 

@@ -92,6 +92,7 @@ from typing import Any, NoReturn
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError, accepted, check_range, check_texts
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.background import start
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._module import finish
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._namespaces import prefix
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import ipv4
@@ -117,12 +118,10 @@ def run(options: dict[str, Any]) -> dict[str, Any]:
     if not shutil.which("ping"):
         raise UserError("the program ping is missing. Install the package iputils-ping.")
     commands = [command(ping, options) for ping in options["pings"]]
-    processes = [
-        subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for words in commands
-    ]
+    processes = [start(words, output=subprocess.PIPE, errors=subprocess.STDOUT) for words in commands]
     try:
         # Each ends by itself: -c and -W say when.
-        outputs = [process.communicate()[0] for process in processes]
+        outputs = [process.communicate()[0].decode(errors="replace") for process in processes]
     finally:
         for process in processes:
             process.kill()
