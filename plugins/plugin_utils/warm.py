@@ -18,9 +18,9 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
-from typing import IO
+from typing import IO, Any
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab import warm
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.processes import Process, read_process
@@ -29,6 +29,8 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.processes impor
 FOLDER = "run/vxlanlab.vtep"
 # Seconds until an interpreter must say hello; then the ordinary way is faster.
 PATIENCE = 30
+# For a module of which nobody knows how it ended.
+LOST = b"The node's warm interpreter was killed while it executed this module, which may have done a part of its work.\n"
 # Of proc(5), what a process has from its parent: the whole file, or the lines that are named.
 INHERITED = {
     "status": (
@@ -39,7 +41,10 @@ INHERITED = {
     "cgroup": (),
     "oom_score_adj": (),
     "loginuid": (),
+    "sessionid": (),
     "personality": (),
+    "coredump_filter": (),
+    "timerslack_ns": (),
 }
 
 
@@ -60,19 +65,19 @@ def run(process: Process, command: Sequence[str], source: bytes) -> subprocess.C
     """Execute a module's source as the command would in the node. ``None``: nothing was done, as no interpreter can serve."""
     with contextlib.ExitStack() as stack:
         try:
+            text = stack.enter_context(open(os.memfd_create("module"), "wb"))
+            text.write(source)
+            text.flush()
+            output, outputs_end = map(stack.enter_context, _pipe())
+            errors, errors_end = map(stack.enter_context, _pipe())
+            inputs_end, no_input = map(stack.enter_context, _pipe())
+            no_input.close()
             connection = stack.enter_context(_connect(process, command))
-            connection.settimeout(PATIENCE)
             if connection.recv(len(warm.HELLO)) != warm.HELLO:
                 return None
+            connection.settimeout(None)
         except OSError:
             return None
-        connection.settimeout(None)
-        output, outputs_end = map(stack.enter_context, _pipe())
-        errors, errors_end = map(stack.enter_context, _pipe())
-        inputs_end, no_input = map(stack.enter_context, _pipe())
-        no_input.close()
-        text = stack.enter_context(open(os.memfd_create("module"), "wb", buffering=0))
-        text.write(source)
         theirs = [text, inputs_end, outputs_end, errors_end]
         with _signals_told(connection):
             # From here on the module may be at work, and must not be executed twice.
@@ -81,10 +86,14 @@ def run(process: Process, command: Sequence[str], source: bytes) -> subprocess.C
             for file in theirs:
                 file.close()
             told, printed, complained = _read(connection.fileno(), output.fileno(), errors.fileno())
-    # If the interpreter was killed, the module may have been killed as well.
+    if not told:
+        complained += LOST
     status = warm.STATUS.unpack(told)[0] if told else -signal.SIGKILL
-    # A shell tells of a signal by the status 128 and its number.
-    return subprocess.CompletedProcess(command, status if status >= 0 else 128 - status, printed, complained)
+    if status < 0:
+        # As the shell tells of a signal.
+        complained += f"{signal.strsignal(-status)}\n".encode()
+        status = 128 - status
+    return subprocess.CompletedProcess(command, status, printed, complained)
 
 
 def _has_terminal() -> bool:
@@ -99,13 +108,17 @@ def _connect(process: Process, command: Sequence[str]) -> socket.socket:
     """A connection to the node's interpreter for this command; starts one if none runs. Raises ``OSError``."""
     program = inspect.getsource(warm)
     key = _key(program, command)
-    path = f"/proc/{process.pid}/root/{FOLDER}/{key}"
-    os.makedirs(path, 0o700, exist_ok=True)
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    root = os.open(f"/proc/{process.pid}/root", os.O_PATH)
     try:
         # Its number could stand for another process since it was looked up, but not since the folder is open.
         if read_process(process.pid) != process:
             raise ProcessLookupError
+        path = f"/proc/self/fd/{root}/{FOLDER}/{key}"
+        os.makedirs(path, 0o700, exist_ok=True)
+        folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    finally:
+        os.close(root)
+    try:
         address = f"/proc/self/fd/{folder}/socket"
         try:
             return _connected(address)
@@ -174,7 +187,7 @@ def _signals_told(connection: socket.socket) -> Iterator[None]:
             connection.send(bytes([number]))
         handlers[number](number, frame)
 
-    handlers = {}
+    handlers: dict[int, Callable[[int, FrameType | None], Any]] = {}
     if threading.current_thread() is threading.main_thread():
         handlers = {number: handler for number in (signal.SIGINT, signal.SIGTERM) if callable(handler := signal.getsignal(number))}
     for number in handlers:
@@ -199,7 +212,11 @@ def _read(*files: int) -> list[bytes]:
             selector.register(file, selectors.EVENT_READ)
         while selector.get_map():
             for key, _event in selector.select():
-                part = os.read(key.fd, 1 << 20)
+                try:
+                    part = os.read(key.fd, 1 << 20)
+                except ConnectionResetError:
+                    # It ended without having read everything. What it said, or its end, comes next.
+                    continue
                 parts[key.fd].append(part)
                 if not part:
                     selector.unregister(key.fd)

@@ -50,6 +50,7 @@ LAB = {
     "netns": {"node", "processes", "wiring"},
     "walk": set(),
     "background": set(),
+    "warm": set(),
 }
 PURE_ROOMS = {
     "_vtep.rows",

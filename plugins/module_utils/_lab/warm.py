@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import glob
 import hashlib
 import importlib
 import importlib.abc
@@ -48,7 +49,7 @@ NAME = "vxlanlab-warm"
 # Seconds without a module after which it ends: a lab that nobody works with needs no memory.
 IDLE = 60
 
-# What Ansible's and this collection's module_utils import, and what they make of it.
+# What Ansible's and this collection's module_utils import.
 PRELOADED = (
     "argparse ast base64 bisect bz2 calendar configparser copy csv ctypes dataclasses datetime decimal difflib email.message email.utils"
     " encodings.idna errno fcntl fnmatch getpass glob grp gzip hashlib heapq hmac html http.client inspect ipaddress itertools json locale"
@@ -57,7 +58,7 @@ PRELOADED = (
     " traceback tty types typing unicodedata unittest.mock urllib.parse urllib.request uuid warnings weakref zipfile zlib"
     " netaddr ovs.db.idl ovs.stream ovsdbapp.backend.ovs_idl.command ovsdbapp.backend.ovs_idl.connection"
     " ovsdbapp.backend.ovs_idl.transaction ovsdbapp.schema.open_vswitch.impl_idl typing_extensions"
-).split()
+)
 # They remember what they have seen of the machine, so each module imports them itself.
 FORGOTTEN = ("platform",)
 
@@ -72,6 +73,8 @@ def serve(listening: int, folder: str) -> None:
     os.setsid()
     own_name = _rename(NAME)
     started = time.time_ns()
+    # Not every kernel has it. Without, this process ends here, and serves nobody.
+    os.close(os.pidfd_open(os.getpid()))
     _preload()
     known = {path: _stamp(path) for path in _files()}
     # A file that was written while it was imported, within what the clock of files may lag; threads would not be in a fork.
@@ -110,7 +113,7 @@ def serve(listening: int, folder: str) -> None:
 
 
 def _preload() -> None:
-    for name in PRELOADED:
+    for name in PRELOADED.split():
         # What cannot be imported here fails in the module that wants it.
         with contextlib.suppress(Exception):
             importlib.import_module(name)
@@ -119,11 +122,14 @@ def _preload() -> None:
 
 
 def _files() -> set[str]:
-    """All files that this process consists of, and the folders in which Python looks for them."""
+    """All files that this process consists of, the folders in which Python looks for them, and what tells it of these folders."""
     with open("/proc/self/maps", encoding="utf-8", errors="surrogateescape") as maps:
         mapped = {line.rstrip("\n").split(maxsplit=5)[-1] for line in maps}
     imported = {getattr(module, "__file__", None) or "" for module in list(sys.modules.values())}
-    return {path for path in {*mapped, *imported, *sys.path} if path.startswith("/")}
+    # The first entry of the path is empty: the working directory.
+    folders = {os.path.abspath(folder) for folder in sys.path}
+    telling = {path for folder in folders for path in glob.glob(f"{glob.escape(folder)}/*.pth")} | {f"{sys.prefix}/pyvenv.cfg"}
+    return {path for path in {*mapped, *imported, *folders, *telling} if path.startswith("/")}
 
 
 def _stamp(path: str) -> tuple[int, int]:
@@ -159,10 +165,10 @@ def _keep(connection: socket.socket) -> tuple[int, ...]:
     poll.register(end, select.POLLIN)
     poll.register(connection, select.POLLIN)
     # A client that goes away without a signal leaves the module at work, as it leaves a process of its own.
-    while end not in (ready := [file for file, _event in poll.poll()]):
-        number = _receive(connection)
-        if number:
-            os.killpg(0, number[0])
+    while end not in [file for file, _event in poll.poll()]:
+        told = _receive(connection)
+        if told:
+            os.killpg(0, told[0])
         else:
             poll.unregister(connection)
     _pid, status = os.waitpid(module, 0)
@@ -192,9 +198,15 @@ def _execute(files: tuple[int, ...], folder: str, name: str) -> None:
     importlib.invalidate_caches()
     sys.path_hooks[sys.path_hooks.index(zipimport.zipimporter)] = lambda path: ZipImporter(path, folder)
     main = types.ModuleType("__main__")
-    main.__dict__.update({name: value for name, value in vars(sys.modules["__main__"]).items() if name.startswith("__")}, __doc__=None)
+    main.__dict__.update({key: value for key, value in vars(sys.modules["__main__"]).items() if key.startswith("__")}, __doc__=None)
     sys.modules["__main__"] = main
-    exec(compile(text, "<stdin>", "exec", dont_inherit=True), main.__dict__)
+    try:
+        exec(compile(text, "<stdin>", "exec", dont_inherit=True), main.__dict__)
+    except Exception as error:
+        # Told by Python's own end of the program, it would begin with the lines of this file.
+        trace = error.__traceback__
+        sys.excepthook(type(error), error, trace and trace.tb_next)
+        sys.exit(1)
 
 
 def _rename(name: str) -> str:
@@ -225,12 +237,11 @@ class ZipImporter(zipimport.zipimporter):
             return super().get_filename(fullname)
         return path
 
-    def get_code(self, fullname: str) -> types.CodeType | None:
+    def get_code(self, fullname: str) -> types.CodeType:
         """The code of a module."""
         path = self.get_filename(fullname)
-        if path not in self._sources:
-            return super().get_code(fullname)
-        return Source(path, self._sources[path], self._folder).get_code(fullname)
+        code = Source(path, self._sources[path], self._folder).get_code(fullname) if path in self._sources else None
+        return code or super().get_code(fullname)
 
 
 class Source(importlib.abc.SourceLoader):
