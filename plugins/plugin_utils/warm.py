@@ -58,7 +58,7 @@ def is_served(command: str) -> bool:
     except ValueError:
         return False
     # ansible-core before 2.20 adds something for terminals.
-    return words in [["/bin/sh", "-c", sys.executable + end] for end in ("", " && sleep 0")] and not _has_terminal()
+    return words in [["/bin/sh", "-c", sys.executable + end] for end in ("", " && sleep 0")] and not has_terminal()
 
 
 def run(process: Process, command: Sequence[str], source: bytes) -> subprocess.CompletedProcess[bytes] | None:
@@ -96,7 +96,13 @@ def run(process: Process, command: Sequence[str], source: bytes) -> subprocess.C
     return subprocess.CompletedProcess(command, status, printed, complained)
 
 
-def _has_terminal() -> bool:
+def program() -> str:
+    """The source of the interpreter, without the call that starts it."""
+    return inspect.getsource(warm)
+
+
+def has_terminal() -> bool:
+    """Whether this process has a terminal that could send it signals."""
     try:
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
     except OSError:
@@ -106,8 +112,7 @@ def _has_terminal() -> bool:
 
 def _connect(process: Process, command: Sequence[str]) -> socket.socket:
     """A connection to the node's interpreter for this command; starts one if none runs. Raises ``OSError``."""
-    program = inspect.getsource(warm)
-    key = _key(program, command)
+    key = _key(command)
     root = os.open(f"/proc/{process.pid}/root", os.O_PATH)
     try:
         # Its number could stand for another process since it was looked up, but not since the folder is open.
@@ -129,7 +134,7 @@ def _connect(process: Process, command: Sequence[str]) -> socket.socket:
                 return _connected(address)
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(address)
-            _start(process, command, program, address, f"/{FOLDER}/{key}")
+            _start(process, command, address, f"/{FOLDER}/{key}")
             return _connected(address)
     finally:
         os.close(folder)
@@ -146,12 +151,12 @@ def _connected(address: str) -> socket.socket:
     return connection
 
 
-def _start(process: Process, command: Sequence[str], program: str, address: str, folder: str) -> None:
+def _start(process: Process, command: Sequence[str], address: str, folder: str) -> None:
     """Start an interpreter just as the command starts a module. Whoever connects from now on waits for it, or for its end."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind(address)
         listener.listen(128)
-        call = f"{program}\nserve({listener.fileno()}, {folder!r})\n"
+        call = f"{program()}\nserve({listener.fileno()}, {folder!r})\n"
         started = subprocess.Popen(
             ["nsenter", "-t", str(process.pid), "-a", "--", *command],
             stdin=subprocess.PIPE,
@@ -167,9 +172,9 @@ def _start(process: Process, command: Sequence[str], program: str, address: str,
             started.wait()
 
 
-def _key(program: str, command: Sequence[str]) -> str:
+def _key(command: Sequence[str]) -> str:
     """Names all that a module has from the process that starts it, so that only equal processes share an interpreter."""
-    parts = [program, repr(command), repr(sorted(os.environb.items()))]
+    parts = [program(), repr(command), repr(sorted(os.environb.items()))]
     for name, lines in INHERITED.items():
         # Not every kernel has all of these.
         with contextlib.suppress(OSError), open(f"/proc/self/{name}", encoding="utf-8", errors="replace") as file:

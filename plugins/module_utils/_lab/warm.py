@@ -204,8 +204,8 @@ def _execute(files: tuple[int, ...], folder: str, name: str) -> None:
         exec(compile(text, "<stdin>", "exec", dont_inherit=True), main.__dict__)
     except Exception as error:
         # Told by Python's own end of the program, it would begin with the lines of this file.
-        trace = error.__traceback__
-        sys.excepthook(type(error), error, trace and trace.tb_next)
+        trace = error.__traceback__ and error.__traceback__.tb_next
+        sys.excepthook(type(error), error.with_traceback(trace), trace)
         sys.exit(1)
 
 
@@ -240,7 +240,14 @@ class ZipImporter(zipimport.zipimporter):
     def get_code(self, fullname: str) -> types.CodeType:
         """The code of a module."""
         path = self.get_filename(fullname)
-        code = Source(path, self._sources[path], self._folder).get_code(fullname) if path in self._sources else None
+        code = None
+        if path in self._sources:
+            # It is about files beside the sources. Ours are not.
+            unwanted, sys.dont_write_bytecode = sys.dont_write_bytecode, False
+            try:
+                code = Source(path, self._sources[path], self._folder).get_code(fullname)
+            finally:
+                sys.dont_write_bytecode = unwanted
         return code or super().get_code(fullname)
 
 
