@@ -713,14 +713,14 @@ def test_a_lab_inside_a_container_is_not_taken_for_one_of_this_machine(lab, tmp_
 # Connection
 
 
-@pytest.mark.parametrize("pipelining", ["0", "1"])
-def test_ansible_uses_a_node_like_any_host(lab, ansible, tmp_path, pipelining):
+@pytest.mark.parametrize(("pipelining", "warm"), [("0", "1"), ("1", "0"), ("1", "1")])
+def test_ansible_uses_a_node_like_any_host(lab, ansible, tmp_path, pipelining, warm):
     made(lab, HV1, HV2)
     payload = tmp_path / "payload"
     payload.write_bytes(os.urandom(5_000_000))
     (tmp_path / "payload.sha1").write_text(hashlib.sha1(payload.read_bytes()).hexdigest())
     variables = json.dumps({"payload": str(payload), "fetched": str(tmp_path / "fetched")})
-    ran = ansible("ansible-playbook", PLAYBOOKS / "connection.yml", "-e", variables, ANSIBLE_PIPELINING=pipelining)
+    ran = ansible("ansible-playbook", PLAYBOOKS / "connection.yml", "-e", variables, ANSIBLE_PIPELINING=pipelining, ANSIBLE_NETNS_WARM=warm)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     for name in ("hv1", "hv2"):
         assert (tmp_path / "fetched" / name / "run/payload").read_bytes() == payload.read_bytes()
