@@ -12,6 +12,8 @@ but Python's own library. What makes a module slow to start is done once:
 - A module brings its own ``module_utils`` in a zip file. They are executed anew for each module, from that file; only what they
   compile to is kept, under the hash of the source. So a module never meets another version of what it brought.
 
+What a preloaded library reads when it is imported is the interpreter's: ``ovs.util.PROGRAM_NAME`` is empty, as is ``sys.argv[0]`` then.
+
 The client talks over a socket (SOCK_SEQPACKET) of its own for each module:
 
     HELLO, from here; then one byte with four descriptors, from the client: the module's source, and its standard streams;
