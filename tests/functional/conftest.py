@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A private ovsdb-server for each test class, and the modules run against it as Ansible runs them."""
+"""A private ovsdb-server for each test class, and the modules run against it as Ansible runs them; names for labs of namespaces."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 from ansible.module_utils import basic
+
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab import processes
 
 try:
     from ansible.module_utils.testing import patch_module_args
@@ -35,6 +38,7 @@ except ImportError:
 
 
 SCHEMA = Path("/usr/share/openvswitch/vtep.ovsschema")
+BIN = Path(sys.executable).parent
 MODULES = "ansible_collections.vxlanlab.vtep.plugins.modules"
 
 
@@ -179,3 +183,40 @@ def server(tmp_path_factory: pytest.TempPathFactory):
 def task(server: Server, capsys: pytest.CaptureFixture):
     server.empty()
     return Task(server, capsys)
+
+
+@contextlib.contextmanager
+def removed_afterwards(name: str) -> Iterator[str]:
+    """The name of a lab that does not run, and does not afterwards."""
+    assert not processes.processes(name)
+    try:
+        yield name
+    finally:
+        processes.kill(processes.processes(name), processes.Deadline(10))
+
+
+@pytest.fixture
+def lab() -> Iterator[str]:
+    """The name of a lab that does not run, and does not after the test."""
+    with removed_afterwards(f"test-{os.getpid()}") as name:
+        yield name
+
+
+@pytest.fixture
+def other_lab() -> Iterator[str]:
+    with removed_afterwards(f"test-{os.getpid()}-other") as name:
+        yield name
+
+
+@pytest.fixture
+def ansible(lab: str, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run an Ansible program on the lab as an inventory."""
+    inventory = tmp_path / "test.vtep_lab.yml"
+    inventory.write_text(f"---\nplugin: vxlanlab.vtep.lab\nlab: {lab}\n")
+
+    def run(program: str, *arguments: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
+        env = os.environ | {"ANSIBLE_HOME": str(tmp_path / "home"), "ANSIBLE_REMOTE_TMP": "/run/ansible", "ANSIBLE_NOCOLOR": "1"} | env
+        command = [BIN / program, "-i", inventory, *arguments]
+        return subprocess.run(command, env=env, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+
+    return run

@@ -21,22 +21,15 @@ import time
 from pathlib import Path
 
 import pytest
-import yaml
-from ansible import constants
 from ansible.errors import AnsibleConnectionFailure, AnsibleError, AnsibleFileNotFound
-from ansible.playbook.play_context import PlayContext
+from conftest import BIN
+from lab_nodes import HV1, HV2, HV3, alive, connection, inside, made, module, module_command, module_input, pids, wait_until
 
-from ansible_collections.vxlanlab.vtep.plugins.connection import netns as plugin_file
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab import netns, processes
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import NODE, Node, wanted_nodes
 
-MODULE = "ansible_collections.vxlanlab.vtep.plugins.modules.lab_netns"
 PLAYBOOKS = Path(__file__).resolve().parents[1] / "integration/netns"
-BIN = Path(sys.executable).parent
-HV1 = {"name": "hv1", "address": "10.0.0.1/8"}
-HV2 = {"name": "hv2", "address": "10.1.0.1/8"}
-HV3 = {"name": "hv3", "address": "10.2.0.1/8"}
 # Open vSwitch is installed where these tests run.
 PRIVATE_DIRECTORIES = ("/run", "/etc/openvswitch", "/var/lib/openvswitch", "/var/log/openvswitch")
 NOBODY = 65534
@@ -47,63 +40,7 @@ def namespaces_can_be_made():
     netns.preflight(processes.Deadline(10))
 
 
-@pytest.fixture
-def lab():
-    """The name of a lab that does not run, and does not after the test."""
-    with removed_afterwards(f"test-{os.getpid()}") as name:
-        yield name
-
-
-@pytest.fixture
-def other_lab():
-    with removed_afterwards(f"test-{os.getpid()}-other") as name:
-        yield name
-
-
-@contextlib.contextmanager
-def removed_afterwards(name):
-    assert not processes.processes(name)
-    try:
-        yield name
-    finally:
-        processes.kill(processes.processes(name), processes.Deadline(10))
-
-
 # Helpers
-
-
-def module(lab, *nodes, prefix=(), env=None, **options):
-    """Run the module in a process of its own and return its result."""
-    if nodes:
-        options["nodes"] = nodes
-    process = subprocess.run(
-        [*prefix, *module_command()], input=module_input(lab, **options), env=env, capture_output=True, text=True, check=False
-    )
-    assert process.stdout, process.stderr
-    return json.loads(process.stdout)
-
-
-def module_command():
-    return [sys.executable, "-m", MODULE]
-
-
-def module_input(lab, check=False, **options):
-    return json.dumps({"ANSIBLE_MODULE_ARGS": {"name": lab, "_ansible_check_mode": check, **options}})
-
-
-def made(lab, *nodes, **options):
-    result = module(lab, *nodes, **options)
-    assert not result.get("failed"), result["msg"]
-    return result
-
-
-def pids(result):
-    return {node["name"]: node["pid"] for node in result["nodes"]} | {"underlay": result["underlay"]["pid"]}
-
-
-def inside(pid, *command, **options):
-    """Run a command in the node whose PID 1 is pid, and return what it says."""
-    return subprocess.run(["nsenter", "-t", str(pid), "-a", "--", *command], check=True, capture_output=True, text=True, **options).stdout
 
 
 def pings(pid, ip):
@@ -115,19 +52,6 @@ def pings(pid, ip):
 
 def links(pid):
     return netns.links(pid, processes.Deadline(10))
-
-
-def alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-def wait_until(condition, what, seconds=10):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not {what} after {seconds} s"
 
 
 def namespaces_of(pid):
@@ -789,28 +713,14 @@ def test_a_lab_inside_a_container_is_not_taken_for_one_of_this_machine(lab, tmp_
 # Connection
 
 
-@pytest.fixture
-def ansible(lab, tmp_path):
-    """Run an Ansible program on the lab as an inventory."""
-    inventory = tmp_path / "test.vtep_lab.yml"
-    inventory.write_text(f"---\nplugin: vxlanlab.vtep.lab\nlab: {lab}\n")
-
-    def run(program, *arguments, **env):
-        env = os.environ | {"ANSIBLE_HOME": str(tmp_path / "home"), "ANSIBLE_REMOTE_TMP": "/run/ansible", "ANSIBLE_NOCOLOR": "1"} | env
-        command = [BIN / program, "-i", inventory, *arguments]
-        return subprocess.run(command, env=env, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-
-    return run
-
-
-@pytest.mark.parametrize("pipelining", ["0", "1"])
-def test_ansible_uses_a_node_like_any_host(lab, ansible, tmp_path, pipelining):
+@pytest.mark.parametrize(("pipelining", "warm"), [("0", "1"), ("1", "0"), ("1", "1")])
+def test_ansible_uses_a_node_like_any_host(lab, ansible, tmp_path, pipelining, warm):
     made(lab, HV1, HV2)
     payload = tmp_path / "payload"
     payload.write_bytes(os.urandom(5_000_000))
     (tmp_path / "payload.sha1").write_text(hashlib.sha1(payload.read_bytes()).hexdigest())
     variables = json.dumps({"payload": str(payload), "fetched": str(tmp_path / "fetched")})
-    ran = ansible("ansible-playbook", PLAYBOOKS / "connection.yml", "-e", variables, ANSIBLE_PIPELINING=pipelining)
+    ran = ansible("ansible-playbook", PLAYBOOKS / "connection.yml", "-e", variables, ANSIBLE_PIPELINING=pipelining, ANSIBLE_NETNS_WARM=warm)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     for name in ("hv1", "hv2"):
         assert (tmp_path / "fetched" / name / "run/payload").read_bytes() == payload.read_bytes()
@@ -831,17 +741,6 @@ def test_a_node_that_does_not_run_is_unreachable(lab, tmp_path):
     ran = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     assert ran.returncode == 4 and "UNREACHABLE" in ran.stdout
     assert f"node 'hv1' of lab '{lab}' does not run" in ran.stdout and "make lab" in ran.stdout
-
-
-def connection(lab, node):
-    # What Ansible's loader does. The loader itself refuses a collection that Python has imported before it.
-    plugin_file.Connection._load_name = "vxlanlab.vtep.netns"
-    constants.config.initialize_plugin_configuration_definitions(
-        "connection", "vxlanlab.vtep.netns", yaml.safe_load(plugin_file.DOCUMENTATION)["options"]
-    )
-    plugin = plugin_file.Connection(PlayContext(), None)
-    plugin.set_options(var_options={"ansible_netns_lab": lab, "inventory_hostname": "somebody", "ansible_netns_node": node})
-    return plugin._connect()
 
 
 def test_a_command_has_status_output_and_input(lab):

@@ -346,7 +346,10 @@ def test_an_emulator_that_does_not_stay_is_an_error_with_the_end_of_its_log(lab)
     lab.ping("hv3", "hv1")
 
 
-def test_the_modules_below_the_roles_leave_nothing_half_done(lab):
+@pytest.mark.parametrize("warm", ["1", "0"])
+def test_the_modules_below_the_roles_leave_nothing_half_done(lab, monkeypatch, warm):
+    """Also where each module starts an interpreter of its own."""
+    monkeypatch.setitem(lab.env, "ANSIBLE_NETNS_WARM", warm)
     lab.play("modules.yml")
 
 

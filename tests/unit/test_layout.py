@@ -52,6 +52,7 @@ LAB = {
     "model": {"walk"},
     "story": {"model", "topology", "walk"},
     "background": set(),
+    "warm": set(),
 }
 PURE_ROOMS = {
     "_vtep.rows",
