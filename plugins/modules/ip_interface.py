@@ -66,6 +66,11 @@ options:
         C(arp_ignore) and C(rp_filter). If the maximum already has the required value, the module writes nothing.
     type: dict
     default: {}
+  ipv6:
+    description:
+      - Whether the interface speaks IPv6 (C(disable_ipv6) in C(/proc/sys/net/ipv6/conf)). Without, it sends no router solicitation
+        (RFC 4861) and no multicast listener report (RFC 3810), and has no IPv6 address. By default the module leaves that as it is.
+    type: bool
   namespace:
     description:
       - Network namespace that the interface is in, as C(ip netns) names it. It is made when it is missing, with its loopback up; and the
@@ -121,8 +126,9 @@ interface:
     addresses: [192.168.1.1/24]
     routes: []
     ipv4_conf: {}
+    ipv6: true
 commands:
-  description: The commands that the module passed to C(ip -batch), or would pass in check mode.
+  description: The commands that the module passed to C(ip), or would pass in check mode.
   returned: success
   type: list
   elements: str
@@ -144,6 +150,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._namespaces import e
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import Integer, interface_name, ipv4, ipv4_network, prefix, worded
 
 CONF = "/proc/sys/net/ipv4/conf"
+NO_IPV6 = "/proc/sys/net/ipv6/conf/{}/disable_ipv6"
 VERSIONS = {"any": (4, 6), "ipv4": (4,), "ipv6": (6,)}
 
 # RTA_PRIORITY is 32 bits wide (rtnetlink(7)).
@@ -164,6 +171,8 @@ class State(TypedDict):
     addresses: list[str]
     routes: list[Route]
     ipv4_conf: dict[str, int]
+    #: Whether it speaks IPv6.
+    ipv6: bool
 
 
 class Wanted(TypedDict):
@@ -175,6 +184,7 @@ class Wanted(TypedDict):
     versions: tuple[int, ...]
     routes: list[Route]
     ipv4_conf: dict[str, int]
+    ipv6: bool | None
 
 
 def wanted(params: Mapping[str, Any]) -> Wanted:
@@ -189,6 +199,7 @@ def wanted(params: Mapping[str, Any]) -> Wanted:
         "versions": VERSIONS[params["family"]],
         "routes": [route(index, one) for index, one in enumerate(params["routes"])],
         "ipv4_conf": {key: int(value) for key, value in params["ipv4_conf"].items()},
+        "ipv6": params["ipv6"],
     }
 
 
@@ -242,6 +253,7 @@ def predicted(want: Wanted, have: State) -> State:
         "addresses": sorted(addresses),
         "routes": have["routes"] + [one for one in want["routes"] if one not in have["routes"]],
         "ipv4_conf": have["ipv4_conf"] | want["ipv4_conf"],
+        "ipv6": have["ipv6"] if want["ipv6"] is None else want["ipv6"],
     }
 
 
@@ -320,6 +332,7 @@ class Interface:
             "addresses": sorted(addresses),
             "routes": self._routes(),
             "ipv4_conf": {setting: self._effective(setting) for setting in settings},
+            "ipv6": self._speaks_ipv6(),
         }
 
     def read(self, settings: Iterable[str]) -> State:
@@ -342,6 +355,20 @@ class Interface:
             return max(int(Path(CONF, place, setting).read_text(encoding="ascii")) for place in ("all", self.name))
         except (OSError, ValueError) as error:
             raise UserError(f"ipv4_conf.{setting}: cannot read {CONF}/{self.name}/{setting}: {error}") from None
+
+    def _speaks_ipv6(self) -> bool:
+        path = Path(NO_IPV6.format(self.name))
+        # A kernel without IPv6 has no such file.
+        return path.exists() and path.read_text(encoding="ascii").strip() == "0"
+
+    def set_ipv6(self, wanted: bool) -> None:
+        """Make the interface speak IPv6, or no longer."""
+        path = NO_IPV6.format(self.name)
+        try:
+            with open(path, "w", encoding="ascii") as file:
+                file.write("0" if wanted else "1")
+        except OSError as error:
+            raise UserError(f"ipv6: cannot write to {path}: {error}; in a container, set it when the container is made") from None
 
     def set(self, settings: Mapping[str, int]) -> None:
         """Write these files of ``ipv4_conf``, and make sure that they have an effect."""
@@ -374,17 +401,21 @@ def apply(module: AnsibleModule) -> dict[str, Any]:
     if module.check_mode:
         if not moves:
             place.go()
-        before = interface.find(want["ipv4_conf"]) or {"state": "down", "addresses": [], "routes": [], "ipv4_conf": {}}
+        unknown: State = {"state": "down", "addresses": [], "routes": [], "ipv4_conf": {}, "ipv6": True}
+        before = interface.find(want["ipv4_conf"]) or unknown
     else:
         place.carry_out(moves)
         before = interface.read(want["ipv4_conf"])
     lines = plan(interface.name, want, before)
     settings = {key: value for key, value in want["ipv4_conf"].items() if before["ipv4_conf"].get(key) != value}
     after = predicted(want, before)
+    turned = after["ipv6"] != before["ipv6"]
     if not module.check_mode:
         try:
             # Settings first: an interface that loses its address has to be quiet already.
             interface.set(settings)
+            if turned:
+                interface.set_ipv6(after["ipv6"])
             if lines:
                 interface.run(lines)
         except UserError:
@@ -392,13 +423,16 @@ def apply(module: AnsibleModule) -> dict[str, Any]:
             raise
         after = interface.read(want["ipv4_conf"])
     diff = {"diff": {"before": {**before, "to_place": moves}, "after": {**after, "to_place": []}}} if module._diff else {}
-    return {"changed": bool(moves or lines or settings), "interface": after, "commands": moves + lines, **diff}
+    return {"changed": bool(moves or lines or settings or turned), "interface": after, "commands": moves + lines, **diff}
 
 
 def restore(interface: Interface, before: State) -> None:
     """Undo what was done before a line was refused."""
     now = interface.read(before["ipv4_conf"])
     interface.set({key: value for key, value in before["ipv4_conf"].items() if now["ipv4_conf"][key] != value})
+    if now["ipv6"] != before["ipv6"]:
+        interface.set_ipv6(before["ipv6"])
+        now = interface.read(before["ipv4_conf"])
     lines = plan(interface.name, {**before, "versions": VERSIONS["any"]}, now)
     if lines:
         interface.run(lines)
@@ -418,6 +452,7 @@ def main() -> NoReturn:
                 "options": {"to": {"type": "str", "required": True}, "via": {"type": "str"}, "metric": {"type": "int", "default": 0}},
             },
             "ipv4_conf": {"type": "dict", "default": {}},
+            "ipv6": {"type": "bool"},
             "namespace": {"type": "str"},
         },
         supports_check_mode=True,

@@ -201,6 +201,14 @@ nodes:
     mtu:
       description: MTU of the underlay interface in bytes.
       type: int
+    interfaces:
+      description: All its interfaces, each with C(name), C(address) and C(mac). The first one is that above.
+      type: list
+      elements: dict
+    routes:
+      description: Its routes over gateways, each with C(to) and C(via).
+      type: list
+      elements: dict
   sample:
     - name: hv1
       pid: 4711

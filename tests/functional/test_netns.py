@@ -137,8 +137,10 @@ def host():
 def test_a_lab_is_made_once_and_removed_once(lab):
     first = made(lab, HV1, HV2)
     assert first["changed"] and [node["name"] for node in first["nodes"]] == ["hv1", "hv2"]
-    assert first["nodes"][0] == dict(HV1, interface="eth0", mac="02:42:0a:00:00:01", mtu=1500, pid=pids(first)["hv1"])
-    assert first["underlay"] == {"bridge": "underlay", "mtu": 1500, "pid": pids(first)["underlay"]}
+    interface = {"name": "eth0", "address": "10.0.0.1/8", "mac": "02:42:0a:00:00:01"}
+    more = {"interface": "eth0", "mac": interface["mac"], "mtu": 1500, "interfaces": [interface], "routes": []}
+    assert first["nodes"][0] == dict(HV1, pid=pids(first)["hv1"], **more)
+    assert first["underlay"] == {"bridges": {"10.0.0.0/8": "underlay"}, "mtu": 1500, "pid": pids(first)["underlay"]}
     assert first["diff"]["before"] == {}
     assert first["diff"]["after"]["hv2"] == {"address": "10.1.0.1/8", "interface": "eth0", "mtu": 1500}
     namespaces = {pid: namespaces_of(pid) for pid in [*pids(first).values(), "self"]}
@@ -312,6 +314,38 @@ def test_an_address_moved_to_a_bridge_of_the_node_is_left_there(lab):
     inside(pid, "sh", "-ec", f"{make_bridge}; {move_address}")
     assert not made(lab, HV1, HV2)["changed"]
     assert links(pid)["eth0"]["addr_info"] == []
+
+
+ROUTED = (
+    {"name": "hv1", "address": "10.0.0.1/16", "routes": [{"to": "10.1.0.0/16", "via": "10.0.0.254"}]},
+    {"name": "hv2", "address": "10.1.0.1/16", "routes": [{"to": "0.0.0.0/0", "via": "10.1.0.254"}]},
+    {"name": "r1", "interfaces": [{"name": "left", "address": "10.0.0.254/16"}, {"name": "right", "address": "10.1.0.254/16"}]},
+)
+
+
+@pytest.mark.parametrize(
+    ("where", "damage"),
+    [
+        ("hv1", "ip route flush 10.1.0.0/16"),
+        ("hv1", "ip address flush dev eth0"),
+        ("hv2", "ip route delete default"),
+        ("r1", "ip link delete right"),
+        ("r1", "ip link set left down"),
+        ("underlay", "ip link set r1.1 nomaster"),
+        ("underlay", "ip link set underlay1 down"),
+    ],
+)
+def test_a_router_joins_networks_and_is_repaired_in_place(lab, where, damage):
+    first = made(lab, *ROUTED)
+    assert first["underlay"]["bridges"] == {"10.0.0.0/16": "underlay", "10.1.0.0/16": "underlay1"}
+    assert not made(lab, *ROUTED)["changed"]
+    assert inside(pids(first)["hv1"], "ping", "-c1", "-W2", "10.1.0.1").count(" ttl=63 ") == 1, "one router on the way"
+    inside(pids(first)[where], *damage.split())
+    assert not pings(pids(first)["hv1"], "10.1.0.1")
+    foretold = made(lab, *ROUTED, check=True)
+    second = made(lab, *ROUTED)
+    assert second["changed"] and second["diff"] == foretold["diff"] and pids(second) == pids(first)
+    assert pings(pids(second)["hv1"], "10.1.0.1") and not made(lab, *ROUTED)["changed"]
 
 
 @pytest.mark.parametrize("victim", ["hv1", "underlay"])
@@ -913,6 +947,7 @@ def test_the_inventory_lists_the_running_nodes(lab, ansible):
         "lab_node_ip": "10.1.0.1",
         "lab_node_interface": "eth0",
         "lab_node_mtu": 1400,
+        "lab_node_kind": "hypervisor",
     }
     ran = ansible("ansible", "hv2", "-m", "ansible.builtin.command", "-a", "hostname")
     assert ran.returncode == 0 and ran.stdout.splitlines()[-1] == "hv2"

@@ -11,8 +11,8 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserE
 from ansible_collections.vxlanlab.vtep.plugins.modules.ip_interface import plan, predicted, wanted
 
 DEFAULT = {"to": "default", "via": "10.0.0.254", "metric": 0}
-HAVE = {"state": "up", "addresses": ["10.0.0.1/8", "fd00::1/64"], "routes": [DEFAULT], "ipv4_conf": {}}
-PARAMS = {"name": "eth0", "state": None, "addresses": None, "family": "any", "routes": [], "ipv4_conf": {}}
+HAVE = {"state": "up", "addresses": ["10.0.0.1/8", "fd00::1/64"], "routes": [DEFAULT], "ipv4_conf": {}, "ipv6": True}
+PARAMS = {"name": "eth0", "state": None, "addresses": None, "family": "any", "routes": [], "ipv4_conf": {}, "ipv6": None}
 
 
 def lines(changes: dict, have: dict | None = None) -> list[str]:
