@@ -17,21 +17,27 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab import processe
 def fault(key, hypervisor, config, replies=0, **options):
     """A chapter in which the tables of one hypervisor are wrong."""
     change = {"hypervisor": hypervisor, "state": "merged", "config": config}
-    return {"key": key, "heading": key.replace("_", " "), "text": "A fault.", "replies": replies, "tables": [change], **options}
+    changes = [NO_FLOOD, change] if config == FLOOD else [change]
+    return {"key": key, "heading": key.replace("_", " "), "text": "A fault.", "replies": replies, "tables": changes, **options}
 
 
 def switch(name, **columns):
     return {"logical_switches": {name: columns}}
 
 
-# In the order of the chapters, so that each gives back what the one before it took.
+RIGHT = {"key": "right", "heading": "Right", "text": "All is as it should be."}
+# Merged, the address that is there would stay.
+NO_FLOOD = {"hypervisor": "hv1", "without": ["unknown-dst"]}
+FLOOD = switch("red", mcast_remote={"unknown-dst": {"locators": ["10.3.0.1"]}})
+# Each chapter gives back what the one before it took.
 FAULTS = [
+    RIGHT,
+    fault("wrong_flood_but_cached", "hv1", FLOOD, 3, forget=False),
+    fault("wrong_flood", "hv1", FLOOD),
     fault("wrong_vni", "hv1", switch("red", tunnel_key=6000)),
     fault("wrong_vni_at_the_other_end", "hv2", switch("red", tunnel_key=6000)),
     fault("wrong_locator", "hv1", switch("red", ucast_remote={"00:00:00:00:00:02": {"locator": "10.3.0.1"}})),
     fault("wrong_locator_back", "hv2", switch("red", ucast_remote={"00:00:00:00:00:01": {"locator": "10.3.0.1"}})),
-    fault("wrong_flood", "hv1", switch("red", mcast_remote={"unknown-dst": {"locators": ["10.3.0.1"]}})),
-    fault("wrong_flood_and_cached", "hv1", switch("red", mcast_remote={"unknown-dst": {"locators": ["10.3.0.1"]}}), 3, forget=False),
 ]
 
 
@@ -83,8 +89,7 @@ def test_tenants(lab):
 
 def test_tables_that_somebody_changed_are_named(lab):
     """A fault that no chapter announces: the difference names the row."""
-    surprise = [{"key": "first", "heading": "Right", "text": "All is as it should be."}]
-    lab.up(lab_scenario="tenants", lab_chapters=surprise)
+    lab.up(lab_scenario="tenants", lab_chapters=[RIGHT])
     wrong = [fault("wrong", "hv1", switch("red", ucast_remote={"00:00:00:00:00:02": {"locator": "10.3.0.1"}}), 3)]
     lab.up(lab_scenario="tenants", lab_chapters=wrong, succeeds=False)
     seen = {check["name"]: check["seen"] for check in failed_checks(lab)}

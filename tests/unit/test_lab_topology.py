@@ -276,6 +276,7 @@ def test_routers_that_cannot_be(change, problem):
         ({"heading": ""}, "lab_chapters[1].heading: '' cannot be used: use a text"),
         ({"replies": 4}, "lab_chapters[1].replies: 4 cannot be used: expected a whole number from 0 to 3"),
         ({"forget": "no"}, "lab_chapters[1].forget: 'no' cannot be used: use true or false"),
+        ({"ping": {"from": "vm2", "to": "vm1"}, "forget": False}, "lab_chapters[1].forget: False cannot be used: the chapter before"),
         ({"ping": {"from": "vm1", "to": "vm3"}}, "lab_chapters[1].ping.to: 'vm3' cannot be used: use a VM of lab_hypervisors: vm1, vm2"),
         ({"ping": {"from": "vm1"}}, "lab_chapters[1].ping.to: it is missing"),
         ({"listen": ["hv1"]}, "lab_chapters[1].listen[0]: 'hv1' cannot be used: use vm1, hv1:eth0, vm2, hv2:eth0"),

@@ -123,10 +123,19 @@ def completed(chapters: Any, topology: Mapping[str, Any]) -> dict[str, Any]:
         for number, point in enumerate(chapter["listen"] or []):
             if not isinstance(point, str) or point not in topology["points"]:
                 reader.refuse(f"{where}.listen[{number}]", point, f"use {', '.join(topology['points'])}")
+        if not reader.problems and not chapter["forget"] and not _learned(ends, done):
+            reader.refuse(
+                f"{where}.forget", False, "the chapter before has to be the same ping, answered: that is what the caches remember"
+            )
         if not reader.problems:
             done.append(_complete(chapter, topology, vms[ends["from"]], vms[ends["to"]], tables, done))
     reader.unique((f"lab_chapters[{number}].key", chapter["key"]) for number, chapter in enumerate(done))
     return {"problems": reader.problems, "chapters": [] if reader.problems else done}
+
+
+def _learned(ends: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the two VMs of a ping, and all between them, know each other from the chapter before."""
+    return bool(earlier) and earlier[-1]["replies"] > 0 and ends == {"from": earlier[-1]["source"], "to": earlier[-1]["target"]}
 
 
 def _change(hypervisor: str, switch: str, change: Mapping[str, Any]) -> dict[str, Any]:
