@@ -20,7 +20,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab import warm
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.processes import Process, read_process
@@ -164,10 +164,9 @@ def _start(process: Process, command: Sequence[str], address: str, folder: str) 
             stderr=subprocess.PIPE,
             pass_fds=[listener.fileno()],
         )
-        assert started.stdin and started.stdout and started.stderr
         # It ends as soon as the interpreter has left its parent; what both print is not waited for.
-        with started.stdout, started.stderr:
-            with contextlib.suppress(BrokenPipeError), started.stdin as source:
+        with cast(IO[bytes], started.stdout), cast(IO[bytes], started.stderr):
+            with contextlib.suppress(BrokenPipeError), cast(IO[bytes], started.stdin) as source:
                 source.write(call.encode())
             started.wait()
 

@@ -425,7 +425,8 @@ def test_it_ends_when_nobody_needs_it_and_starts_again(hv1, monkeypatch):
     changed_program(monkeypatch, "\nIDLE = 60\n", "\nIDLE = 0.2\n")
     before = hv1.interpreters()
     assert hv1.served_by() == NAME
-    wait_until(lambda: hv1.interpreters() == before, "the end of the idle one")
+    # One of before may end as well, where another test touches what it has imported.
+    wait_until(lambda: set(hv1.interpreters()) <= set(before), "the end of the idle one")
     assert hv1.served_by() == NAME
 
 

@@ -208,7 +208,7 @@ def _execute(files: tuple[int, ...], folder: str, name: str) -> None:
         # Told by Python's own end of the program, it would begin with the lines of this file.
         trace = error.__traceback__ and error.__traceback__.tb_next
         sys.excepthook(type(error), error.with_traceback(trace), trace)
-        sys.exit(1)
+        raise SystemExit(1) from None
 
 
 def _rename(name: str) -> str:
