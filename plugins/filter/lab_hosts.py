@@ -75,7 +75,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.hosts import DRIVERS, host_variables
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import Node
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import HYPERVISOR, Node
 
 
 def lab_hosts(nodes: Sequence[Mapping[str, Any]], lab: str, driver: str, mtu: int, datapath: str = "auto") -> dict[str, dict[str, Any]]:
@@ -88,6 +88,7 @@ def lab_hosts(nodes: Sequence[Mapping[str, Any]], lab: str, driver: str, mtu: in
             ",".join(its["address"] for its in node["interfaces"]),
             ",".join(its["name"] for its in node["interfaces"]),
             mtu,
+            kind=node.get("kind", HYPERVISOR),
         )
         for node in nodes
     ]

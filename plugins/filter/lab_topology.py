@@ -106,6 +106,9 @@ _value:
       description: The names of the routers.
       type: list
       elements: str
+    service_node:
+      description: C(name) and C(underlay_ip) of the service node, or V(null).
+      type: dict
     vms:
       description:
         - All VMs, with C(hypervisor), C(logical_switch) and C(namespace) (the network
@@ -124,6 +127,9 @@ _value:
       elements: dict
     mesh:
       description: By hypervisor, all pings that go through a tunnel, as M(vxlanlab.vtep.lab_ping) takes them.
+      type: dict
+    tables:
+      description: By hypervisor, the tables that its VTEP needs, as M(vxlanlab.vtep.vtep_config) takes them. Only with O(_input.chapters).
       type: dict
     hypervisors:
       description:
@@ -155,6 +161,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import intended
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.story import completed as story_completed, mesh
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.topology import MOST_PROBLEMS, completed, folder
 from ansible_collections.vxlanlab.vtep.plugins.plugin_utils.filter_errors import errors_of
@@ -176,7 +183,7 @@ def lab_topology(topology: Any) -> dict[str, Any]:
     lab = completed(topology)
     if not lab["problems"] and "chapters" in topology:
         story = story_completed(topology["chapters"], lab)
-        lab = {"problems": story["problems"]} if story["problems"] else {**lab, **story, "mesh": mesh(lab)}
+        lab = {"problems": story["problems"]} if story["problems"] else {**lab, **story, "mesh": mesh(lab), "tables": intended(lab)}
     artifacts = topology.get("artifacts") if isinstance(topology, Mapping) else None
     try:
         problem = folder_problem(folder(artifacts)) if artifacts else ""

@@ -61,6 +61,12 @@ options:
     description: The host for which to compute the tables.
     type: str
     required: true
+  service_nodes:
+    description:
+      - IPv4 addresses of service nodes, which copy broadcasts, unknown unicast and multicast to the VTEPs. With them, C(unknown-dst) leads there.
+    type: list
+    elements: str
+    default: []
 seealso:
   - plugin: vxlanlab.vtep.vtep_overlay
     plugin_type: role
@@ -163,16 +169,17 @@ KEYS = {
 
 
 @errors_of("overlay_tables")
-def overlay_tables(endpoints: Any, host: str) -> dict[str, Any]:
+def overlay_tables(endpoints: Any, host: str, service_nodes: Any = ()) -> dict[str, Any]:
     """The tables of one host's VTEP."""
     if not isinstance(endpoints, (list, tuple)):
         raise UserError(f"expected a list of endpoints, not {type(endpoints).__name__}")
     known = [read(endpoint, number) for number, endpoint in enumerate(endpoints)]
     agree(known)
+    copiers = read_service_nodes(service_nodes, known)
     here = [endpoint for endpoint in known if endpoint.host == host]
     return {
         "bindings": bindings(here),
-        "logical_switches": [tables(name, host, known) for name in sorted({endpoint.logical_switch for endpoint in here})],
+        "logical_switches": [tables(name, host, known, copiers) for name in sorted({endpoint.logical_switch for endpoint in here})],
     }
 
 
@@ -190,6 +197,17 @@ def read(endpoint: Any, number: int) -> Endpoint:
             raise UserError(f"{where}: {key}: missing")
         values[key] = accepted(how.read, f"{where}: {key}", endpoint.get(key, how.default))
     return Endpoint(number, **values)
+
+
+def read_service_nodes(addresses: Any, endpoints: Iterable[Endpoint]) -> list[str]:
+    """The addresses of the service nodes in their normal form."""
+    if not isinstance(addresses, (list, tuple)):
+        raise UserError(f"service_nodes: expected a list of addresses, not {type(addresses).__name__}")
+    read_all = [accepted(_values.tunnel_ipv4, f"service_nodes[{number}]", address) for number, address in enumerate(addresses)]
+    for endpoint in endpoints:
+        if endpoint.vtep in read_all:
+            raise UserError(f"service_nodes: {endpoint.vtep} is the VTEP of host {endpoint.host}; a service node has an address of its own")
+    return sorted(set(read_all), key=ipaddress.ip_address)
 
 
 def agree(endpoints: list[Endpoint]) -> None:
@@ -223,10 +241,12 @@ def bindings(here: Iterable[Endpoint]) -> list[dict[str, Any]]:
     return [dict(zip(keys, values)) for values in bound]
 
 
-def tables(name: str, host: str, endpoints: Iterable[Endpoint]) -> dict[str, Any]:
+def tables(name: str, host: str, endpoints: Iterable[Endpoint], service_nodes: list[str]) -> dict[str, Any]:
     """What is behind the other VTEPs of a logical switch."""
     remote = sorted((e for e in endpoints if e.logical_switch == name and e.host != host), key=lambda e: e.mac)
     locators = sorted({endpoint.vtep for endpoint in remote}, key=ipaddress.ip_address)
+    if locators and service_nodes:
+        locators = service_nodes
     return {
         "name": name,
         "unicast": [{"mac": e.mac, "locator": e.vtep, "ipaddr": e.ip} for e in remote],

@@ -27,7 +27,8 @@ options:
 notes:
   - The file name must end with C(.vtep_lab.yml) or C(.vtep_lab.yaml).
   - Each host has the variables C(lab_node_address) (underlay address with prefix length), C(lab_node_ip) (the same without prefix
-    length), C(lab_node_interface), C(lab_node_mtu) (in bytes) and C(lab_node_kind) (V(hypervisor) or V(router)).
+    length), C(lab_node_interface), C(lab_node_mtu) (in bytes) and C(lab_node_kind) (V(hypervisor), V(router) or
+    V(service_node)).
 author:
   - The vxlanlab.vtep maintainers (@vxlanlab)
 """

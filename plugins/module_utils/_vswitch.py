@@ -24,7 +24,7 @@ COLUMNS = {
     "Open_vSwitch": ["bridges", "next_cfg", "cur_cfg"],
     "Bridge": ["name", "datapath_type", "fail_mode", "other_config", "external_ids", "ports"],
     "Port": ["name", "interfaces"],
-    "Interface": ["name", "type", "mac", "mtu_request", "ofport", "error"],
+    "Interface": ["name", "type", "options", "mac", "mtu_request", "ofport", "error"],
 }
 
 OVSDBAPP_ERROR: str | None = None
@@ -54,6 +54,8 @@ class Port:
     mac: str | None = None
     #: In bytes.
     mtu_request: int | None = None
+    #: Those of a tunnel.
+    options: dict[str, str] | None = None
     #: The OpenFlow port number; -1 where ovs-vswitchd cannot use the port, and ``error`` says why.
     ofport: int | None = None
     error: str | None = None
@@ -101,7 +103,7 @@ def plan(wanted: Bridge, current: Bridge | None) -> Changes:
         there = have.ports.get(name, Port())
         columns = {
             column: getattr(port, column)
-            for column in ("type", "mac", "mtu_request")
+            for column in ("type", "mac", "mtu_request", "options")
             if getattr(port, column) is not None and getattr(port, column) != getattr(there, column)
         }
         if columns:
@@ -193,7 +195,7 @@ class Vswitch:
 
 def _port(interface: idl.Row) -> Port:
     optional = {column: _first(getattr(interface, column)) for column in ("mac", "mtu_request", "ofport", "error")}
-    return Port(type=interface.type, **optional)
+    return Port(type=interface.type, options=dict(interface.options), **optional)
 
 
 def _first(values: Sequence[T]) -> T | None:

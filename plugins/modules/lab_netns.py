@@ -52,6 +52,12 @@ options:
             and V(ungrouped) are reserved.
         type: str
         required: true
+      kind:
+        description:
+          - What the node is in the lab, for the inventory. V(router) forwards packets between its interfaces. By default V(router) for a node
+            with two or more interfaces, and V(hypervisor) for others.
+        type: str
+        choices: [hypervisor, router, service_node]
       address:
         description:
           - IPv4 address of the node in the underlay, with its prefix length, for example V(10.0.0.1/8).
@@ -66,7 +72,7 @@ options:
       interfaces:
         description:
           - The interfaces of a router, in place of O(nodes[].address). Each is in another network of the underlay. A node with two or more
-            interfaces forwards packets between them, and has a name of up to 13 characters.
+            interfaces has a name of up to 13 characters.
         type: list
         elements: dict
         suboptions:
@@ -186,6 +192,9 @@ nodes:
     name:
       description: Name of the node.
       type: str
+    kind:
+      description: What it is, as in O(nodes[].kind).
+      type: str
     pid:
       description: PID, on the host, of the node's PID 1. V(null) in check mode for a node that would be made.
       type: int
@@ -211,6 +220,7 @@ nodes:
       elements: dict
   sample:
     - name: hv1
+      kind: hypervisor
       pid: 4711
       address: 10.0.0.1/8
       interface: eth0
@@ -244,7 +254,7 @@ from typing import Any, NoReturn
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.netns import Lab, preflight, preflight_absent
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import UNDERLAY, Node, wanted_nodes
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import KINDS, UNDERLAY, Node, wanted_nodes
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.processes import check_timeout, labs
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._module import finish
 
@@ -304,6 +314,7 @@ def main() -> NoReturn:
                 "elements": "dict",
                 "options": {
                     "name": {"type": "str", "required": True},
+                    "kind": {"type": "str", "choices": list(KINDS)},
                     "address": {"type": "str"},
                     "interface": {"type": "str", "default": "eth0"},
                     "interfaces": {

@@ -30,9 +30,13 @@ options:
         description: Network namespace to ping from, as C(ip netns) names it. By default that of the task.
         type: str
   count:
-    description: How many requests to send, one a second, 1 to 1000.
+    description: How many requests to send, 1 to 1000.
     type: int
     default: 3
+  interval:
+    description: Seconds between the requests, 0.002 to 60. Less than 0.2 takes root.
+    type: float
+    default: 1
   wait:
     description: Seconds to wait for the reply to the last request, 1 to 60.
     type: int
@@ -91,7 +95,7 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError, accepted, check_range, check_texts
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError, accepted, check, check_range, check_texts
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.background import start
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._module import finish
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._namespaces import prefix
@@ -102,7 +106,7 @@ REPLIES = re.compile(r"([0-9]+) received")
 
 def command(ping: dict[str, Any], options: dict[str, Any]) -> list[str]:
     """How to run one of the pings."""
-    words = [*prefix(ping["namespace"]), "ping", "-c", str(options["count"]), "-W", str(options["wait"])]
+    words = [*prefix(ping["namespace"]), "ping", "-c", str(options["count"]), "-i", f"{options['interval']:g}", "-W", str(options["wait"])]
     if options["until_answered"]:
         words += ["-w", str(options["until_answered"])]
     return [*words, *(["-I", ping["interface"]] if ping["interface"] else []), ping["address"]]
@@ -111,6 +115,7 @@ def command(ping: dict[str, Any], options: dict[str, Any]) -> list[str]:
 def run(options: dict[str, Any]) -> dict[str, Any]:
     check_texts(options)
     check_range("count", options["count"], 1, 1000)
+    check(0.002 <= options["interval"] <= 60, "interval", options["interval"], "0.002 to 60 seconds")
     check_range("wait", options["wait"], 1, 60, "Use {} seconds.")
     check_range("until_answered", options["until_answered"], 0, 600, "Use {} seconds.")
     for ping in options["pings"]:
@@ -148,6 +153,7 @@ def main() -> NoReturn:
                 },
             },
             "count": {"type": "int", "default": 3},
+            "interval": {"type": "float", "default": 1},
             "wait": {"type": "int", "default": 3},
             "until_answered": {"type": "int", "default": 0},
         },

@@ -62,9 +62,9 @@ options:
         required: true
       type:
         description:
-          - V(internal) creates a network device of this name on the host, V(system) uses an existing one.
+          - V(internal) creates a network device of this name on the host, V(system) uses an existing one, V(vxlan) is a tunnel.
         type: str
-        choices: [internal, system]
+        choices: [internal, system, vxlan]
         default: internal
       mac:
         description:
@@ -75,6 +75,11 @@ options:
         description:
           - Size of the largest IP packet on the device in bytes, 68 to 65535. For internal ports only.
         type: int
+      options:
+        description:
+          - The tunnel's options, all of them, as a dictionary of strings; for example V({remote_ip: 10.0.0.1, key: flow}). For tunnels
+            only, which need C(remote_ip).
+        type: dict
   database:
     description:
       - Address of the OVSDB server, C(unix:PATH) or C(tcp:HOST:PORT).
@@ -170,7 +175,11 @@ def wanted_bridge(params: Mapping[str, Any]) -> Bridge:
         internal = port["type"] == "internal"
         for option, value in (("mac", mac), ("mtu", mtu)):
             check(internal or value is None, label + option, value, "no value, since the port is not internal")
-        ports[name] = Port("internal" if internal else "", mac, mtu)
+        options = None if port["options"] is None else {str(key): str(value) for key, value in port["options"].items()}
+        tunnel = port["type"] == "vxlan"
+        check(tunnel or options is None, label + "options", options, "no value, since the port is not a tunnel")
+        check(not tunnel or "remote_ip" in (options or {}), label + "options", options, "remote_ip, which a tunnel needs")
+        ports[name] = Port("" if port["type"] == "system" else port["type"], mac, mtu, options)
     maps = {option: {str(key): str(value) for key, value in params[option].items()} for option in ("other_config", "external_ids")}
     return Bridge(params["datapath_type"], params["fail_mode"], ports=ports, **maps)
 
@@ -181,6 +190,7 @@ def shown(name: str, bridge: Bridge | None) -> dict[str, Any]:
         return {}
     ports = [
         {"name": port, "type": row.type or "system", "mac": row.mac, "mtu": row.mtu_request, "ofport": row.ofport}
+        | ({"options": row.options} if row.options else {})
         for port, row in sorted(bridge.ports.items())
     ]
     return {**dataclasses.asdict(bridge), "name": name, "ports": ports}
@@ -276,9 +286,10 @@ def main() -> NoReturn:
                 "default": [],
                 "options": {
                     "name": {"type": "str", "required": True},
-                    "type": {"type": "str", "choices": ["internal", "system"], "default": "internal"},
+                    "type": {"type": "str", "choices": ["internal", "system", "vxlan"], "default": "internal"},
                     "mac": {"type": "str"},
                     "mtu": {"type": "int"},
+                    "options": {"type": "dict"},
                 },
             },
             "database": {"type": "str", "default": "unix:/var/run/openvswitch/db.sock"},

@@ -49,5 +49,5 @@ def host_variables(driver: str, node: Node, python: str, datapath: str = "") -> 
         "lab_node_ip": node.ip,
         "lab_node_interface": node.interfaces[0].name,
         "lab_node_mtu": node.mtu,
-        "lab_node_kind": "router" if node.is_router else "hypervisor",
+        "lab_node_kind": node.kind,
     }

@@ -172,6 +172,7 @@ class _Lab:
         self.nodes = {node["name"]: Node(node, topology["macs"]) for node in topology["nodes"]}
         self.vms = {vm["name"]: Vm(vm["name"], vm["mac"].lower(), host_ip(vm["ip"]), vm["hypervisor"]) for vm in topology["vms"]}
         self.vteps = {host: Vtep(host, tables[host]) for host in tables}
+        self.service_node = (topology.get("service_node") or {}).get("name")
         self.owners = {str(interface.address.ip): (node, interface) for node in self.nodes.values() for interface in node.interfaces}
 
     def on(self, interface: Interface) -> Iterator[tuple[Node, Interface]]:
@@ -189,6 +190,7 @@ class _Lab:
 def intended(topology: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The tables that a topology needs, by hypervisor, in the form that vtep_info returns; what decides nothing is left out."""
     switches = {switch["name"]: switch for switch in topology["logical_switches"]}
+    service_node = topology.get("service_node")
     tables = {}
     for hypervisor in topology["hypervisors"]:
         name = hypervisor["name"]
@@ -200,10 +202,12 @@ def intended(topology: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         for switch in sorted({endpoint["logical_switch"] for endpoint in here}):
             remote = [endpoint for endpoint in topology["endpoints"] if endpoint["logical_switch"] == switch and endpoint["host"] != name]
             locators = sorted({endpoint["vtep"] for endpoint in remote}, key=ipaddress.IPv4Address)
+            if locators and service_node:
+                locators = [service_node["underlay_ip"]]
             logical[switch] = {
                 "tunnel_key": switches[switch]["tunnel_key"],
-                "replication_mode": "source_node",
-                "ucast_remote": {endpoint["mac"]: {"locator": endpoint["vtep"]} for endpoint in remote},
+                "replication_mode": "service_node" if service_node else "source_node",
+                "ucast_remote": {endpoint["mac"]: {"locator": endpoint["vtep"], "ipaddr": endpoint["ip"]} for endpoint in remote},
                 "mcast_remote": {UNKNOWN_DST: {"locators": locators}} if locators else {},
             }
         tables[name] = {"physical_switches": {topology["bridge"]: {"ports": ports}}, "logical_switches": logical}
@@ -402,8 +406,19 @@ class _Ping:
             return
         if arrived.name in self.lab.vteps:
             self._receive(frame, self.lab.vteps[arrived.name], self.lab.nodes[vtep.host].ip, switch.vni, way)
+        elif arrived.name == self.lab.service_node:
+            self._copy(frame, arrived, vtep.host, switch.vni, way)
         else:
             self.ends.append(f"{arrived.name}: {locator} is not a VTEP")
+
+    def _copy(self, frame: Frame, copier: Node, sender: str, vni: int, way: _Way) -> None:
+        """What a service node does with a frame from a VTEP."""
+        reason = f"{copier.name} sends a copy to each VTEP but {sender}, where the frame came from."
+        for host, vtep in self.lab.vteps.items():
+            if host != sender:
+                copy = way.branch(tunnels=1)
+                if self._carry(frame, copier, self.lab.nodes[host].ip, vni, None, reason, copy):
+                    self._receive(frame, vtep, copier.ip, vni, copy)
 
     def _receive(self, frame: Frame, vtep: Vtep, sender: str, vni: int, way: _Way) -> None:
         """What a VTEP does with a frame that comes out of a tunnel."""

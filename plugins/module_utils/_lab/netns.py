@@ -48,7 +48,7 @@ mkdir -m 1777 /run/lock
 for scope in all default; do
   [ ! -d /proc/sys/net/ipv6 ] || echo 1 >/proc/sys/net/ipv6/conf/$scope/disable_ipv6
 done
-case "$4" in *,*) echo 1 >/proc/sys/net/ipv4/ip_forward ;; esac
+[ "$3" != router ] || echo 1 >/proc/sys/net/ipv4/ip_forward
 echo ready
 read -r keep
 exec sh -c '{HOLD}' {NODE} "$@"

@@ -31,6 +31,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import Integ
 NODE = "vxlanlab.vtep/node"
 NEW_NODE = "vxlanlab.vtep/new-node"
 UNDERLAY = "underlay"
+HYPERVISOR, ROUTER, SERVICE_NODE = KINDS = ("hypervisor", "router", "service_node")
 # Names that Linux or Ansible give another meaning.
 RESERVED_NAMES = (UNDERLAY, *_names.OF_LINUX, "localhost", "ungrouped")
 #: The MTU of the underlay in bytes, from what every IPv4 host takes (RFC 791, section 3.1).
@@ -90,16 +91,13 @@ class Node:
     #: In bytes.
     mtu: int
     routes: tuple[Route, ...] = ()
+    #: What it is in the lab, one of ``KINDS``.
+    kind: str = HYPERVISOR
 
     @property
     def is_underlay(self) -> bool:
         """Whether it holds the bridges that join the others."""
         return self.name == UNDERLAY
-
-    @property
-    def is_router(self) -> bool:
-        """Whether it forwards packets from one network to another."""
-        return "," in self.interface
 
     @property
     def interfaces(self) -> list[Interface]:
@@ -125,13 +123,14 @@ class Node:
     def arguments(self) -> list[str]:
         """The end of its command line, after the marker."""
         routes = ",".join(f"{route.to}>{route.via}" for route in self.routes) or "-"
-        return [self.lab, self.name, self.address, self.interface, routes, str(self.mtu)]
+        return [self.lab, self.name, self.kind, self.address, self.interface, routes, str(self.mtu)]
 
     def facts(self) -> dict[str, Any]:
         """What the user sees of a node."""
         first = self.interfaces[0]
         return {
             "name": self.name,
+            "kind": self.kind,
             "address": first.address,
             "interface": first.name,
             "mac": first.mac,
@@ -150,18 +149,18 @@ def port_name(node: str, number: int) -> str:
 def underlay_of(lab: str, mtu: int, networks: Iterable[str]) -> Node:
     """The node that holds the bridges of a lab, one for each network; ``mtu`` in bytes."""
     order = sorted(set(networks), key=ipaddress.IPv4Network)
-    return Node(lab, UNDERLAY, ",".join(order), UNDERLAY, mtu)
+    return Node(lab, UNDERLAY, ",".join(order), UNDERLAY, mtu, kind=UNDERLAY)
 
 
 def parse_command_line(arguments: Sequence[str]) -> tuple[str, Node] | None:
     """The marker and the node of a command line that belongs to a lab, else ``None``."""
-    if len(arguments) < 7 or arguments[0] not in ("sh", "unshare"):
+    if len(arguments) < 8 or arguments[0] not in ("sh", "unshare"):
         return None
-    marker, lab, name, address, interface, routes, mtu = arguments[-7:]
+    marker, lab, name, kind, address, interface, routes, mtu = arguments[-8:]
     if marker not in (NODE, NEW_NODE) or not mtu.isdecimal():
         return None
     pairs = [pair.partition(">") for pair in routes.split(",") if pair != "-"]
-    return marker, Node(lab, name, address, interface, int(mtu), tuple(Route(to, via) for to, unused, via in pairs))
+    return marker, Node(lab, name, address, interface, int(mtu), tuple(Route(to, via) for to, unused, via in pairs), kind)
 
 
 def lab_name(value: Any) -> str:
@@ -236,7 +235,8 @@ def wanted_nodes(lab: str, nodes: Sequence[Mapping[str, Any]] | None, mtu: int) 
             own[address.network] = interface["name"]
         routes = tuple(_route(name, route, own) for route in entry.get("routes") or [])
         addresses = ",".join(str(ipaddress.IPv4Interface(interface["address"])) for interface in given)
-        wanted[name] = Node(lab, name, addresses, ",".join(interface["name"] for interface in given), mtu, routes)
+        kind = entry.get("kind") or (ROUTER if len(given) > 1 else HYPERVISOR)
+        wanted[name] = Node(lab, name, addresses, ",".join(interface["name"] for interface in given), mtu, routes, kind)
     _joined(wanted)
     return wanted
 

@@ -161,7 +161,8 @@ def _complete(
     points = topology["points"]
     underlay = topology["underlay"]["interface"]
     listen = [source["name"], target["name"], f"{source['hypervisor']}:{underlay}", f"{target['hypervisor']}:{underlay}"]
-    listen += [point for point, place in points.items() if place["node"] in topology["routers"]]
+    between = [*topology["routers"], *([topology["service_node"]["name"]] if topology["service_node"] else [])]
+    listen += [point for point, place in points.items() if place["node"] in between]
     listen += chapter["listen"] or []
     ending = f"_{chapter['key']}.pcap" if earlier else ".pcap"
     return {
@@ -219,7 +220,8 @@ def _rows(tables: Mapping[str, Any]) -> dict[tuple[str, str, str], str]:
             for vlan, name in columns["vlan_bindings"].items():
                 rows["Physical_Port", port, f"VLAN {vlan}"] = name
     for name, switch in tables["logical_switches"].items():
-        rows["Logical_Switch", name, "tunnel_key"] = str(switch["tunnel_key"])
+        for column in ("tunnel_key", "replication_mode"):
+            rows["Logical_Switch", name, column] = str(switch[column])
         for mac, columns in switch["ucast_remote"].items():
             rows["Ucast_Macs_Remote", name, mac] = columns["locator"]
         for mac, columns in switch["mcast_remote"].items():

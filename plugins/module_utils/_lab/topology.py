@@ -18,9 +18,12 @@ from typing import Any, NamedTuple, TypeVar
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils import _names, _values
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import (
+    HYPERVISOR as HYPERVISOR_KIND,
     LAB_NAME_WORDS,
     LONGEST_PREFIX,
     MTU,
+    ROUTER as ROUTER_KIND,
+    SERVICE_NODE as SERVICE_NODE_KIND,
     Interface,
     lab_name,
     node_name,
@@ -128,6 +131,7 @@ read_mtu = _values.Integer(MTU.low + VXLAN_OVERHEAD, MTU.high)
 UNDERLAY: Keys = {"network": networks, "interface": _names.device, "mtu": read_mtu}
 LOGICAL_SWITCH: Keys = {"name": _names.switch, "tunnel_key": _values.vni}
 ROUTER: Keys = {"name": node_name, "addresses": some}
+SERVICE_NODE: Keys = {"name": node_name, "underlay_ip": _values.tunnel_ipv4}
 HYPERVISOR: Keys = {"name": node_name, "underlay_ip": _values.tunnel_ipv4, "vms": some}
 VM: Keys = {
     "name": _names.port,
@@ -243,6 +247,9 @@ def completed(topology: Any) -> dict[str, Any]:
             (f"{router['where']}.addresses[{number}]", reader.value(f"{router['where']}.addresses[{number}]", address, _values.tunnel_ipv4))
             for number, address in enumerate(router["addresses"] or [])
         ]
+    service_node = None
+    if topology.get("service_node"):
+        service_node = dict(reader.keys("lab_service_node", topology["service_node"], SERVICE_NODE), where="lab_service_node")
     given = reader.value("lab_hypervisors", topology.get("hypervisors"), hypervisors_or_count) or []
     if isinstance(given, int):
         given = made_up(reader, given, underlay["networks"])
@@ -254,14 +261,16 @@ def completed(topology: Any) -> dict[str, Any]:
                 vm["logical_switch"] = vm["logical_switch"] or next((switch["name"] for switch in switches), None)
             hypervisors.append(hypervisor)
     if not reader.full:
-        agree(reader, underlay, bridge, switches, routers, hypervisors)
+        agree(reader, underlay, bridge, switches, routers, hypervisors, service_node)
     if topology.get("driver") == "docker":
         suit_docker(reader, topology, underlay, routers, hypervisors)
+        if service_node:
+            reader.problems.append("lab_service_node: the driver docker has no service node. Use the driver netns.")
     if reader.problems:
         more = ["There may be more; mend these first."] if reader.full else []
         return {"problems": reader.problems[:MOST_PROBLEMS] + more}
     namespaces = topology.get("driver") != "docker"
-    return {"problems": [], "bridge": bridge, **complete(underlay, bridge, switches, routers, hypervisors, namespaces)}
+    return {"problems": [], "bridge": bridge, **complete(underlay, bridge, switches, routers, hypervisors, service_node, namespaces)}
 
 
 def numbered(values: Sequence[Any], underlay: Any) -> Iterator[tuple[str, Any]]:
@@ -347,16 +356,18 @@ def agree(
     switches: list[dict[str, Any]],
     routers: list[dict[str, Any]],
     hypervisors: list[dict[str, Any]],
+    service_node: dict[str, Any] | None,
 ) -> None:
     """What single values cannot show."""
+    ends = [*hypervisors, *([service_node] if service_node else [])]
     vms = [vm for hypervisor in hypervisors for vm in hypervisor["vms"]]
     if len(hypervisors) == 1:
         reader.problems.append("lab_hypervisors: there is one hypervisor, and a tunnel has two ends. Add another.")
     reader.unique((f"{switch['where']}.name", switch["name"]) for switch in switches)
     reader.unique((f"{switch['where']}.tunnel_key", switch["tunnel_key"]) for switch in switches)
-    reader.unique((f"{node['where']}.name", node["name"]) for node in [*hypervisors, *routers])
+    reader.unique((f"{node['where']}.name", node["name"]) for node in [*ends, *routers])
     reader.unique(
-        [(f"{hypervisor['where']}.underlay_ip", hypervisor["underlay_ip"]) for hypervisor in hypervisors]
+        [(f"{end['where']}.underlay_ip", end["underlay_ip"]) for end in ends]
         + [address for router in routers for address in router["addresses"]]
     )
     reader.unique(
@@ -375,11 +386,11 @@ def agree(
         agree_inside(reader, underlay["networks"], [vm for vm in inside if vm["ip"]])
     if len({vm["logical_switch"] for vm in vms}) == len(vms) and len(hypervisors) > 1:
         reader.problems.append("lab_hypervisors: no two VMs are on one logical switch. Put two on one, on different hypervisors.")
-    agree_outside(reader, underlay["networks"], routers, hypervisors)
+    agree_outside(reader, underlay["networks"], routers, ends)
 
 
 def agree_outside(
-    reader: Reader, networks: list[ipaddress.IPv4Network | None], routers: list[dict[str, Any]], hypervisors: list[dict[str, Any]]
+    reader: Reader, networks: list[ipaddress.IPv4Network | None], routers: list[dict[str, Any]], ends: list[dict[str, Any]]
 ) -> None:
     """The networks of the underlay, and the addresses in them."""
     known = [network for network in networks if network]
@@ -393,7 +404,7 @@ def agree_outside(
         for other in known[:number]:
             if network.overlaps(other):
                 reader.problems.append(f"{where}: {network} overlaps {other}. Keep the networks of the underlay apart.")
-    addresses = [(f"{hypervisor['where']}.underlay_ip", hypervisor["underlay_ip"]) for hypervisor in hypervisors]
+    addresses = [(f"{end['where']}.underlay_ip", end["underlay_ip"]) for end in ends]
     for where, text in addresses + [address for router in routers for address in router["addresses"]]:
         if text and not reader.full:
             address = ipaddress.IPv4Address(text)
@@ -515,6 +526,7 @@ def complete(
     switches: list[dict[str, Any]],
     routers: list[dict[str, Any]],
     hypervisors: list[dict[str, Any]],
+    service_node: dict[str, Any] | None,
     namespaces: bool,
 ) -> dict[str, Any]:
     """What follows from a topology in which all is well. ``namespaces``: whether VMs can have one of their own."""
@@ -555,10 +567,10 @@ def complete(
             }
         )
     vms = [vm for hypervisor in done for vm in hypervisor["vms"]]
-    nodes = [
-        node(hypervisor["name"], [hypervisor["underlay_ip"]], [underlay["interface"]], routers, networks) for hypervisor in hypervisors
-    ] + [
+    ends = [(HYPERVISOR_KIND, hypervisor) for hypervisor in hypervisors] + ([(SERVICE_NODE_KIND, service_node)] if service_node else [])
+    nodes = [node(kind, end["name"], [end["underlay_ip"]], [underlay["interface"]], routers, networks) for kind, end in ends] + [
         node(
+            ROUTER_KIND,
             router["name"],
             [text for unused, text in router["addresses"]],
             [f"eth{number}" for number in range(len(router["addresses"]))],
@@ -576,6 +588,7 @@ def complete(
         "logical_switches": [{"name": switch["name"], "tunnel_key": switch["tunnel_key"]} for switch in switches],
         "hypervisors": done,
         "routers": [router["name"] for router in routers],
+        "service_node": service_node and {"name": service_node["name"], "underlay_ip": service_node["underlay_ip"]},
         "vms": vms,
         "nodes": nodes,
         # Those of containers are Docker's affair.
@@ -612,6 +625,7 @@ def interfaces_of(node: Mapping[str, Any]) -> list[Interface]:
 
 
 def node(
+    kind: str,
     name: str,
     addresses: Sequence[str],
     interfaces: Sequence[str],
@@ -628,6 +642,7 @@ def node(
                 ways.setdefault(to, via)
     return {
         "name": name,
+        "kind": kind,
         "interfaces": [
             {"name": interface, "address": f"{text}/{network.prefixlen}"} for interface, text, network in zip(interfaces, addresses, own)
         ],
