@@ -36,8 +36,9 @@ options:
     type: int
     default: 1
   forget:
-    description: Whether all caches were emptied before. Otherwise, everything that can be known is known.
-    type: bool
+    description:
+      - Whether all caches were emptied before, or with V(vms) those of the VMs alone. Otherwise, everything that can be known is known.
+    type: raw
     default: true
 seealso:
   - plugin: vxlanlab.vtep.check_packet_walk

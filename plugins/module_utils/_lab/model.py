@@ -215,12 +215,13 @@ def intended(topology: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def walk(
-    topology: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]], source: str, target: str, count: int = 1, forget: bool = True
+    topology: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]], source: str, target: str, count: int = 1, forget: bool | str = True
 ) -> Walk:
     """What ``ping -c COUNT`` from VM ``source`` to VM ``target`` must cause.
 
     ``topology``: what ``lab_topology`` completes; of it, ``nodes``, ``macs`` and ``vms``. ``tables``: what vtep_info returned, by
-    hypervisor. ``forget``: whether all caches were emptied before; otherwise everything that can be known is known. Raises
+    hypervisor. ``forget``: whether all caches were emptied before, or only those of the VMs (``vms``); otherwise everything that can be
+    known is known. Raises
     ``UserError`` for VMs that are not there.
     """
     lab = _Lab(topology, tables)
@@ -233,7 +234,7 @@ def walk(
 class _Ping:
     """VM a pings VM b."""
 
-    def __init__(self, lab: _Lab, a: Vm, b: Vm, forget: bool) -> None:
+    def __init__(self, lab: _Lab, a: Vm, b: Vm, forget: bool | str) -> None:
         self.lab, self.a, self.b, self.forget = lab, a, b, forget
         self.steps: list[Step] = []
         #: Where and why a frame ended that should have gone on.
@@ -469,7 +470,7 @@ class _Ping:
         """Whether a node knows the MAC address of the next hop; if it has to, it asks."""
         own = str(interface.address.ip)
         self._links.add((min(own, via), max(own, via)))
-        if (node.name, via) in self._neighbours or (not self.forget and via in self.lab.owners):
+        if (node.name, via) in self._neighbours or (self.forget is not True and via in self.lab.owners):
             return True
         key = f"underlay_arp_request_{own}>{via}"
         request: Fields = {"arp.operation": "request", "arp.sender_ip": own, "arp.target_ip": via}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils import _values
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import intended, walk
@@ -27,6 +27,8 @@ FOLDER = "/run/vxlanlab"
 MOST_CHAPTERS = 50
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _STATES = ("merged", "replaced", "overridden", "deleted")
+#: The caches of VMs and switches, and not what VTEPs know of each other.
+VMS = "vms"
 AS_NEEDED = "what the topology needs"
 #: Of a value that a check shows, the characters that fit into a line.
 _DIGITS = 16
@@ -55,11 +57,11 @@ def words(value: Any) -> str:
     return value.strip()
 
 
-def flag(value: Any) -> bool:
-    """Yes or no."""
-    if not isinstance(value, bool):
-        raise ValueError("use true or false")
-    return value
+def caches(value: Any) -> bool | str:
+    """Which caches are emptied: all, none, or only those of the VMs."""
+    if value != VMS and not isinstance(value, bool):
+        raise ValueError(f"use true, false, or {VMS} for those of VMs and switches alone")
+    return cast("bool | str", value)
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
@@ -74,7 +76,7 @@ CHAPTER: Keys = {
     "heading": words,
     "text": words,
     "ping": Optional(mapping),
-    "forget": Optional(flag, True),
+    "forget": Optional(caches, True),
     "replies": Optional(_values.Integer(0, COUNT), COUNT),
     "tables": Optional(some),
     "listen": Optional(some),
@@ -123,7 +125,9 @@ def completed(chapters: Any, topology: Mapping[str, Any]) -> dict[str, Any]:
         for number, point in enumerate(chapter["listen"] or []):
             if not isinstance(point, str) or point not in topology["points"]:
                 reader.refuse(f"{where}.listen[{number}]", point, f"use {', '.join(topology['points'])}")
-        if not reader.problems and not chapter["forget"] and not _learned(ends, done):
+        if not reader.problems and chapter["forget"] == VMS and any(earlier["forget"] is True for earlier in done):
+            reader.refuse(f"{where}.forget", VMS, "it takes VTEPs that know each other's MAC addresses; put the chapter before those with true")
+        if not reader.problems and chapter["forget"] is False and not _learned(ends, done):
             reader.refuse(
                 f"{where}.forget", False, "the chapter before has to be the same ping, answered: that is what the caches remember"
             )
