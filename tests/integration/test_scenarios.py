@@ -74,6 +74,22 @@ def test_routed(lab):
     assert stays[0][3:6] == [("10.0.0.1", "192.168.1.1"), ("10.1.0.1", "192.168.1.2"), stays[0][5]]
 
 
+def test_service_node(lab):
+    """How many copies of the question leave the VTEP, and how many the service node."""
+    lab.up(lab_scenario="service_node")
+    assert failed_checks(lab) == []
+
+    def copies(file, source):
+        seen = tshark(lab.folder / "artifacts" / file, "ip.src", "arp.opcode", "vxlan.vni")
+        return [row for row in seen if row == [source, "1", "5000"]]
+
+    assert [len(copies(f"vm1_underlay{chapter}.pcap", "10.0.0.1")) for chapter in ("", "_head_end")] == [1, 2]
+    assert [len(copies(f"sn_eth0{chapter}.pcap", "10.9.0.1")) for chapter in ("", "_head_end")] == [2, 0]
+    recap = lab.run(str(ROOT / "playbooks/lab_build.yml"), lab_scenario="service_node").partition("PLAY RECAP")[2]
+    [sn] = [line for line in recap.splitlines() if line.startswith("sn ")]
+    assert " changed=0 " in sn, "the role changes nothing where all is as it should be"
+
+
 def test_tenants(lab):
     lab.up(lab_scenario="tenants")
     assert failed_checks(lab) == []

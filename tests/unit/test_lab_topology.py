@@ -55,8 +55,8 @@ def test_the_seeds_lab(topology):
         "ports": [{"name": "vm1", "mac": "00:00:00:00:00:01", "ip": "192.168.1.1/24", "mtu": 1450}],
     }
     assert lab["nodes"] == [
-        {"name": "hv1", "interfaces": [{"name": "eth0", "address": "10.0.0.1/8"}], "routes": []},
-        {"name": "hv2", "interfaces": [{"name": "eth0", "address": "10.1.0.1/8"}], "routes": []},
+        {"name": "hv1", "kind": "hypervisor", "interfaces": [{"name": "eth0", "address": "10.0.0.1/8"}], "routes": []},
+        {"name": "hv2", "kind": "hypervisor", "interfaces": [{"name": "eth0", "address": "10.1.0.1/8"}], "routes": []},
     ]
     assert lab["source"] == vm1
     assert (lab["target"]["name"], lab["target"]["hypervisor"]) == ("vm2", "hv2")
@@ -268,6 +268,34 @@ def test_routers_that_cannot_be(change, problem):
     assert any(problem in found for found in problems), problems
 
 
+SERVICE_NODE = {"name": "sn", "underlay_ip": "10.9.0.1"}
+
+
+@pytest.mark.parametrize(
+    ("node", "more", "problem"),
+    [
+        ("sn", {}, "lab_service_node: 'sn' cannot be used: use a dictionary with the keys name, underlay_ip"),
+        (SERVICE_NODE | {"name": "hv1"}, {}, "lab_service_node.name: hv1 is also that of lab_hypervisors[0].name"),
+        (SERVICE_NODE | {"underlay_ip": "10.1.0.1"}, {}, "10.1.0.1 is also that of lab_hypervisors[1].underlay_ip"),
+        (SERVICE_NODE | {"underlay_ip": "192.0.2.1"}, {}, "lab_service_node.underlay_ip: 192.0.2.1 is outside of 10.0.0.0/8"),
+        (SERVICE_NODE, {"driver": "docker"}, "lab_service_node: the driver docker has no service node. Use the driver netns."),
+    ],
+)
+def test_service_nodes_that_cannot_be(topology, node, more, problem):
+    problems = lab_topology({**topology, "service_node": node, **more})["problems"]
+    assert any(problem in found for found in problems), problems
+
+
+def test_with_a_service_node_tables_lead_there(topology):
+    lab = lab_topology({**topology, "service_node": SERVICE_NODE})
+    assert lab["problems"] == [] and lab["service_node"] == SERVICE_NODE
+    assert [(node["name"], node["kind"]) for node in lab["nodes"]] == [("hv1", "hypervisor"), ("hv2", "hypervisor"), ("sn", "service_node")]
+    switch = lab["tables"]["hv1"]["logical_switches"]["ls0"]
+    assert switch["replication_mode"] == "service_node" and switch["mcast_remote"] == {"unknown-dst": {"locators": ["10.9.0.1"]}}
+    [computed] = overlay_tables(lab["endpoints"], "hv1", ["10.9.0.1"])["logical_switches"]
+    assert computed["multicast"] == [{"mac": "unknown-dst", "locators": ["10.9.0.1"]}]
+
+
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
@@ -275,8 +303,9 @@ def test_routers_that_cannot_be(change, problem):
         ({"key": "first"}, "lab_chapters[1].key: first is also that of lab_chapters[0].key"),
         ({"heading": ""}, "lab_chapters[1].heading: '' cannot be used: use a text"),
         ({"replies": 4}, "lab_chapters[1].replies: 4 cannot be used: expected a whole number from 0 to 3"),
-        ({"forget": "no"}, "lab_chapters[1].forget: 'no' cannot be used: use true or false"),
+        ({"forget": "no"}, "lab_chapters[1].forget: 'no' cannot be used: use true, false, or vms"),
         ({"ping": {"from": "vm2", "to": "vm1"}, "forget": False}, "lab_chapters[1].forget: False cannot be used: the chapter before"),
+        ({"forget": "vms"}, "lab_chapters[1].forget: 'vms' cannot be used: it takes VTEPs that know each other's MAC addresses"),
         ({"ping": {"from": "vm1", "to": "vm3"}}, "lab_chapters[1].ping.to: 'vm3' cannot be used: use a VM of lab_hypervisors: vm1, vm2"),
         ({"ping": {"from": "vm1"}}, "lab_chapters[1].ping.to: it is missing"),
         ({"listen": ["hv1"]}, "lab_chapters[1].listen[0]: 'hv1' cannot be used: use vm1, hv1:eth0, vm2, hv2:eth0"),

@@ -23,7 +23,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.wiring import W
 
 HV1 = Node("lab", "hv1", "10.0.0.1/8", "eth0", 1500)
 UNDERLAY = underlay_of("lab", 1500, ["10.0.0.0/8"])
-ROUTER = Node("lab", "r", "10.0.0.254/16,10.1.0.254/16", "eth0,eth1", 1500)
+ROUTER = Node("lab", "r", "10.0.0.254/16,10.1.0.254/16", "eth0,eth1", 1500, kind="router")
 BEHIND = Node("lab", "hv1", "10.0.0.1/16", "eth0", 1500, (Route("10.1.0.0/16", "10.0.0.254"),))
 TWO = underlay_of("lab", 1500, ["10.1.0.0/16", "10.0.0.0/16"])
 
@@ -228,7 +228,7 @@ def test_the_bridge_is_made_or_put_right(bridge, commands):
 
 def test_a_router_joins_networks():
     nodes = wanted_nodes("lab", [router("r", "10.0.0.254/16", "10.1.0.254/16"), entry("hv1", "10.0.0.1/16")], 1500)
-    assert nodes["r"] == ROUTER and ROUTER.is_router and not HV1.is_router
+    assert nodes["r"] == ROUTER and nodes["hv1"].kind == "hypervisor"
     plan = wiring(ROUTER, 7, {"lo": link()}, {}, TWO.bridges)
     assert plan.underlay == [
         "link add name r mtu 1500 type veth peer name eth0 address 02:42:0a:00:00:fe mtu 1500 netns 7",

@@ -47,6 +47,29 @@ def test_three_hosts_reach_all_peers_and_no_peer_twice():
     assert switch["multicast"] == [{"mac": "unknown-dst", "locators": ["10.2.0.1", "10.3.0.1"]}]
 
 
+def test_with_service_nodes_all_other_frames_go_there():
+    endpoints = [endpoint(1), endpoint(2), endpoint(3, logical_switch="alone")]
+    (switch,) = overlay_tables(endpoints, "hv1", ["10.99.0.1", "10.9.0.1", "10.9.0.1"])["logical_switches"]
+    assert switch["multicast"] == [{"mac": "unknown-dst", "locators": ["10.9.0.1", "10.99.0.1"]}]
+    assert [entry["locator"] for entry in switch["unicast"]] == ["10.2.0.1"]
+    (alone,) = overlay_tables(endpoints, "hv3", ["10.9.0.1"])["logical_switches"]
+    assert alone["multicast"] == [], "there is nobody to reach"
+
+
+@pytest.mark.parametrize(
+    ("service_nodes", "message"),
+    [
+        ("10.9.0.1", "service_nodes: expected a list of addresses, not str"),
+        (["sn"], "service_nodes[0]: 'sn' is not accepted"),
+        (["10.9.0.1", "10.2.0.1"], "service_nodes: 10.2.0.1 is the VTEP of host hv2"),
+    ],
+)
+def test_service_nodes_that_cannot_be(service_nodes, message):
+    with pytest.raises(AnsibleFilterError) as error:
+        overlay_tables([endpoint(1), endpoint(2)], "hv1", service_nodes)
+    assert message in str(error.value)
+
+
 def test_locators_are_in_the_order_of_addresses():
     endpoints = [endpoint(1), endpoint(10), endpoint(9)]
     (switch,) = overlay_tables(endpoints, "hv1")["logical_switches"]

@@ -215,7 +215,12 @@ def intended(topology: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def walk(
-    topology: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]], source: str, target: str, count: int = 1, forget: bool | str = True
+    topology: Mapping[str, Any],
+    tables: Mapping[str, Mapping[str, Any]],
+    source: str,
+    target: str,
+    count: int = 1,
+    forget: bool | str = True,
 ) -> Walk:
     """What ``ping -c COUNT`` from VM ``source`` to VM ``target`` must cause.
 

@@ -126,7 +126,9 @@ def completed(chapters: Any, topology: Mapping[str, Any]) -> dict[str, Any]:
             if not isinstance(point, str) or point not in topology["points"]:
                 reader.refuse(f"{where}.listen[{number}]", point, f"use {', '.join(topology['points'])}")
         if not reader.problems and chapter["forget"] == VMS and any(earlier["forget"] is True for earlier in done):
-            reader.refuse(f"{where}.forget", VMS, "it takes VTEPs that know each other's MAC addresses; put the chapter before those with true")
+            reader.refuse(
+                f"{where}.forget", VMS, "it takes VTEPs that know each other's MAC addresses; put the chapter before those with true"
+            )
         if not reader.problems and chapter["forget"] is False and not _learned(ends, done):
             reader.refuse(
                 f"{where}.forget", False, "the chapter before has to be the same ping, answered: that is what the caches remember"
