@@ -77,8 +77,8 @@ options:
         type: int
       options:
         description:
-          - The tunnel's options, all of them, as a dictionary of strings; for example V({remote_ip: 10.0.0.1, key: flow}). For tunnels
-            only, which need C(remote_ip).
+          - The tunnel's options, all of them, as a dictionary of strings; such as C(remote_ip) and C(key) (ovs-vswitchd.conf.db(5)). For
+            tunnels only, which need C(remote_ip).
         type: dict
   database:
     description:

@@ -138,7 +138,7 @@ def test_a_lab_is_made_once_and_removed_once(lab):
     first = made(lab, HV1, HV2)
     assert first["changed"] and [node["name"] for node in first["nodes"]] == ["hv1", "hv2"]
     interface = {"name": "eth0", "address": "10.0.0.1/8", "mac": "02:42:0a:00:00:01"}
-    more = {"interface": "eth0", "mac": interface["mac"], "mtu": 1500, "interfaces": [interface], "routes": []}
+    more = {"kind": "hypervisor", "interface": "eth0", "mac": interface["mac"], "mtu": 1500, "interfaces": [interface], "routes": []}
     assert first["nodes"][0] == dict(HV1, pid=pids(first)["hv1"], **more)
     assert first["underlay"] == {"bridges": {"10.0.0.0/8": "underlay"}, "mtu": 1500, "pid": pids(first)["underlay"]}
     assert first["diff"]["before"] == {}
