@@ -23,6 +23,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab import processe
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
+SCENARIOS = sorted(path.stem for path in (ROOT / "playbooks/scenarios").glob("*.yml"))
 INTERRUPT_SECONDS = 30
 # A busy machine is slow, a hanging run is not waited for.
 RUN_SECONDS = 900
@@ -423,7 +424,7 @@ class TestRefused:
             ),
             (
                 {"lab_scenario": "nowhere"},
-                "lab_scenario: nowhere is neither a scenario nor the path of a file. Use fabric, routed, seed, tenants",
+                f"lab_scenario: nowhere is neither a scenario nor the path of a file. Use {', '.join(SCENARIOS)}",
             ),
             ({"lab_name": "a b"}, "name 'a b' is not a lab name"),
         ],
