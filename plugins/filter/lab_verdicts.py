@@ -17,8 +17,9 @@ options:
     required: true
   told:
     description:
-      - By chapter, a dictionary with C(ping) (a result of M(vxlanlab.vtep.lab_ping)), C(tables) (by hypervisor, what
-        M(vxlanlab.vtep.vtep_info) returned) and C(captures) (results of M(vxlanlab.vtep.lab_capture)).
+      - By chapter, a dictionary with C(ping) (a result of M(vxlanlab.vtep.lab_ping)), C(transfer) (one of
+        M(vxlanlab.vtep.lab_transfer), where the chapter has one), C(tables) (by hypervisor, what M(vxlanlab.vtep.vtep_info) returned) and
+        C(captures) (results of M(vxlanlab.vtep.lab_capture)).
     type: dict
     required: true
   captures:

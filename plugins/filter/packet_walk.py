@@ -40,6 +40,13 @@ options:
       - Whether all caches were emptied before, or with V(vms) those of the VMs alone. Otherwise, everything that can be known is known.
     type: raw
     default: true
+  size:
+    description: Bytes that the ping sends along, in packets that are not fragmented.
+    type: int
+    default: 56
+  mtu:
+    description: MTU of the two VMs' ports in bytes. By default what the underlay has room for.
+    type: int
 seealso:
   - plugin: vxlanlab.vtep.check_packet_walk
     plugin_type: filter

@@ -33,6 +33,14 @@ options:
     description: How many requests to send, 1 to 1000.
     type: int
     default: 3
+  size:
+    description: Bytes to send along, 0 to 65507. The IPv4 packet is 28 bytes longer.
+    type: int
+    default: 56
+  fragment:
+    description: Whether a packet that is too long for a link may be cut into fragments on its way (C(-M), RFC 791).
+    type: bool
+    default: true
   interval:
     description: Seconds between the requests, 0.002 to 60. Less than 0.2 takes root.
     type: float
@@ -107,6 +115,7 @@ REPLIES = re.compile(r"([0-9]+) received")
 def command(ping: dict[str, Any], options: dict[str, Any]) -> list[str]:
     """How to run one of the pings."""
     words = [*prefix(ping["namespace"]), "ping", "-c", str(options["count"]), "-i", f"{options['interval']:g}", "-W", str(options["wait"])]
+    words += ["-s", str(options["size"]), *([] if options["fragment"] else ["-M", "do"])]
     if options["until_answered"]:
         words += ["-w", str(options["until_answered"])]
     return [*words, *(["-I", ping["interface"]] if ping["interface"] else []), ping["address"]]
@@ -115,6 +124,7 @@ def command(ping: dict[str, Any], options: dict[str, Any]) -> list[str]:
 def run(options: dict[str, Any]) -> dict[str, Any]:
     check_texts(options)
     check_range("count", options["count"], 1, 1000)
+    check_range("size", options["size"], 0, 65507, "Use {} bytes.")
     check(0.002 <= options["interval"] <= 60, "interval", options["interval"], "0.002 to 60 seconds")
     check_range("wait", options["wait"], 1, 60, "Use {} seconds.")
     check_range("until_answered", options["until_answered"], 0, 600, "Use {} seconds.")
@@ -153,6 +163,8 @@ def main() -> NoReturn:
                 },
             },
             "count": {"type": "int", "default": 3},
+            "size": {"type": "int", "default": 56},
+            "fragment": {"type": "bool", "default": True},
             "interval": {"type": "float", "default": 1},
             "wait": {"type": "int", "default": 3},
             "until_answered": {"type": "int", "default": 0},

@@ -431,7 +431,11 @@ def _chapter(chapter: Data, captures: Sequence[Shown], underlay: str) -> Shown:
     of_chapter = [capture for capture in captures if capture["chapter"] == chapter["key"]]
     return {
         **{name: chapter[name] for name in ("key", "heading", "text", "source", "target", "sent", "received", "output", "ends")},
-        "changes": [f"{change['hypervisor']}: {words}" for change in chapter["tables"] for words in _changes(change)],
+        "transfer": chapter["transfer"],
+        "changes": [
+            *(f"{change['hypervisor']}: {words}" for change in chapter["tables"] for words in _changes(change)),
+            *([f"MTU of {source} and {chapter['target']} = {chapter['mtu']}"] if chapter["mtu"] else []),
+        ],
         "captures": of_chapter,
         "shown": [capture for capture in of_chapter if capture["point"] in (source, underlay)],
     }

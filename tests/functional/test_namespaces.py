@@ -105,6 +105,7 @@ def test_a_ping_goes_on_until_it_is_answered(vms):
         ({"pings": [{"address": "vm2"}]}, "pings: address: 'vm2' is not accepted"),
         ({"pings": [{"address": "192.168.1.2", "namespace": "vm7"}]}, "no network namespace 'vm7' on this host. It has vm1, vm2."),
         ({"pings": [], "count": 0}, "count: 0"),
+        ({"pings": [], "size": 65508}, "size: 65508 is out of range. Use 0 to 65507 bytes."),
         ({"pings": [], "interval": 0.001}, "interval: 0.001 is not accepted: expected 0.002 to 60 seconds"),
         ({"pings": [], "wait": 61}, "wait: 61"),
         ({"pings": [], "until_answered": 601}, "until_answered: 601"),

@@ -146,6 +146,8 @@ def write_artifacts(folder):
                 "target": "vm2",
                 "forget": True,
                 "tables": DELETED if chapter != "first" else [],
+                "mtu": None,
+                "transfer": "9 bytes arrive",
                 "sent": 3,
                 "received": received,
                 "output": replies.format(MARKUP, received, 100 - received * 33),

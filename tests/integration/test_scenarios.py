@@ -90,6 +90,26 @@ def test_service_node(lab):
     assert " changed=0 " in sn, "the role changes nothing where all is as it should be"
 
 
+def test_mtu(lab):
+    """What fits is seen with its 50 bytes more; what does not is seen at the VM and nowhere else, the segments of TCP too."""
+    lab.up(lab_scenario="mtu")
+    assert failed_checks(lab) == []
+
+    def lengths(file, protocol):
+        seen = tshark(lab.folder / "artifacts" / file, "ip.len", "icmp.type", "tcp.len")
+        return {int(row[0].split(",")[0]) for row in seen if row[1 if protocol == "icmp" else 2] not in ("", "0")}
+
+    assert (lengths("vm1_overlay.pcap", "icmp"), lengths("vm1_underlay.pcap", "icmp")) == ({1450}, {1500})
+    assert max(lengths("vm1_underlay.pcap", "tcp")) == 1500
+    assert lengths("vm1_overlay_vanishes.pcap", "icmp") == {1500}
+    assert max(lengths("vm1_overlay_vanishes.pcap", "tcp")) == 1500
+    assert lengths("vm1_underlay_vanishes.pcap", "icmp") == set()
+    assert lengths("vm1_overlay_refused.pcap", "icmp") == set()
+    # Given back, although the last chapters had set it.
+    settings = lab.run(str(ROOT / "playbooks/lab_build.yml"), lab_scenario="mtu").partition("PLAY RECAP")[2]
+    assert all(" changed=0 " in line for line in settings.splitlines() if line.startswith("hv"))
+
+
 def test_tenants(lab):
     lab.up(lab_scenario="tenants")
     assert failed_checks(lab) == []

@@ -53,8 +53,12 @@ def test_every_chapter_has_the_replies_that_the_model_says(name):
         tables = copy.deepcopy(intended(lab))
         for change in chapter["tables"]:
             changed(tables, change)
-        found = walk(lab, tables, chapter["source"], chapter["target"], 3, chapter["forget"])
+        ends = (lab, tables, chapter["source"], chapter["target"])
+        found = walk(*ends, 3, chapter["forget"], chapter["size"], chapter["mtu"])
         assert found["replies"] == chapter["replies"], (chapter["key"], found["ends"])
+        if chapter["transfer"]:
+            longest = walk(*ends, 1, chapter["forget"], (chapter["mtu"] or 1450) - 28, chapter["mtu"])
+            assert bool(longest["replies"]) == chapter["transfer"]["arrives"]
         assert bool(found["ends"]) == (found["replies"] == 0)
 
 
@@ -192,7 +196,41 @@ def test_in_a_lab_that_is_right_who_shares_a_switch_reaches_the_other_and_nobody
         assert found["replies"] == 1 and found["ends"] == []
     else:
         assert found["replies"] == 0
+    assert_ttl(lab, found)
+
+
+def assert_ttl(lab, found):
     for step in found["steps"]:
         # One less for every router that has passed it on.
         if "ipv4.ttl" in step["expect"]:
             assert 64 - len(lab["routers"]) <= step["expect"]["ipv4.ttl"] <= 64
+
+
+@settings(max_examples=60, deadline=None)
+@given(labs(), st.integers(0, 1700), st.integers(576, 1700), st.booleans())
+def test_a_packet_is_seen_as_far_as_it_fits(lab, size, mtu, forget):
+    source, target = lab["source"], lab["target"]
+    found = walk(lab, intended(lab), source["name"], target["name"], 2, forget, size, mtu)
+    echoes = [step for step in found["steps"] if step["key"].startswith("echo_request")]
+    length = size + 28
+    if length > mtu:
+        assert found["steps"] == [] and f"{source['name']}: a packet of {length} bytes is too long" in found["ends"][0]
+    elif length > 1450 and source["hypervisor"] != target["hypervisor"]:
+        assert {step["point"] for step in echoes} == {source["name"]}
+        assert found["ends"] == [
+            f"{source['hypervisor']}: the {length} bytes of a packet are {length + 50} in the tunnel, and eth0 takes 1500"
+        ]
+    else:
+        assert found["replies"] == 2 and found["ends"] == []
+    if length > mtu or length > 1450:
+        assert found["replies"] == 0 or source["hypervisor"] == target["hypervisor"]
+
+
+def test_who_had_another_mtu_gets_back_what_the_underlay_has_room_for():
+    lab, chapters = scenario("mtu")
+    state = {vm["name"]: 1450 for vm in lab["vms"]}
+    for chapter in chapters:
+        state |= {port["name"]: port["mtu"] for ports in chapter["resize"].values() for port in ports}
+        assert set(state.values()) == {chapter["mtu"] or 1450}
+    last = story([{"key": "a", "heading": "a", "text": "a", "mtu": 1500}], lab)
+    assert last["afterwards"]["resize"] == {"hv1": [{"name": "vm1", "mtu": 1450}], "hv2": [{"name": "vm2", "mtu": 1450}]}

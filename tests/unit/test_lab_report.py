@@ -102,7 +102,7 @@ def report(count=2, packets=(), point="hv0:eth0", received=2, routed=False, **ch
         },
         "hypervisors": [dict(one, datapath="netdev", point=f"{one['name']}:eth0", vtep=tables[one["name"]]) for one in lab["hypervisors"]],
         "checks": [{"name": "one", "expected": "1", "seen": "1", "ok": True}],
-        "chapters": [{**chapter, "sent": 3, "received": received, "output": "", "ends": []}],
+        "chapters": [{**chapter, "sent": 3, "received": received, "output": "", "ends": [], "transfer": "", "mtu": None}],
         "walks": walks,
         **changes,
     }
@@ -244,9 +244,9 @@ def test_an_unknown_protocol_is_shown_as_well():
 def test_what_a_chapter_changes_is_told():
     change = {"hypervisor": "hv0", "state": "deleted", "config": {"logical_switches": {"ls0": {"mcast_remote": {"unknown-dst": {}}}}}}
     [chapter] = report()["chapters"]
-    [told] = report(chapters=[dict(chapter, tables=[change], forget=True)])["chapters"]
+    [told] = report(chapters=[dict(chapter, tables=[change], forget=True, mtu=1500)])["chapters"]
     assert (chapter["sent"], chapter["received"], chapter["changes"]) == (3, 2, [])
-    assert told["changes"] == ["hv0: logical_switches ls0 mcast_remote unknown-dst removed"]
+    assert told["changes"] == ["hv0: logical_switches ls0 mcast_remote unknown-dst removed", "MTU of vm0 and vm1 = 1500"]
 
 
 # What it refuses

@@ -49,8 +49,8 @@ LAB = {
     "processes": {"node"},
     "netns": {"node", "processes", "wiring"},
     "walk": set(),
-    "model": {"walk"},
-    "story": {"model", "topology", "walk"},
+    "model": {"node", "walk"},
+    "story": {"model", "node", "topology", "walk"},
     "background": set(),
     "warm": set(),
 }

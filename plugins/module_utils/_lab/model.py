@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import MTU, VXLAN_OVERHEAD
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.walk import Row, Step, Walk
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._packets import Fields
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import UNKNOWN_DST, host_ip
@@ -27,6 +28,9 @@ BROADCAST = "ff:ff:ff:ff:ff:ff"
 VXLAN_PORT = 4789  # RFC 7348, section 5
 # The time to live of a packet that a VTEP sends.
 TTL = 64
+#: Bytes that a ping sends by default (ping(8), -s), and those of the ICMP and IPv4 headers before them (RFC 792, RFC 791).
+PING_SIZE = 56
+PING_HEADERS = 8 + 20
 # What a VM sends has no VLAN tag (vtep(5), vlan_bindings).
 UNTAGGED = 0
 # More tunnels than any frame takes on a right way: one to a service node, one to a VTEP, and one that a VTEP may add.
@@ -140,6 +144,8 @@ class Frame:
     broadcast: bool
     match: Fields
     expect: Fields
+    #: Bytes of the IPv4 packet that it carries, 0 where it carries none.
+    length: int = 0
     #: Whether the sender asks again until there is an answer.
     repeats: bool = False
     #: The key of the echo request that it replies to.
@@ -173,6 +179,8 @@ class _Lab:
         self.vms = {vm["name"]: Vm(vm["name"], vm["mac"].lower(), host_ip(vm["ip"]), vm["hypervisor"]) for vm in topology["vms"]}
         self.vteps = {host: Vtep(host, tables[host]) for host in tables}
         self.service_node = (topology.get("service_node") or {}).get("name")
+        #: The MTU of the underlay; without one, everything fits.
+        self.mtu: int = topology.get("underlay", {}).get("mtu") or MTU.high
         self.owners = {str(interface.address.ip): (node, interface) for node in self.nodes.values() for interface in node.interfaces}
 
     def on(self, interface: Interface) -> Iterator[tuple[Node, Interface]]:
@@ -221,26 +229,30 @@ def walk(
     target: str,
     count: int = 1,
     forget: bool | str = True,
+    size: int = PING_SIZE,
+    mtu: int | None = None,
 ) -> Walk:
-    """What ``ping -c COUNT`` from VM ``source`` to VM ``target`` must cause.
+    """What ``ping -c COUNT -s SIZE -M do`` from VM ``source`` to VM ``target`` must cause.
 
-    ``topology``: what ``lab_topology`` completes; of it, ``nodes``, ``macs`` and ``vms``. ``tables``: what vtep_info returned, by
-    hypervisor. ``forget``: whether all caches were emptied before, or only those of the VMs (``vms``); otherwise everything that can be
-    known is known. Raises
-    ``UserError`` for VMs that are not there.
+    ``topology``: what ``lab_topology`` completes; of it, ``nodes``, ``macs``, ``vms`` and ``underlay``. ``tables``: what vtep_info
+    returned, by hypervisor. ``forget``: whether all caches were emptied before, or only those of the VMs (``vms``); otherwise everything
+    that can be known is known. ``size`` is in bytes, as is ``mtu``, that of the two VMs' ports: by default what the underlay has room
+    for. Raises ``UserError`` for VMs that are not there.
     """
     lab = _Lab(topology, tables)
     for option, name in (("source", source), ("target", target)):
         if name not in lab.vms:
             raise UserError(f"{option}: there is no VM {name!r}. Use {', '.join(sorted(lab.vms))}.")
-    return _Ping(lab, lab.vms[source], lab.vms[target], forget).walk(count)
+    return _Ping(lab, lab.vms[source], lab.vms[target], forget, size + PING_HEADERS, mtu or lab.mtu - VXLAN_OVERHEAD).walk(count)
 
 
 class _Ping:
     """VM a pings VM b."""
 
-    def __init__(self, lab: _Lab, a: Vm, b: Vm, forget: bool | str) -> None:
+    def __init__(self, lab: _Lab, a: Vm, b: Vm, forget: bool | str, length: int, mtu: int) -> None:
         self.lab, self.a, self.b, self.forget = lab, a, b, forget
+        #: Bytes of an echo's IPv4 packet, and of the largest one that a VM may send.
+        self.length, self.mtu = length, mtu
         self.steps: list[Step] = []
         #: Where and why a frame ended that should have gone on.
         self.ends: list[str] = []
@@ -254,7 +266,10 @@ class _Ping:
     def walk(self, count: int) -> Walk:
         a, b = self.a, self.b
         replies = 0
-        if not self.forget or self._resolved():
+        if self.length > self.mtu:
+            # RFC 1191, section 6.1: what must not be fragmented is refused before anything is sent, a question included.
+            self.ends.append(f"{a.name}: a packet of {self.length} bytes is too long for its interface, which takes {self.mtu}")
+        elif not self.forget or self._resolved():
             # ping does not wait for a reply before its next request.
             asked = self._after
             for sequence in range(1, count + 1):
@@ -310,7 +325,8 @@ class _Ping:
                 "ipv4.destination": receiver.ip,
             },
             # Nobody between two VMs of one network routes.
-            {"ethernet.source": sender.mac, "ethernet.destination": receiver.mac, "ipv4.ttl": TTL},
+            {"ethernet.source": sender.mac, "ethernet.destination": receiver.mac, "ipv4.ttl": TTL, "ipv4.total_length": self.length},
+            self.length,
             replies_to=f"echo_request_{sequence}" if kind == "reply" else "",
         )
 
@@ -450,6 +466,13 @@ class _Ping:
             interface, via = hop
             if not self._neighbour(node, interface, via, way, row if node is start else None, locator):
                 self.ends.append(f"{node.name}: nobody has the address {via}")
+                return None
+            whole = frame.length + VXLAN_OVERHEAD
+            if frame.length and whole > self.lab.mtu:
+                # A tunnel tells nobody: no ICMP message goes back to a VM.
+                self.ends.append(
+                    f"{node.name}: the {frame.length} bytes of a packet are {whole} in the tunnel, and {interface.name} takes {self.lab.mtu}"
+                )
                 return None
             following, entry = self.lab.owners[via]
             outer: Fields = {

@@ -36,6 +36,8 @@ HYPERVISOR, ROUTER, SERVICE_NODE = KINDS = ("hypervisor", "router", "service_nod
 RESERVED_NAMES = (UNDERLAY, *_names.OF_LINUX, "localhost", "ungrouped")
 #: The MTU of the underlay in bytes, from what every IPv4 host takes (RFC 791, section 3.1).
 MTU = Integer(576, 65535)
+#: Outer IPv4, UDP and VXLAN headers and the inner Ethernet header in bytes (RFC 7348, section 5).
+VXLAN_OVERHEAD = 50
 #: The longest prefix of an underlay: two hosts have room in it.
 LONGEST_PREFIX = 30
 LAB_NAME_WORDS = "Use 1 to 32 letters, digits, '_' and '-'."

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, cast
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils import _values
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import intended, walk
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import PING_HEADERS, PING_SIZE, intended, walk
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import MTU, VXLAN_OVERHEAD
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.topology import Keys, Optional, Reader, pings, some
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.walk import Comparison, Walk, check_walk
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._packets import CapturedPacket
@@ -27,6 +28,10 @@ FOLDER = "/run/vxlanlab"
 MOST_CHAPTERS = 50
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _STATES = ("merged", "replaced", "overridden", "deleted")
+#: The longest packet that IPv4 knows (RFC 791), without the headers of a ping.
+LONGEST_PING = 65535 - PING_HEADERS
+#: Bytes that a chapter may send over TCP: each of its packets is in four captures and in the report.
+MOST_BYTES = 1_000_000
 #: The caches of VMs and switches, and not what VTEPs know of each other.
 VMS = "vms"
 AS_NEEDED = "what the topology needs"
@@ -71,17 +76,28 @@ def mapping(value: Any) -> Mapping[str, Any]:
     return value
 
 
+def boolean(value: Any) -> bool:
+    """Yes or no."""
+    if not isinstance(value, bool):
+        raise ValueError("use true or false")
+    return value
+
+
 CHAPTER: Keys = {
     "key": key,
     "heading": words,
     "text": words,
     "ping": Optional(mapping),
     "forget": Optional(caches, True),
+    "size": Optional(_values.Integer(0, LONGEST_PING), PING_SIZE),
+    "mtu": Optional(MTU),
     "replies": Optional(_values.Integer(0, COUNT), COUNT),
+    "transfer": Optional(mapping),
     "tables": Optional(some),
     "listen": Optional(some),
 }
 PING: Keys = {"from": words, "to": words}
+TRANSFER: Keys = {"size": _values.Integer(1, MOST_BYTES), "arrives": Optional(boolean, True)}
 TABLES: Keys = {
     "hypervisor": words,
     "without": Optional(some),
@@ -122,6 +138,15 @@ def completed(chapters: Any, topology: Mapping[str, Any]) -> dict[str, Any]:
             elif not reader.problems:
                 switch = vms[ends["from"]]["logical_switch"]
                 tables.append(_change(hypervisor, switch, change))
+        if chapter["transfer"] is not None:
+            chapter["transfer"] = reader.keys(f"{where}.transfer", dict(chapter["transfer"]), TRANSFER)
+        apart = [name for name in ends.values() if name in vms and vms[name]["namespace"]]
+        if chapter["mtu"] and apart:
+            reader.refuse(
+                f"{where}.mtu",
+                chapter["mtu"],
+                f"{apart[0]} is in a network namespace of its own, where Open vSwitch cannot set it; use hypervisors with one VM each",
+            )
         for number, point in enumerate(chapter["listen"] or []):
             if not isinstance(point, str) or point not in topology["points"]:
                 reader.refuse(f"{where}.listen[{number}]", point, f"use {', '.join(topology['points'])}")
@@ -136,12 +161,31 @@ def completed(chapters: Any, topology: Mapping[str, Any]) -> dict[str, Any]:
         if not reader.problems:
             done.append(_complete(chapter, topology, vms[ends["from"]], vms[ends["to"]], tables, done))
     reader.unique((f"lab_chapters[{number}].key", chapter["key"]) for number, chapter in enumerate(done))
-    return {"problems": reader.problems, "chapters": [] if reader.problems else done}
+    if reader.problems:
+        return {"problems": reader.problems, "chapters": []}
+    return {"problems": [], "chapters": done, "afterwards": _afterwards(done, topology)}
 
 
 def _learned(ends: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> bool:
     """Whether the two VMs of a ping, and all between them, know each other from the chapter before."""
     return bool(earlier) and earlier[-1]["replies"] > 0 and ends == {"from": earlier[-1]["source"], "to": earlier[-1]["target"]}
+
+
+def _afterwards(chapters: Sequence[Mapping[str, Any]], topology: Mapping[str, Any]) -> dict[str, Any]:
+    """What gives the lab back what the topology needs, after the last chapter."""
+    last = chapters[-1]
+    return {"restore": sorted({change["hypervisor"] for change in last["tables"]}), "resize": _resized(last["mtus"], {}, topology)}
+
+
+def _resized(before: Mapping[str, int], after: Mapping[str, int], topology: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """The ports to set, by hypervisor, as ovs_bridge takes them. What is in neither of the two has what the underlay has room for."""
+    room = topology["underlay"]["mtu"] - VXLAN_OVERHEAD
+    ports: dict[str, list[dict[str, Any]]] = {}
+    for vm in topology["vms"]:
+        wanted = after.get(vm["name"], room)
+        if before.get(vm["name"], room) != wanted:
+            ports.setdefault(vm["hypervisor"], []).append({"name": vm["name"], "mtu": wanted})
+    return ports
 
 
 def _change(hypervisor: str, switch: str, change: Mapping[str, Any]) -> dict[str, Any]:
@@ -164,6 +208,7 @@ def _complete(
 ) -> dict[str, Any]:
     before = earlier[-1]["tables"] if earlier else []
     stays = tables == before
+    mtus = {source["name"]: chapter["mtu"], target["name"]: chapter["mtu"]} if chapter["mtu"] else {}
     points = topology["points"]
     underlay = topology["underlay"]["interface"]
     listen = [source["name"], target["name"], f"{source['hypervisor']}:{underlay}", f"{target['hypervisor']}:{underlay}"]
@@ -179,8 +224,13 @@ def _complete(
         "target": target["name"],
         "hypervisor": source["hypervisor"],
         "ping": ping(source, target),
+        "size": chapter["size"],
         "forget": chapter["forget"],
         "replies": chapter["replies"],
+        "transfer": chapter["transfer"] and {"from": source, "to": target, **chapter["transfer"]},
+        "mtu": chapter["mtu"],
+        "mtus": mtus,
+        "resize": _resized(earlier[-1]["mtus"] if earlier else {}, mtus, topology),
         "tables": tables,
         # Before the ping: the hypervisors that get the tables of the topology again, and the changes to make.
         "restore": [] if stays else sorted({change["hypervisor"] for change in before}),
@@ -244,10 +294,10 @@ def verdicts(
 ) -> dict[str, Any]:
     """What came of the story: checks, what each chapter says, and the walks that the captures were compared with.
 
-    ``topology`` is completed, with its chapters. ``told``: by chapter, ``ping`` (a result of lab_ping), ``tables`` (by hypervisor,
-    what vtep_info returned) and ``captures`` (results of lab_capture). ``captures``: the packets of all captures, chapter by
-    chapter, in the order of its ``captures``. ``pinged``: the results of all pings of ``mesh``. ``transfer``: what lab_transfer
-    returned.
+    ``topology`` is completed, with its chapters. ``told``: by chapter, ``ping`` (a result of lab_ping), ``transfer`` (of lab_transfer,
+    where it has one), ``tables`` (by hypervisor, what vtep_info returned) and ``captures`` (results of lab_capture).
+    ``captures``: the packets of all captures, chapter by chapter, in the order of its ``captures``. ``pinged``: the results of all
+    pings of ``mesh``. ``transfer``: what lab_transfer returned.
     """
     answers: list[Check] = []
     compared: list[Check] = []
@@ -257,8 +307,13 @@ def verdicts(
     read = iter(captures)
     for chapter in topology["chapters"]:
         seen = told[chapter["key"]]
-        expected = walk(topology, seen["tables"], chapter["source"], chapter["target"], COUNT, chapter["forget"])
+        ends = (topology, seen["tables"], chapter["source"], chapter["target"])
+        expected = walk(*ends, COUNT, chapter["forget"], chapter["size"], chapter["mtu"])
         answers.append(_answers(chapter, seen["ping"]["replies"], expected))
+        if chapter["transfer"]:
+            # TCP fills its segments, so the longest packets have to arrive.
+            longest = (chapter["mtu"] or topology["underlay"]["mtu"] - VXLAN_OVERHEAD) - PING_HEADERS
+            answers.append(_carried(chapter, seen["transfer"], walk(*ends, 1, chapter["forget"], longest, chapter["mtu"])))
         if not chapter["tables"]:
             wrong += deviations(topology, seen["tables"])
         for capture in chapter["captures"]:
@@ -266,8 +321,9 @@ def verdicts(
             walks.append(dict(comparison, chapter=chapter["key"], file=capture["file"]))
             compared.append(_packets(capture["file"], comparison))
         chapters.append(
-            {name: chapter[name] for name in ("key", "heading", "text", "source", "target", "forget", "tables")}
+            {name: chapter[name] for name in ("key", "heading", "text", "source", "target", "forget", "tables", "size", "mtu")}
             | {"sent": COUNT, "received": seen["ping"]["replies"], "output": seen["ping"]["output"], "ends": expected["ends"]}
+            | {"transfer": answers[-1]["seen"] if chapter["transfer"] else ""}
         )
     answered = sum(1 for one in pinged if one["replies"])
     dropped = sum(capture["dropped"] for seen in told.values() for capture in seen["captures"])
@@ -288,6 +344,17 @@ def _answers(chapter: Mapping[str, Any], received: int, expected: Walk) -> Check
     if expected["replies"] != chapter["replies"]:
         seen += f", and the tables allow {expected['replies']}: {'; '.join(expected['ends'])}"
     return _check(chapter["heading"], wanted, seen)
+
+
+def _carried(chapter: Mapping[str, Any], transfer: Mapping[str, Any], longest: Walk) -> Check:
+    """Whether the bytes of a chapter arrived over TCP."""
+    size = chapter["transfer"]["size"]
+    words = {True: f"{size} bytes arrive", False: f"of {size} bytes not all arrive"}
+    sent = transfer.get("sha256_sent")
+    seen = words[bool(sent) and sent == transfer.get("sha256_received")]
+    if bool(longest["replies"]) != chapter["transfer"]["arrives"]:
+        seen += f", and by the tables {words[bool(longest['replies'])]}"
+    return _check(f"{chapter['heading']}, over TCP", words[chapter["transfer"]["arrives"]], seen)
 
 
 def _packets(file: str, comparison: Comparison) -> Check:

@@ -24,6 +24,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import (
     MTU,
     ROUTER as ROUTER_KIND,
     SERVICE_NODE as SERVICE_NODE_KIND,
+    VXLAN_OVERHEAD,
     Interface,
     lab_name,
     node_name,
@@ -44,8 +45,6 @@ class Optional(NamedTuple):
 # How the value of each key is read: returns it, or raises ValueError saying what to use.
 Keys = Mapping[str, "_values.Parse | Optional"]
 
-# Outer IPv4, UDP and VXLAN headers and the inner Ethernet header in bytes (RFC 7348, section 5).
-VXLAN_OVERHEAD = 50
 #: The ports that a Linux bridge has room for (BR_MAX_PORTS in net/bridge/br_private.h, of which number 0 is none).
 MOST_HYPERVISORS = 1023
 #: As many remote addresses as the emulator was tried with; it needs two minutes for them.

@@ -16,6 +16,7 @@ from typing import Any, TypedDict
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._packets import CapturedPacket, Fields
 
+OVER_TCP = "Of the bytes that are sent over TCP after the ping."
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 #: A row of a hardware_vtep database (vtep(5)): its hypervisor, its table, and the columns that tell it.
 Row = dict[str, Any]
@@ -103,10 +104,11 @@ def check_walk(walk: Walk, point: str, packets: Sequence[CapturedPacket]) -> Com
     # Whoever reads one capture counts its own steps.
     wanted = [Step({**step, "number": number}) for number, step in enumerate(here, 1)]
     orders = {step["key"]: step["number"] for step in here}
-    own = [packet for packet in map(_Packet, packets) if packet.belongs_to(walk)]
+    there = [_Packet(packet) for packet in packets]
+    own = [packet for packet in there if packet.belongs_to(walk)]
     seen: dict[str, _Packet] = {}
     extra: list[_Packet] = []
-    explained: dict[str, str] = {}
+    explained = {str(packet.number): OVER_TCP for packet in there if packet.is_tcp_of(walk)}
     questions = []  # asked once more; each may be answered once more
     for packet in own:
         step = next((step for step in wanted if step["key"] not in seen and packet.has(step["match"])), None)
@@ -131,7 +133,7 @@ def check_walk(walk: Walk, point: str, packets: Sequence[CapturedPacket]) -> Com
         "steps": steps,
         "extra": [packet.number for packet in extra],
         "explained": explained,
-        "ignored": len(packets) - len(own),
+        "ignored": len(there) - len(own),
     }
 
 
@@ -208,6 +210,12 @@ class _Packet:
         # Neighbours ask for addresses; and the end of a tunnel says that it does not listen. What else they do is their affair.
         carries = bool(self.get("arp.operation")) or self.get("icmp.kind") == "dest-unreach"
         return not self.said and carries and any(parties == set(link) for link in walk["links"])
+
+    def is_tcp_of(self, walk: Walk) -> bool:
+        """Whether it is one of a connection between the two VMs."""
+        layers = self._layers
+        ends = {self.get(f"{self.said}ipv4.source"), self.get(f"{self.said}ipv4.destination")}
+        return f"{self.said}tcp" in layers and ends == set(walk["vms"])
 
     def parties(self) -> set[str]:
         """The addresses of the two that speak ARP or ICMP."""
