@@ -58,7 +58,8 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import Nod
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.processes import running
 
 NODES = "lab_nodes"
-HYPERVISORS = "vtep_hypervisors"
+#: Kind of node -> its group.
+GROUPS = {"hypervisor": "vtep_hypervisors", "linux": "linux_hypervisors"}
 display = Display()
 
 
@@ -109,13 +110,13 @@ class InventoryModule(BaseInventoryPlugin):
             check_lab_name(lab)
         except UserError as error:
             raise AnsibleParserError(f"{path}: option lab, {error}") from error
-        for group in (NODES, HYPERVISORS):
+        for group in (NODES, *GROUPS.values()):
             self.inventory.add_group(group)
         for source in SOURCES:
             for name, variables in source(lab).items():
                 self.inventory.add_host(name, group=NODES)
-                if variables["lab_node_kind"] == "hypervisor":
-                    self.inventory.add_host(name, group=HYPERVISORS)
+                if variables["lab_node_kind"] in GROUPS:
+                    self.inventory.add_host(name, group=GROUPS[variables["lab_node_kind"]])
                 for key, value in variables.items():
                     self.inventory.set_variable(name, key, value)
         if not self.inventory.groups[NODES].hosts:

@@ -246,7 +246,7 @@ def test_what_a_chapter_changes_is_told():
     [chapter] = report()["chapters"]
     [told] = report(chapters=[dict(chapter, tables=[change], forget=True, mtu=1500)])["chapters"]
     assert (chapter["sent"], chapter["received"], chapter["changes"]) == (3, 2, [])
-    assert told["changes"] == ["hv0: logical_switches ls0 mcast_remote unknown-dst removed", "MTU of vm0 and vm1 = 1500"]
+    assert told["changes"] == ["hv0: logical_switches ls0 mcast_remote unknown-dst removed", "MTU of vm01 and vm11 = 1500"]
 
 
 # What it refuses

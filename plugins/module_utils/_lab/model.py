@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import MTU, VXLAN_OVERHEAD
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import HYPERVISOR, LINUX, MTU, VXLAN_OVERHEAD
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.walk import Row, Step, Walk
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._packets import Fields
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import UNKNOWN_DST, host_ip
@@ -51,6 +51,7 @@ class Node:
 
     def __init__(self, node: Mapping[str, Any], macs: Mapping[str, str]) -> None:
         self.name: str = node["name"]
+        self.kind: str = node.get("kind", HYPERVISOR)
         self.interfaces = [
             Interface(interface["name"], ipaddress.IPv4Interface(interface["address"]), macs.get(interface["address"].partition("/")[0]))
             for interface in node["interfaces"]
@@ -102,8 +103,10 @@ class Switch:
 class Vtep:
     """The tables of one VTEP, as ``vtep_info`` returns them."""
 
-    def __init__(self, host: str, tables: Mapping[str, Any]) -> None:
+    def __init__(self, host: str, tables: Mapping[str, Any], kind: str) -> None:
         self.host = host
+        #: Whether it is the Linux kernel's own.
+        self.is_linux = kind == LINUX
         self.physical_switch = next(iter(tables["physical_switches"]), "")
         #: (port, VLAN) -> logical switch.
         self.bindings: dict[tuple[str, int], str] = {
@@ -177,7 +180,7 @@ class _Lab:
     def __init__(self, topology: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]]) -> None:
         self.nodes = {node["name"]: Node(node, topology["macs"]) for node in topology["nodes"]}
         self.vms = {vm["name"]: Vm(vm["name"], vm["mac"].lower(), host_ip(vm["ip"]), vm["hypervisor"]) for vm in topology["vms"]}
-        self.vteps = {host: Vtep(host, tables[host]) for host in tables}
+        self.vteps = {host: Vtep(host, tables[host], self.nodes[host].kind) for host in tables}
         self.service_node = (topology.get("service_node") or {}).get("name")
         #: The MTU of the underlay; without one, everything fits.
         self.mtu: int = topology.get("underlay", {}).get("mtu") or MTU.high
@@ -214,7 +217,8 @@ def intended(topology: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
                 locators = [service_node["underlay_ip"]]
             logical[switch] = {
                 "tunnel_key": switches[switch]["tunnel_key"],
-                "replication_mode": "service_node" if service_node else "source_node",
+                # The kernel has no such column: it sends to all of its flood list.
+                "replication_mode": "service_node" if service_node and hypervisor["kind"] != "linux" else "source_node",
                 "ucast_remote": {endpoint["mac"]: {"locator": endpoint["vtep"], "ipaddr": endpoint["ip"]} for endpoint in remote},
                 "mcast_remote": {UNKNOWN_DST: {"locators": locators}} if locators else {},
             }
@@ -387,8 +391,8 @@ class _Ping:
             # A switch forgets what it has learned, and then sends the frame to all.
             way = way.branch(optional=True)
         self._deliver(frame, vtep, switch, [vm for vm in local if vm not in known], way)
-        if sender is not None and sender in switch.flood:
-            # What comes from one of them went to all of them.
+        if sender is not None and (sender in switch.flood or vtep.is_linux):
+            # What comes from one of them went to all of them; and a bridge sends nothing back to the port that it comes from.
             return
         locators = switch.flood[:1] if switch.replication_mode == "service_node" else switch.flood
         if not locators and sender is None and not any(vm is frame.receiver for vm in local):
@@ -447,7 +451,7 @@ class _Ping:
         switch = next((switch for switch in vtep.switches.values() if switch.vni == vni and vtep.ports(switch.name)), None)
         if switch is None:
             self.ends.append(f"{vtep.host}: no logical switch with a port has the tunnel_key {vni}")
-        elif sender not in {*switch.unicast.values(), *switch.flood}:
+        elif not vtep.is_linux and sender not in {*switch.unicast.values(), *switch.flood}:
             # Open vSwitch has a tunnel port for each locator that a row names, and for no other.
             self.ends.append(f"{vtep.host}: no row of {switch.name} names the locator {sender}, so nothing is taken from there")
         else:

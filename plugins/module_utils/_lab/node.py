@@ -31,7 +31,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import Integ
 NODE = "vxlanlab.vtep/node"
 NEW_NODE = "vxlanlab.vtep/new-node"
 UNDERLAY = "underlay"
-HYPERVISOR, ROUTER, SERVICE_NODE = KINDS = ("hypervisor", "router", "service_node")
+HYPERVISOR, LINUX, ROUTER, SERVICE_NODE = KINDS = ("hypervisor", "linux", "router", "service_node")
 # Names that Linux or Ansible give another meaning.
 RESERVED_NAMES = (UNDERLAY, *_names.OF_LINUX, "localhost", "ungrouped")
 #: The MTU of the underlay in bytes, from what every IPv4 host takes (RFC 791, section 3.1).

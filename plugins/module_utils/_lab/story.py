@@ -116,6 +116,7 @@ def completed(chapters: Any, topology: Mapping[str, Any]) -> dict[str, Any]:
         listed = []
     vms = {vm["name"]: vm for vm in topology["vms"]}
     hypervisors = [hypervisor["name"] for hypervisor in topology["hypervisors"]]
+    kernels = [hypervisor["name"] for hypervisor in topology["hypervisors"] if hypervisor["kind"] == "linux"]
     done: list[dict[str, Any]] = []
     for chapter in reader.entries("lab_chapters", listed, CHAPTER):
         where = chapter.pop("where")
@@ -135,6 +136,8 @@ def completed(chapters: Any, topology: Mapping[str, Any]) -> dict[str, Any]:
                 reader.refuse(f"{place}.hypervisor", hypervisor, f"use from, to, or one of {', '.join(hypervisors)}")
             if (change["without"] is None) == (change["config"] is None):
                 reader.problems.append(f"{place}: give either without or config.")
+            elif hypervisor in kernels:
+                reader.refuse(f"{place}.hypervisor", hypervisor, "its VTEP is the Linux kernel, which has no database; use one of kind ovs")
             elif not reader.problems:
                 switch = vms[ends["from"]]["logical_switch"]
                 tables.append(_change(hypervisor, switch, change))

@@ -20,6 +20,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils import _names, _valu
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import (
     HYPERVISOR as HYPERVISOR_KIND,
     LAB_NAME_WORDS,
+    LINUX as LINUX_KIND,
     LONGEST_PREFIX,
     MTU,
     ROUTER as ROUTER_KIND,
@@ -55,6 +56,8 @@ MOST_PROBLEMS = 20
 _LONGEST = 4096
 # Docker's own networks.
 _DOCKER_NETWORKS = ("bridge", "host", "none", "default")
+#: What a hypervisor's VTEP is: Open vSwitch with the emulator, or the Linux kernel -> the kind of node.
+_VTEPS = {"ovs": HYPERVISOR_KIND, "linux": LINUX_KIND}
 _DATAPATHS = ("auto", "system", "netdev")
 _LOOPBACK, _MULTICAST = ipaddress.IPv4Network("127.0.0.0/8"), ipaddress.IPv4Network("224.0.0.0/4")
 
@@ -131,7 +134,12 @@ UNDERLAY: Keys = {"network": networks, "interface": _names.device, "mtu": read_m
 LOGICAL_SWITCH: Keys = {"name": _names.switch, "tunnel_key": _values.vni}
 ROUTER: Keys = {"name": node_name, "addresses": some}
 SERVICE_NODE: Keys = {"name": node_name, "underlay_ip": _values.tunnel_ipv4}
-HYPERVISOR: Keys = {"name": node_name, "underlay_ip": _values.tunnel_ipv4, "vms": some}
+HYPERVISOR: Keys = {
+    "name": node_name,
+    "underlay_ip": _values.tunnel_ipv4,
+    "vms": some,
+    "kind": Optional(_values.worded(_values.Choice(tuple(_VTEPS)), f"use {' or '.join(_VTEPS)}"), "ovs"),
+}
 VM: Keys = {
     "name": _names.port,
     "mac": vm_mac,
@@ -503,6 +511,11 @@ def suit_docker(
             f"lab_underlay.network: {networks[0]} has no address left for Docker's gateway. Use a larger network, or the driver netns."
         )
     for hypervisor in hypervisors:
+        if hypervisor["kind"] == "linux" and not reader.full:
+            reader.problems.append(
+                f"{hypervisor['where']}.kind: the VMs of linux have a network namespace each, which a container without CAP_SYS_ADMIN cannot"
+                " make. Use the driver netns, or ovs."
+            )
         apart = {vm["logical_switch"] for vm in hypervisor["vms"]}
         if len(apart) > 1 and not reader.full:
             reader.problems.append(
@@ -534,7 +547,8 @@ def complete(
     done = []
     for hypervisor in hypervisors:
         # The commands of the seed work where there is one VM; two would meet in one IP stack.
-        apart = namespaces and len(hypervisor["vms"]) > 1
+        # A VM on a kernel's VTEP cannot share the stack with the VTEP itself.
+        apart = namespaces and (len(hypervisor["vms"]) > 1 or hypervisor["kind"] == "linux")
         vms = [
             {
                 "name": vm["name"],
@@ -551,6 +565,7 @@ def complete(
         done.append(
             {
                 "name": hypervisor["name"],
+                "kind": hypervisor["kind"],
                 "underlay_ip": hypervisor["underlay_ip"],
                 "peers": [
                     other["underlay_ip"]
@@ -566,7 +581,9 @@ def complete(
             }
         )
     vms = [vm for hypervisor in done for vm in hypervisor["vms"]]
-    ends = [(HYPERVISOR_KIND, hypervisor) for hypervisor in hypervisors] + ([(SERVICE_NODE_KIND, service_node)] if service_node else [])
+    ends = [(_VTEPS[hypervisor["kind"]], hypervisor) for hypervisor in hypervisors] + (
+        [(SERVICE_NODE_KIND, service_node)] if service_node else []
+    )
     nodes = [node(kind, end["name"], [end["underlay_ip"]], [underlay["interface"]], routers, networks) for kind, end in ends] + [
         node(
             ROUTER_KIND,
