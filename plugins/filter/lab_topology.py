@@ -32,7 +32,8 @@ options:
         required: true
       hypervisors:
         description:
-          - C(lab_hypervisors), two or more, with the keys C(name), C(underlay_ip) and C(vms); or how many to make up.
+          - C(lab_hypervisors), two or more, with the keys C(name), C(underlay_ip) and C(vms), and perhaps C(kind) (V(ovs) by default, or
+            V(linux)); or how many to make up.
           - Each of C(vms) has the keys C(name), C(mac) and C(ip) (IPv4 with prefix length), and may have C(logical_switch) (the first one by
             default).
         type: list
@@ -121,6 +122,9 @@ _value:
     points:
       description: Where one can listen, by the name of the point, with C(node), C(namespace), C(interface) and C(file).
       type: dict
+    afterwards:
+      description: What gives the lab back what the topology needs, after the last chapter. Only with O(_input.chapters).
+      type: dict
     chapters:
       description: The chapters, completed. Only with O(_input.chapters), like RV(_value.mesh).
       type: list
@@ -133,7 +137,7 @@ _value:
       type: dict
     hypervisors:
       description:
-        - The hypervisors, each with C(name), C(underlay_ip), C(peers) (the underlay addresses of the others), C(vms) and
+        - The hypervisors, each with C(name), C(kind), C(underlay_ip), C(peers) (the underlay addresses of the others), C(vms) and
           C(ports) (the VMs as the role vxlanlab.vtep.vtep_emulator takes them).
         - Each VM has C(name), C(mac), C(ip) (with prefix length) and C(address) (without it).
       type: list

@@ -10,7 +10,7 @@ short_description: The nodes of a running VXLAN lab
 version_added: 0.1.0
 description:
   - Lists the nodes of a lab that runs on this machine in the group C(lab_nodes), with the variables that Ansible needs to run tasks in
-    them. Those that are hypervisors are in the group C(vtep_hypervisors), too.
+    them. Hypervisors are also in the group C(vtep_hypervisors), or C(linux_hypervisors) where the VTEP is the Linux kernel.
   - Finds nodes created by M(vxlanlab.vtep.lab_netns), which does not require root. Also finds nodes that are containers, provided
     that the Docker SDK for Python is installed and a Docker engine is running.
   - If the lab is not running, the inventory is empty and the plugin warns.
@@ -27,8 +27,8 @@ options:
 notes:
   - The file name must end with C(.vtep_lab.yml) or C(.vtep_lab.yaml).
   - Each host has the variables C(lab_node_address) (underlay address with prefix length), C(lab_node_ip) (the same without prefix
-    length), C(lab_node_interface), C(lab_node_mtu) (in bytes) and C(lab_node_kind) (V(hypervisor), V(router) or
-    V(service_node)).
+    length), C(lab_node_interface), C(lab_node_mtu) (in bytes) and C(lab_node_kind) (V(hypervisor), V(linux), V(router)
+    or V(service_node)).
 author:
   - The vxlanlab.vtep maintainers (@vxlanlab)
 """

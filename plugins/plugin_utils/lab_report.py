@@ -12,6 +12,7 @@ from itertools import combinations, pairwise
 from typing import Any, TypedDict
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import LINUX_TABLES
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._packets import CapturedPacket, Layer
 
 # Layer -> what it is called, and what it does outside and inside of the tunnel.
@@ -61,6 +62,8 @@ OVERLAY = {
     "icmp": LAYERS["icmp"][2],
     "data": LAYERS["data"][2],
 }
+# Table -> what its rows are, in a word.
+MEANINGS = {"Physical_Port": "binding", "Ucast_Macs_Remote": "unicast", "Mcast_Macs_Remote": "multicast"}
 ACRONYMS = {"mac": "MAC", "ip": "IP", "vni": "VNI", "ttl": "TTL", "dscp": "DSCP", "id": "ID"}
 BYTES_IN_A_LINE = 16
 # All but the first of the echo requests and replies.
@@ -92,6 +95,8 @@ class Row(TypedDict):
     """A line of a VTEP's tables."""
 
     table: str
+    #: What it is, in a word.
+    means: str
     key: str
     value: str
     note: str
@@ -209,7 +214,9 @@ def _rows(hypervisor: Data) -> list[Row]:
 
 
 def _row(hypervisor: Data, table: str, key: str, value: str, note: str, *names: str) -> Row:
-    return {"table": table, "key": key, "value": value, "note": note, "id": _row_id(hypervisor["name"], table, *names)}
+    shown = LINUX_TABLES[table] if hypervisor["kind"] == "linux" else table
+    id_ = _row_id(hypervisor["name"], shown, *names)
+    return {"table": shown, "means": MEANINGS[table], "key": key, "value": value, "note": note, "id": id_}
 
 
 def _row_id(*words: str) -> str:
@@ -220,7 +227,7 @@ def _deciding(row: Data | None) -> dict[str, str] | None:
     """A walk's row: its id in the tables and its text."""
     if not row:
         return None
-    if row["table"] == "Physical_Port":
+    if "port" in row:
         names, text = [row["port"], str(row["vlan"])], f"{row['port']} is in {row['logical_switch']}"
     else:
         names, text = [row["logical_switch"], row["mac"], row["locator"]], f"{row['mac']} is behind {row['locator']}"

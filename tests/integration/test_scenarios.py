@@ -110,6 +110,21 @@ def test_mtu(lab):
     assert all(" changed=0 " in line for line in settings.splitlines() if line.startswith("hv"))
 
 
+def test_mixed(lab):
+    """Open vSwitch and the kernel: the same packets of both, and the kernel's tables by its own tool."""
+    lab.up(lab_scenario="mixed")
+    assert failed_checks(lab) == []
+    assert [one["datapath"] for one in lab.summary["hypervisors"]][1:] == ["linux", "linux"]
+
+    def headers(file, source):
+        fields = ("ip.src", "udp.dstport", "vxlan.flags", "vxlan.vni", "icmp.type")
+        return {tuple(row[1:4]) for row in tshark(lab.folder / "artifacts" / file, *fields) if row[0].startswith(source) and row[4]}
+
+    assert headers("vm1_underlay.pcap", "10.0.0.1") == headers("vm1_underlay.pcap", "10.1.0.1") == {("4789", "0x0800", "5000")}
+    again = lab.run(str(ROOT / "playbooks/lab_build.yml"), lab_scenario="mixed").partition("PLAY RECAP")[2]
+    assert all(" changed=0 " in line for line in again.splitlines() if line.startswith("hv"))
+
+
 def test_tenants(lab):
     lab.up(lab_scenario="tenants")
     assert failed_checks(lab) == []

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from hypothesis import given, settings, strategies as st
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import intended, walk
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import LINUX_TABLES, intended, walk
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.story import completed as story, deviations
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.topology import completed
 
@@ -77,19 +77,21 @@ def test_steps_are_told_apart_and_explained(name):
 
 def faults(lab):
     """Each row of each table, wrong in the ways that it can be: a name, how to plant it, and the words that name the row."""
+    linux = {one["name"] for one in lab["hypervisors"] if one["kind"] == "linux"}
     for host, vtep in intended(lab).items():
+        tables = LINUX_TABLES if host in linux else {table: table for table in LINUX_TABLES}
         for port, columns in vtep["physical_switches"][lab["bridge"]]["ports"].items():
             place = ("physical_switches", lab["bridge"], "ports", port, "vlan_bindings")
-            yield host, place, None, f"{host} Physical_Port {port} VLAN 0: is missing, not {columns['vlan_bindings']['0']}"
-            yield host, place, {"7": columns["vlan_bindings"]["0"]}, f"{host} Physical_Port {port} VLAN 7"
+            yield host, place, None, f"{host} {tables['Physical_Port']} {port} VLAN 0: is missing, not {columns['vlan_bindings']['0']}"
+            yield host, place, {"7": columns["vlan_bindings"]["0"]}, f"{host} {tables['Physical_Port']} {port} VLAN 7"
         for name, switch in vtep["logical_switches"].items():
             place = ("logical_switches", name)
-            yield host, (*place, "tunnel_key"), 7, f"{host} Logical_Switch {name} tunnel_key: 7, not {switch['tunnel_key']}"
+            yield host, (*place, "tunnel_key"), 7, f"{host} {tables['Logical_Switch']} {name} tunnel_key: 7, not {switch['tunnel_key']}"
             for mac, columns in switch["ucast_remote"].items():
-                row = f"{host} Ucast_Macs_Remote {name} {mac}"
+                row = f"{host} {tables['Ucast_Macs_Remote']} {name} {mac}"
                 yield host, (*place, "ucast_remote", mac), None, f"{row}: is missing, not {columns['locator']}"
                 yield host, (*place, "ucast_remote", mac, "locator"), NOBODY, f"{row}: {NOBODY}, not {columns['locator']}"
-            row = f"{host} Mcast_Macs_Remote {name} unknown-dst"
+            row = f"{host} {tables['Mcast_Macs_Remote']} {name} unknown-dst"
             yield host, (*place, "mcast_remote"), None, f"{row}: is missing"
             yield host, (*place, "mcast_remote", "unknown-dst", "locators"), [NOBODY], f"{row}: {NOBODY}, not"
 
@@ -159,6 +161,7 @@ def labs(draw):
             {
                 "name": f"hv{number}",
                 "underlay_ip": f"10.{number}.0.1",
+                "kind": draw(st.sampled_from(["ovs", "ovs", "linux"])),
                 "vms": [
                     {
                         "name": f"{switch['name']}-{number}",

@@ -49,6 +49,7 @@ def test_the_seeds_lab(topology):
     }
     assert lab["hypervisors"][0] == {
         "name": "hv1",
+        "kind": "ovs",
         "underlay_ip": "10.0.0.1",
         "peers": ["10.1.0.1"],
         "vms": [vm1],

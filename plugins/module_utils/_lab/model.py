@@ -33,6 +33,13 @@ PING_SIZE = 56
 PING_HEADERS = 8 + 20
 # What a VM sends has no VLAN tag (vtep(5), vlan_bindings).
 UNTAGGED = 0
+#: What stands for a table where the VTEP is the Linux kernel (bridge(8)).
+LINUX_TABLES = {
+    "Physical_Port": "bridge port",
+    "Logical_Switch": "VXLAN device",
+    "Ucast_Macs_Remote": "bridge fdb",
+    "Mcast_Macs_Remote": "bridge fdb",
+}
 # More tunnels than any frame takes on a right way: one to a service node, one to a VTEP, and one that a VTEP may add.
 MOST_TUNNELS = 4
 
@@ -128,7 +135,7 @@ class Vtep:
 
     def row(self, table: str, **columns: Any) -> Row:
         """One of its rows, for a reader."""
-        return {"hypervisor": self.host, "table": table, **columns}
+        return {"hypervisor": self.host, "table": LINUX_TABLES[table] if self.is_linux else table, **columns}
 
     def ports(self, switch: str) -> set[tuple[str, int]]:
         """The ports, with their VLANs, that are bound to a logical switch."""

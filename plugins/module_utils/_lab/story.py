@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, cast
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils import _values
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import PING_HEADERS, PING_SIZE, intended, walk
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import LINUX_TABLES, PING_HEADERS, PING_SIZE, intended, walk
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import MTU, VXLAN_OVERHEAD
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.topology import Keys, Optional, Reader, pings, some
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.walk import Comparison, Walk, check_walk
@@ -259,11 +259,13 @@ def ping(source: Mapping[str, Any], target: Mapping[str, Any]) -> dict[str, str]
 def deviations(topology: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """The rows in which the VTEPs' tables are not what the topology needs, in words."""
     found = []
+    kinds = {hypervisor["name"]: hypervisor["kind"] for hypervisor in topology["hypervisors"]}
     for host, wanted in intended(topology).items():
         rows, there = _rows(wanted), _rows(tables.get(host, {"physical_switches": {}, "logical_switches": {}}))
         for row in sorted({*rows, *there}):
             if rows.get(row) != there.get(row):
-                found.append(f"{host} {' '.join(row)}: {_shown(there.get(row))}, not {_shown(rows.get(row))}")
+                table = LINUX_TABLES[row[0]] if kinds[host] == "linux" else row[0]
+                found.append(f"{host} {table} {' '.join(row[1:])}: {_shown(there.get(row))}, not {_shown(rows.get(row))}")
     return found
 
 
