@@ -54,8 +54,8 @@ options:
         required: true
       kind:
         description:
-          - What the node is in the lab, for the inventory. V(linux) is a hypervisor without Open vSwitch. V(router) forwards packets between its interfaces. By default V(router) for a node
-            with two or more interfaces, and V(hypervisor) for others.
+          - What the node is in the lab, for the inventory. V(linux) is a hypervisor without Open vSwitch. V(router) forwards packets between
+            its interfaces. By default V(router) for a node with two or more interfaces, and V(hypervisor) for others.
         type: str
         choices: [hypervisor, linux, router, service_node]
       address:

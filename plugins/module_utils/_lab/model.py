@@ -254,6 +254,8 @@ def walk(
     for option, name in (("source", source), ("target", target)):
         if name not in lab.vms:
             raise UserError(f"{option}: there is no VM {name!r}. Use {', '.join(sorted(lab.vms))}.")
+    if lab.vms[source].ip == lab.vms[target].ip:
+        raise UserError(f"target: {target} has the address of {source} itself, which would answer itself. Use another VM.")
     return _Ping(lab, lab.vms[source], lab.vms[target], forget, size + PING_HEADERS, mtu or lab.mtu - VXLAN_OVERHEAD).walk(count)
 
 
@@ -276,29 +278,34 @@ class _Ping:
 
     def walk(self, count: int) -> Walk:
         a, b = self.a, self.b
-        replies = 0
+        replies = certain = 0
         if self.length > self.mtu:
             # RFC 1191, section 6.1: what must not be fragmented is refused before anything is sent, a question included.
             self.ends.append(f"{a.name}: a packet of {self.length} bytes is too long for its interface, which takes {self.mtu}")
-        elif not self.forget or self._resolved():
+        else:
+            resolved = self._resolved() if self.forget else [_Way()]
             # ping does not wait for a reply before its next request.
             asked = self._after
-            for sequence in range(1, count + 1):
+            for sequence in range(1, count + 1) if resolved else ():
                 self._after = asked
-                if self._send(self._echo(a, b, sequence, "request")) and self._send(self._echo(b, a, sequence, "reply")):
-                    replies += 1
+                requests = self._send(self._echo(a, b, sequence, "request"), resolved)
+                # Who gets two copies replies twice.
+                answers = self._send(self._echo(b, a, sequence, "reply"), requests)
+                replies += bool(answers)
+                certain += any(not way.optional for way in answers)
         return {
             "source": a.name,
             "target": b.name,
             "vms": [a.ip, b.ip],
             "links": [list(link) for link in sorted(self._links)],
             "replies": replies,
+            "certain": certain,
             "ends": list(dict.fromkeys(self.ends)),
             "steps": [{**step, "number": number} for number, step in enumerate(self.steps, 1)],
         }
 
-    def _resolved(self) -> bool:
-        """Ask for b's MAC address, as a's kernel does (RFC 826)."""
+    def _resolved(self) -> list[_Way]:
+        """Ask for b's MAC address, as a's kernel does (RFC 826); the ways on which the answer comes."""
         a, b = self.a, self.b
         request = Frame(
             "arp_request",
@@ -319,7 +326,7 @@ class _Ping:
             {"arp.operation": "reply", "arp.sender_ip": b.ip, "arp.target_ip": a.ip},
             {"ethernet.source": b.mac, "ethernet.destination": a.mac, "arp.sender_mac": b.mac, "arp.target_mac": a.mac},
         )
-        return self._send(request) and self._send(reply)
+        return self._send(reply, self._send(request, [_Way()]))
 
     def _echo(self, sender: Vm, receiver: Vm, sequence: int, kind: str) -> Frame:
         verb = "pings" if kind == "request" else "replies to"
@@ -343,9 +350,12 @@ class _Ping:
 
     # --- a frame's way -----------------------------------------------------------------------------------------------
 
-    def _send(self, frame: Frame) -> bool:
-        """Follow a frame to all its ends; whether it reaches its receiver. What follows comes after what led there."""
-        self._arrived: dict[str, _Way] = {}
+    def _send(self, frame: Frame, causes: Sequence[_Way]) -> list[_Way]:
+        """Follow a frame to all its ends, once for each arrival that causes it; the ways on which it reaches its receiver.
+
+        What follows comes after what led there.
+        """
+        self._arrived: list[_Way] = []
         known = len(self.ends)
         vtep = self.lab.vteps[frame.sender.hypervisor]
         port = (frame.sender.name, UNTAGGED)
@@ -355,26 +365,28 @@ class _Ping:
             if bound
             else None
         )
-        way = _Way()
         if frame.broadcast:
             reason = f"{frame.sender.name} takes {frame.receiver.name} for a neighbour in its own network, and asks everybody there."
         else:
             reason = f"{frame.sender.name} knows the MAC address of {frame.receiver.name}, and knows nothing of a tunnel."
-        self._see(frame.sender.name, (frame.sender.name, vtep.host), frame, way, reason, row)
-        self._spoken.add(frame.sender.name)
-        if bound is None:
-            self.ends.append(f"{vtep.host}: no row of Physical_Port binds {_port(*port)}")
-        else:
-            self._forward(frame, vtep, vtep.switches.get(bound), None, way, port)
-        receiver = self._arrived.get(frame.receiver.name)
-        if receiver:
-            self._after = receiver.passed
-        elif len(self.ends) == known:
+        certain = any(not cause.optional for cause in causes)
+        for cause in causes:
+            # If one of them is sure to come, so is the frame.
+            way = _Way(optional=cause.optional and not certain)
+            self._see(frame.sender.name, (frame.sender.name, vtep.host), frame, way, reason, row)
+            self._spoken.add(frame.sender.name)
+            if bound is None:
+                self.ends.append(f"{vtep.host}: no row of Physical_Port binds {_port(*port)}")
+            else:
+                self._forward(frame, vtep, vtep.switches.get(bound), None, way, port)
+        if self._arrived:
+            self._after = self._arrived[0].passed
+        elif causes and len(self.ends) == known:
             to = frame.receiver
             self.ends.append(
                 f"{to.hypervisor}: no row of Physical_Port binds {_port(to.name, UNTAGGED)} to the switch that the frame is in"
             )
-        return receiver is not None
+        return self._arrived
 
     def _forward(
         self, frame: Frame, vtep: Vtep, switch: Switch | None, sender: str | None, way: _Way, entered: tuple[str, int] | None = None
@@ -401,6 +413,9 @@ class _Ping:
         if sender is not None and (sender in switch.flood or vtep.is_linux):
             # What comes from one of them went to all of them; and a bridge sends nothing back to the port that it comes from.
             return
+        if sender is not None:
+            # ovs-vtep (3.1) keeps to its local ports for a locator that it once had in its flood list.
+            way = way.branch(optional=True)
         locators = switch.flood[:1] if switch.replication_mode == "service_node" else switch.flood
         if not locators and sender is None and not any(vm is frame.receiver for vm in local):
             self.ends.append(f"{vtep.host}: {switch.name} has no row of Mcast_Macs_Remote for {UNKNOWN_DST}")
@@ -423,7 +438,7 @@ class _Ping:
                 row,
             )
             if vm.name == frame.receiver.name:
-                self._arrived.setdefault(vm.name, own)
+                self._arrived.append(own)
 
     def _tunnel(self, frame: Frame, vtep: Vtep, switch: Switch, locator: str, row: Row, reason: str, way: _Way) -> None:
         """Wrap a frame, and follow it to the end of the tunnel."""
@@ -475,6 +490,9 @@ class _Ping:
                 self.ends.append(f"{node.name}: no route to {locator}")
                 return None
             interface, via = hop
+            if node is start and node.kind != LINUX and not frame.repeats and not self._knows(node, via):
+                # The userspace datapath drops a packet while it asks for the next hop's MAC address.
+                way.optional = True
             if not self._neighbour(node, interface, via, way, row if node is start else None, locator):
                 self.ends.append(f"{node.name}: nobody has the address {via}")
                 return None
@@ -505,11 +523,14 @@ class _Ping:
                 f"{node.name} has a route to {locator}, and sends the packet on: other MAC addresses, TTL {ttl}, nothing else has changed."
             )
 
+    def _knows(self, node: Node, via: str) -> bool:
+        return (node.name, via) in self._neighbours or (self.forget is not True and via in self.lab.owners)
+
     def _neighbour(self, node: Node, interface: Interface, via: str, way: _Way, row: Row | None, locator: str) -> bool:
         """Whether a node knows the MAC address of the next hop; if it has to, it asks."""
         own = str(interface.address.ip)
         self._links.add((min(own, via), max(own, via)))
-        if (node.name, via) in self._neighbours or (self.forget is not True and via in self.lab.owners):
+        if self._knows(node, via):
             return True
         key = f"underlay_arp_request_{own}>{via}"
         request: Fields = {"arp.operation": "request", "arp.sender_ip": own, "arp.target_ip": via}
@@ -596,6 +617,10 @@ class _Ping:
         optional: bool = False,
     ) -> None:
         if (point, key) in self._known:
+            for step in self.steps:
+                if (step["point"], step["key"]) == (point, key):
+                    step["copies"] += 1
+                    step["optional"] = step["optional"] and optional
             return
         self._known.add((point, key))
         self.steps.append(
@@ -612,6 +637,7 @@ class _Ping:
                 "after": list(dict.fromkeys(name for place, name in [*self._after, *after] if place == point)),
                 "repeats": repeats,
                 "optional": optional,
+                "copies": 1,
             }
         )
 

@@ -16,6 +16,8 @@ from typing import Any, TypedDict
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._packets import CapturedPacket, Fields
 
+ENDED = "Somebody on the way says that the packet goes no further: nobody listens there, or has the address (RFC 792)."
+COPY = "Another copy of a packet that takes two ways."
 OVER_TCP = "Of the bytes that are sent over TCP after the ping."
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 #: A row of a hardware_vtep database (vtep(5)): its hypervisor, its table, and the columns that tell it.
@@ -45,6 +47,8 @@ class Step(TypedDict):
     repeats: bool
     #: Whether it may be missing.
     optional: bool
+    #: How often it may be seen.
+    copies: int
 
 
 class Walk(TypedDict):
@@ -56,8 +60,9 @@ class Walk(TypedDict):
     vms: list[str]
     #: The pairs of underlay addresses that exchange packets over one link.
     links: list[list[str]]
-    #: How many replies it gets.
+    #: How many replies it gets at the most, and for sure.
     replies: int
+    certain: int
     #: Where and why frames end on the way, in words.
     ends: list[str]
     steps: list[Step]
@@ -107,6 +112,7 @@ def check_walk(walk: Walk, point: str, packets: Sequence[CapturedPacket]) -> Com
     there = [_Packet(packet) for packet in packets]
     own = [packet for packet in there if packet.belongs_to(walk)]
     seen: dict[str, _Packet] = {}
+    copies = {step["key"]: step["copies"] - 1 for step in wanted}
     extra: list[_Packet] = []
     explained = {str(packet.number): OVER_TCP for packet in there if packet.is_tcp_of(walk)}
     questions = []  # asked once more; each may be answered once more
@@ -114,6 +120,10 @@ def check_walk(walk: Walk, point: str, packets: Sequence[CapturedPacket]) -> Com
         step = next((step for step in wanted if step["key"] not in seen and packet.has(step["match"])), None)
         if step:
             seen[step["key"]] = packet
+        elif walk["ends"] and packet.ends_it():
+            explained[str(packet.number)] = ENDED
+        elif packet.is_copy(wanted, copies):
+            explained[str(packet.number)] = COPY
         elif why := packet.asks_anew(wanted):
             questions.append(packet.question())
             explained[str(packet.number)] = why
@@ -210,6 +220,18 @@ class _Packet:
         # Neighbours ask for addresses; and the end of a tunnel says that it does not listen. What else they do is their affair.
         carries = bool(self.get("arp.operation")) or self.get("icmp.kind") == "dest-unreach"
         return not self.said and carries and any(parties == set(link) for link in walk["links"])
+
+    def ends_it(self) -> bool:
+        """Whether it tells the end of a tunnel that a packet went no further."""
+        return not self.said and self.get("icmp.kind") == "dest-unreach"
+
+    def is_copy(self, wanted: Sequence[Step], copies: dict[str, int]) -> bool:
+        """Whether a step may be seen once more; it is counted."""
+        step = next((step for step in wanted if copies[step["key"]] > 0 and self.has(step["match"])), None)
+        if step is None:
+            return False
+        copies[step["key"]] -= 1
+        return True
 
     def is_tcp_of(self, walk: Walk) -> bool:
         """Whether it is one of a connection between the two VMs."""
