@@ -43,7 +43,8 @@ author:
 EXAMPLES = r"""
 - name: Check what was seen
   ansible.builtin.assert:
-    that: verdicts.checks | rejectattr('ok') | length == 0
+    that: verdicts.failed | length == 0
+    fail_msg: "{{ verdicts.failed }}"
   vars:
     verdicts: "{{ lab_topology | vxlanlab.vtep.lab_verdicts(told=told, captures=read.captures, pinged=pinged, transfer=transfer) }}"
 """
@@ -57,6 +58,10 @@ _value:
       description: What had to be, each with C(name), C(expected), C(seen) and C(ok).
       type: list
       elements: dict
+    failed:
+      description: Those that are not ok, as sentences.
+      type: list
+      elements: str
     chapters:
       description: The chapters, each with what ping said.
       type: list

@@ -42,6 +42,14 @@ options:
   filter:
     description: What to capture, as C(pcap-filter(7)) describes it. By default everything.
     type: str
+  forget:
+    description:
+      - Caches to empty before O(state=started), so that the capture shows how they are filled. V(vms) is for the neighbours of the kernel in
+        all network namespaces, and for what Linux bridges and Open vSwitch have learned. V(all) is for the neighbours of Open vSwitch's
+        tunnels, too.
+    type: str
+    choices: [nothing, vms, all]
+    default: nothing
   timeout:
     description: Time for each capture to start or to stop, in seconds, 1 to 2,000,000.
     type: int
@@ -100,10 +108,12 @@ captures:
       type: int
 """
 
+import glob
 import os
 import re
 import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
@@ -116,11 +126,35 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.processes impor
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._module import finish
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._namespaces import prefix
 
+SEARCHED = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin", "/usr/bin"))
+OVS = "ovs-appctl"
+VSWITCHD = "/var/run/openvswitch/ovs-vswitchd.pid"
+NEIGHBOURS = [["ip", "neigh", "flush", "all"], ["ip", "-all", "netns", "exec", "ip", "neigh", "flush", "all"]]
+# Flows go first: revalidated without the neighbours they need, each would ask for them. And while there is a flow for
+# ARP replies, the switch does not learn from them.
+LEARNED = [[OVS, "revalidator/purge"], [OVS, "fdb/flush"]]
+FORGET: dict[str, list[list[str]]] = {
+    "nothing": [],
+    "vms": [*NEIGHBOURS, *LEARNED],
+    "all": [*NEIGHBOURS, *LEARNED, [OVS, "tnl/neigh/flush"]],
+}
 READY = "listening on "
 COUNTS = re.compile(r"(\d+) packets? captured.*?(\d+) packets? dropped by kernel", re.DOTALL)
 POLL_SECONDS = 0.02
 # Free bytes that a file system needs for the beginning of a capture and of its log.
 ROOM = 65536
+
+
+def forget(what: str) -> None:
+    """Empty the caches of this host: those of the kernel, and of Open vSwitch where it runs."""
+    for command in FORGET[what]:
+        if command[0] != OVS or os.path.exists(VSWITCHD):
+            done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+            if done.returncode:
+                raise UserError(f"forget: '{' '.join(command)}' failed: {done.stderr.strip()}. Use become.")
+    for bridge in glob.glob("/sys/class/net/*/bridge/flush") if FORGET[what] else ():
+        with open(bridge, "w", encoding="ascii") as file:
+            file.write("1")
 
 
 class Capture:
@@ -244,7 +278,7 @@ class Capture:
 
 
 def start_all(captures: Sequence[Capture], expression: str | None, check_mode: bool) -> None:
-    tcpdump = shutil.which("tcpdump", path=os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin", "/usr/bin")))
+    tcpdump = shutil.which("tcpdump", path=SEARCHED)
     if not tcpdump:
         raise UserError("the program tcpdump is missing. Install the package tcpdump.")
     placed = []
@@ -275,6 +309,8 @@ def run(options: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     check_timeout(options["timeout"])
     captures = [Capture(entry["path"], entry["interface"], entry["namespace"], options["timeout"]) for entry in options["captures"]]
     if options["state"] == "started":
+        if not check_mode:
+            forget(options["forget"])
         start_all(captures, options["filter"], check_mode)
         changed = True
     else:
@@ -300,6 +336,7 @@ def main() -> NoReturn:
             },
             "state": {"type": "str", "choices": ["started", "stopped"], "required": True},
             "filter": {"type": "str"},
+            "forget": {"type": "str", "choices": list(FORGET), "default": "nothing"},
             "timeout": {"type": "int", "default": 10},
         },
         supports_check_mode=True,

@@ -216,6 +216,7 @@ def _complete(
     before = earlier[-1]["tables"] if earlier else []
     stays = tables == before
     mtus = {source["name"]: chapter["mtu"], target["name"]: chapter["mtu"]} if chapter["mtu"] else {}
+    resize = _resized(earlier[-1]["mtus"] if earlier else {}, mtus, topology)
     points = topology["points"]
     underlay = topology["underlay"]["interface"]
     listen = [source["name"], target["name"], f"{source['hypervisor']}:{underlay}", f"{target['hypervisor']}:{underlay}"]
@@ -237,7 +238,8 @@ def _complete(
         "transfer": chapter["transfer"] and {"from": source, "to": target, **chapter["transfer"]},
         "mtu": chapter["mtu"],
         "mtus": mtus,
-        "resize": _resized(earlier[-1]["mtus"] if earlier else {}, mtus, topology),
+        "resize": resize,
+        "prepares": bool(resize or not stays),
         "tables": tables,
         # Before the ping: the hypervisors that get the tables of the topology again, and the changes to make.
         "restore": [] if stays else sorted({change["hypervisor"] for change in before}),
@@ -344,7 +346,8 @@ def verdicts(
         _transferred(topology, transfer),
         _check("What the captures lost", "0 packets", f"{dropped} packets"),
     ]
-    return {"checks": checks, "chapters": chapters, "walks": walks}
+    failed = [f"{check['name']}: expected {check['expected']}; seen {check['seen']}" for check in checks if not check["ok"]]
+    return {"checks": checks, "failed": failed, "chapters": chapters, "walks": walks}
 
 
 def _answers(chapter: Mapping[str, Any], received: int, expected: Walk) -> Check:
