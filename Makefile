@@ -18,6 +18,8 @@ SETUP = scripts/setup $(if $(findstring docker,$(ARGS)),docker)
 
 .PHONY: lab scenarios lab-report lab-image lab-down test bench constraints clean
 
+# What changes is shown, and the summary at the end; ANSIBLE_DISPLAY_OK_HOSTS=yes shows all.
+lab: export ANSIBLE_DISPLAY_OK_HOSTS ?= no
 lab:
 	@$(SETUP)
 	@$(ROOT_PLAYBOOK) playbooks/lab.yml
