@@ -124,8 +124,7 @@ requirements:
   - the programs C(ip) and C(bridge) (iproute2 5.0 or later); with O(underlay_interface) also C(ethtool)
   - the capabilities NET_ADMIN and SYS_ADMIN
 seealso:
-  - plugin: vxlanlab.vtep.linux_vtep
-    plugin_type: role
+  - ref: ansible_collections.vxlanlab.vtep.linux_vtep_role
     description: The role, which takes the same list of endpoints as the other VTEPs.
   - name: bridge(8)
     description: The forwarding databases of Linux.

@@ -474,6 +474,31 @@ def test_the_walk_step_by_step(page):
     assert browser.execute_script(STATE)["number"] == 3
 
 
+@pytest.mark.parametrize("size", [(1280, 625), PHONE], ids=["low", "phone"])
+def test_each_step_is_in_view(page, size):
+    browser = page(size)
+    following = browser.execute_script("return document.querySelector('[data-next]')")
+    inside = """
+        const all = [document.querySelector("[aria-current] .title"), document.querySelector("[aria-current] .more"), document.querySelector("[data-next]")];
+        return all.map((one) => one.getBoundingClientRect()).every((box) => box.top >= 0 && box.bottom <= innerHeight);
+    """
+    browser.execute_script("document.querySelector('.steps').scrollIntoView()")
+    for number in range(2, 14):
+        following.click()
+        assert browser.execute_script(STATE)["number"] == number
+        assert browser.execute_script(inside), f"step {number} is out of view"
+    for number in range(12, 0, -1):
+        browser.find_element("css selector", "body").send_keys(Keys.ARROW_LEFT)
+        assert browser.execute_script(STATE)["number"] == number
+        assert browser.execute_script(inside), f"step {number} is out of view"
+
+
+def test_no_table_is_wider_than_a_phone(page):
+    browser = page(PHONE)
+    wide = "return [...document.querySelectorAll('.scroll')].filter((one) => one.scrollWidth > one.clientWidth).length"
+    assert browser.execute_script(wide) == 0
+
+
 def test_the_packet_moves(page):
     browser = page(motion="no-preference")
     browser.execute_script("document.querySelector('[data-play]').click()")

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 
 import pytest
-from test_lab import ROOT, Lab, failed_checks, host, tshark
+from test_lab import ROOT, SCENARIOS, Lab, failed_checks, host, tshark
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab import processes
 
@@ -43,7 +44,7 @@ FAULTS = [
 
 @pytest.fixture
 def lab(request, tmp_path):
-    name = f"test-{os.getpid()}-{request.node.name[5:20].strip('_')}"
+    name = f"test-{os.getpid()}-{re.sub('[^a-z]', '', request.node.name[5:])[:14]}"
     made = Lab(name, tmp_path)
     before = host()
     yield made
@@ -145,6 +146,13 @@ def test_tables_that_somebody_changed_are_named(lab):
     lab.up(lab_scenario="tenants", lab_chapters=wrong, succeeds=False)
     seen = {check["name"]: check["seen"] for check in failed_checks(lab)}
     assert seen["wrong"] == "0 replies, and the tables allow 0: hv1: nobody has the address 10.3.0.1"
+
+
+@pytest.mark.parametrize("name", sorted(set(SCENARIOS) - {"seed", "routed", "service_node", "mtu", "mixed", "tenants", "fabric"}))
+def test_other(lab, name):
+    """Those without a test of their own: the model has the say."""
+    lab.up(lab_scenario=name)
+    assert failed_checks(lab) == []
 
 
 def test_a_fabric_by_number_and_a_file_by_path(lab):
