@@ -16,6 +16,7 @@ description:
   - O(logical_switches) and O(ports) are complete. What this module made before and is not in them is removed; devices and entries of
     others are left alone.
   - Changes only the running system. The changes are lost when it restarts.
+  - The role R(linux_vtep,ansible_collections.vxlanlab.vtep.linux_vtep_role) takes the same list of endpoints as the other VTEPs.
 options:
   state:
     description:
@@ -124,8 +125,6 @@ requirements:
   - the programs C(ip) and C(bridge) (iproute2 5.0 or later); with O(underlay_interface) also C(ethtool)
   - the capabilities NET_ADMIN and SYS_ADMIN
 seealso:
-  - ref: ansible_collections.vxlanlab.vtep.linux_vtep_role
-    description: The role, which takes the same list of endpoints as the other VTEPs.
   - name: bridge(8)
     description: The forwarding databases of Linux.
     link: https://man7.org/linux/man-pages/man8/bridge.8.html
