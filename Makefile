@@ -2,6 +2,7 @@
 # make lab SCENARIO=routed          another scenario than the seed's
 # make scenarios                    which ones there are
 # make lab ARGS="-e lab_driver=docker"   ARGS goes to ansible-playbook
+# make lab-trace FROM=vm1 TO=vm2    which way a ping would go in the running lab, and why
 # make lab-report                   writes artifacts/report.html anew, from the artifacts alone
 # make lab-image                    makes the docker driver's node image ahead of time
 # make lab-down                     removes every trace of it
@@ -16,7 +17,7 @@ PLAYBOOK = .venv/bin/ansible-playbook $(if $(SCENARIO),-e lab_scenario=$(SCENARI
 ROOT_PLAYBOOK = $(PLAYBOOK) $(if $(findstring docker,$(ARGS))$(findstring become,$(ARGS)),,$$(scripts/become-options))
 SETUP = scripts/setup $(if $(findstring docker,$(ARGS)),docker)
 
-.PHONY: lab scenarios lab-report lab-image lab-down test bench constraints clean
+.PHONY: lab scenarios lab-trace lab-report lab-image lab-down test bench constraints clean
 
 # What changes is shown, and the summary at the end; ANSIBLE_DISPLAY_OK_HOSTS=yes shows all.
 lab: export ANSIBLE_DISPLAY_OK_HOSTS ?= no
@@ -26,6 +27,11 @@ lab:
 
 scenarios:
 	@cd playbooks/scenarios && for file in *.yml; do printf '%-10s%s\n' "$${file%.yml}" "$$(sed -n 's/^lab_title: "*\([^"]*\)"*$$/\1/p' "$$file")"; done
+
+lab-trace: export ANSIBLE_DISPLAY_OK_HOSTS ?= no
+lab-trace:
+	@$(SETUP)
+	@$(ROOT_PLAYBOOK) $(if $(FROM),-e trace_from=$(FROM)) $(if $(TO),-e trace_to=$(TO)) playbooks/lab_trace.yml
 
 lab-report:
 	@$(SETUP)

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
+import time
 
 import pytest
 from test_lab import ROOT, SCENARIOS, Lab, failed_checks, host, tshark
@@ -53,6 +55,12 @@ def lab(request, tmp_path):
     assert host() == before
 
 
+def trace(lab, source, target, **variables):
+    """Which way a ping would go: the question, its answer, the ping."""
+    lab.run(str(ROOT / "playbooks/lab_trace.yml"), trace_from=source, trace_to=target, **variables)
+    return json.loads((lab.folder / "artifacts/trace.json").read_text())
+
+
 def test_routed(lab):
     """The seed's figure, read by another dissector: what changes from hop to hop, and what stays."""
     lab.up(lab_scenario="routed")
@@ -73,6 +81,18 @@ def test_routed(lab):
     stays = [[source[1], target[1], ttl[1], *map(tuple, rest)] for source, target, ttl, *rest in hops]
     assert all(one == stays[0] for one in stays)
     assert stays[0][3:6] == [("10.0.0.1", "192.168.1.1"), ("10.1.0.1", "192.168.1.2"), stays[0][5]]
+    # The trace foretells what the capture has seen, and follows it over the routers.
+    legs = trace(lab, "vm1", "vm2", lab_scenario="routed")
+    assert all(leg["arrives"] and not leg["ends"] for leg in legs)
+    assert [[hop["node"] for hop in leg["hops"]] for leg in legs] == [
+        ["hv1", "A", "B", "hv2"],
+        ["hv2", "B", "A", "hv1"],
+        ["hv1", "A", "B", "hv2"],
+    ]
+    header = legs[2]["hops"][0]["header"]
+    names = ("ethernet.source", "ethernet.destination", "ipv4.ttl", "ipv4.source", "ipv4.destination", "udp.destination_port", "vxlan.vni")
+    seen = [values[0] for position, values in enumerate(hops[0]) if position != 5]
+    assert [str(header[name]) for name in names] == seen[: len(names)]
 
 
 def test_service_node(lab):
@@ -122,6 +142,18 @@ def test_mixed(lab):
         return {tuple(row[1:4]) for row in tshark(lab.folder / "artifacts" / file, *fields) if row[0].startswith(source) and row[4]}
 
     assert headers("vm1_underlay.pcap", "10.0.0.1") == headers("vm1_underlay.pcap", "10.1.0.1") == {("4789", "0x0800", "5000")}
+    assert [leg["arrives"] for leg in trace(lab, "vm1", "vm2", lab_scenario="mixed")] == [True] * 3
+    lab.on("hv1", "vtep-ctl add-ucast-remote ls0 00:00:00:00:00:02 10.9.9.9")
+    deadline = time.monotonic() + 60
+    while (legs := trace(lab, "vm1", "vm2", lab_scenario="mixed")) and all(leg["arrives"] for leg in legs):
+        assert time.monotonic() < deadline, "the emulator has not taken the row in"
+    assert [leg["arrives"] for leg in legs] == [True, True, False]
+    assert legs[2]["ends"] == ["hv1: the tunnel to 10.9.9.9: nobody answers who has 10.9.9.9"]
+    assert legs[2]["hops"][0]["row"]["locator"] == "10.9.9.9"
+    assert "from: there is no VM 'vm9'. Use vm1, vm2, vm3." in lab.run(
+        str(ROOT / "playbooks/lab_trace.yml"), succeeds=False, trace_from="vm9", lab_scenario="mixed"
+    )
+    lab.run(str(ROOT / "playbooks/lab_build.yml"), lab_scenario="mixed")
     again = lab.run(str(ROOT / "playbooks/lab_build.yml"), lab_scenario="mixed").partition("PLAY RECAP")[2]
     assert all(" changed=0 " in line for line in again.splitlines() if line.startswith("hv"))
 

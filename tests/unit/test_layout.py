@@ -50,6 +50,8 @@ LAB = {
     "netns": {"node", "processes", "wiring"},
     "walk": set(),
     "model": {"node", "walk"},
+    "trace": set(),
+    "way": {"model", "trace", "walk"},
     "story": {"model", "node", "topology", "walk"},
     "background": set(),
     "warm": set(),
@@ -68,6 +70,8 @@ PURE_ROOMS = {
     "_lab.walk",
     "_lab.model",
     "_lab.story",
+    "_lab.trace",
+    "_lab.way",
 }
 SYSTEM = {"os", "subprocess", "socket", "select", "signal", "time"}
 # What a module of the action group `vtep` sees of it. `wait` is for vtep_wait.

@@ -1,0 +1,176 @@
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a hypervisor would do with a frame, as Open vSwitch itself says it (ovs-vswitchd(8), ofproto/trace). Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypedDict
+
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._packets import Fields
+
+BROADCAST = "ff:ff:ff:ff:ff:ff"
+_BRIDGE = re.compile(r'bridge\("(.+)"\)')
+_FLOW = re.compile(r" *(\d+)\. (.+)")
+_OUTPUT = re.compile(r"output:(\d+)")
+_TUNNELING = re.compile(r"-> tunneling (?:to|via) (\S+)")
+_MISS = re.compile(r"-> neighbor cache miss for (\S+) on bridge (\S+),")
+_ROUTING_FAILED = "native tunnel routing failed"
+# What a datapath prints of the header that it puts on: in user space, and in the kernel.
+_PUSHED = re.compile(
+    r"eth\(dst=(?P<destination>[0-9a-f:]+),src=(?P<source>[0-9a-f:]+),[^)]*\),ipv4\(src=(?P<own>[0-9.]+),dst=(?P<peer>[0-9.]+),[^)]*ttl=(?P<ttl>\d+)"
+    r".*?udp\([^)]*dst=(?P<port>\d+)[^)]*\),vxlan\([^)]*vni=(?P<vni>0x[0-9a-f]+|\d+)"
+)
+_SET = re.compile(r"set\(tunnel\(tun_id=(?P<vni>0x[0-9a-f]+|\d+),(?:src=[0-9.]+,)?dst=(?P<peer>[0-9.]+),(?:ttl=(?P<ttl>\d+))?")
+_PORT = re.compile(r"    (\S+) (\d+)/\S+: \((\w+)(?:: (.*))?\)")
+
+
+class Tunnel(TypedDict):
+    """A copy of the frame that goes into a tunnel."""
+
+    destination: str
+    vni: int | None
+    #: The outer header, as far as the datapath says it, by field as captures have them.
+    header: Fields
+    #: Why it does not leave all the same; else empty.
+    problem: str
+
+
+class Trace(TypedDict):
+    """What becomes of a frame at one hypervisor."""
+
+    #: The flows that it takes: bridge, table, match and actions.
+    flows: list[dict[str, Any]]
+    tunnels: list[Tunnel]
+    #: Names of the ports that it is handed to.
+    ports: list[str]
+    #: Whether a flow forwards like an ordinary learning switch, which no VTEP's does.
+    normal: bool
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port of a bridge."""
+
+    name: str
+    type: str
+    options: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame between two VMs."""
+
+    source_mac: str
+    destination_mac: str
+    source_ip: str
+    destination_ip: str
+
+    @property
+    def is_question(self) -> bool:
+        """Whether it asks for a MAC address (RFC 826)."""
+        return self.destination_mac == BROADCAST
+
+    def match(self) -> str:
+        """The frame as ovs-ofctl(8) writes it: an ARP request, or an echo request."""
+        macs = f"dl_src={self.source_mac},dl_dst={self.destination_mac}"
+        if self.is_question:
+            return f"arp,{macs},arp_op=1,arp_spa={self.source_ip},arp_tpa={self.destination_ip}"
+        return f"icmp,{macs},nw_src={self.source_ip},nw_dst={self.destination_ip},nw_ttl=64,icmp_type=8"
+
+
+def parse(text: str, ports: Mapping[tuple[str, int], Port]) -> Trace:
+    """Read what ofproto/trace says. ``ports``: by bridge and OpenFlow port number."""
+    flows: list[dict[str, Any]] = []
+    tunnels: list[Tunnel] = []
+    names: list[str] = []
+    bridge = ""
+    last: Port | None = None
+    for line in text.splitlines():
+        if found := _BRIDGE.match(line):
+            bridge = found[1]
+        elif found := _FLOW.fullmatch(line):
+            flows.append({"bridge": bridge, "table": int(found[1]), "match": found[2], "actions": []})
+        elif flows and line.startswith("   ") and bridge:
+            said = line.strip()
+            flows[-1]["actions"].append(said)
+            if found := _OUTPUT.fullmatch(said):
+                last = ports.get((bridge, int(found[1])))
+                if last and last.type not in ("patch", "vxlan") and last.name != bridge and not _is_underlay(bridge, ports):
+                    names.append(last.name)
+            elif said.startswith(">> skipping output") and names and last and last.name == names[-1]:
+                names.pop()
+            elif "output to native tunnel" in said or "output to kernel tunnel" in said:
+                tunnels.append(_end(last))
+            elif (found := _TUNNELING.match(said)) and tunnels:
+                tunnels[-1]["destination"] = tunnels[-1]["destination"] or found[1]
+            elif (found := _MISS.match(said)) and tunnels:
+                tunnels[-1]["problem"] = f"nobody answers who has {found[1]}"
+            elif _ROUTING_FAILED in said and tunnels:
+                tunnels[-1]["problem"] = "there is no route to it"
+    for tunnel in tunnels:
+        tunnel["header"] = _header(text, tunnel["destination"])
+        tunnel["vni"] = tunnel["header"].get("vxlan.vni", tunnel["vni"])
+    normal = any("NORMAL" in flow["actions"] and not _is_underlay(flow["bridge"], ports) for flow in flows)
+    return {"flows": flows, "tunnels": tunnels, "ports": names, "normal": normal}
+
+
+def read_ports(text: str) -> dict[tuple[str, int], Port]:
+    """The ports by bridge and OpenFlow number, from what dpif/show says."""
+    found = {}
+    bridge = ""
+    for line in text.splitlines():
+        if match := _PORT.fullmatch(line):
+            options = dict(pair.split("=", 1) for pair in (match[4] or "").split(", ") if "=" in pair)
+            found[bridge, int(match[2])] = Port(match[1], match[3], options)
+        elif line.startswith("  ") and line.endswith(":"):
+            bridge = line.strip(" :")
+    return found
+
+
+def entry(ports: Mapping[tuple[str, int], Port], source: str, vni: int) -> tuple[str, str] | None:
+    """Where a packet comes out of its tunnel: bridge and port."""
+    for (bridge, _number), port in ports.items():
+        options = port.options
+        if port.type == "vxlan" and options.get("remote_ip") in (source, "flow") and options.get("key") in (str(vni), "flow"):
+            return bridge, port.name
+    return None
+
+
+def _end(port: Port | None) -> Tunnel:
+    options = port.options if port else {}
+    destination, key = options.get("remote_ip", ""), options.get("key", "")
+    return {
+        "destination": "" if destination == "flow" else destination,
+        "vni": int(key) if key.isdigit() else None,
+        "header": {},
+        "problem": "",
+    }
+
+
+def _header(text: str, destination: str) -> Fields:
+    """The outer header that the datapath puts on for a destination."""
+    actions = text.rpartition("Datapath actions: ")[2]
+    for found in (*_PUSHED.finditer(actions), *_SET.finditer(actions)):
+        said = found.groupdict()
+        if said["peer"] == destination:
+            header: Fields = {
+                "ethernet.source": said.get("source"),
+                "ethernet.destination": said.get("destination"),
+                "ipv4.source": said.get("own"),
+                "ipv4.destination": destination,
+                "ipv4.ttl": int(said["ttl"]) if said.get("ttl") else None,
+                "udp.destination_port": int(said["port"]) if said.get("port") else None,
+                "vxlan.vni": int(said["vni"], 0),
+            }
+            return {name: value for name, value in header.items() if value is not None}
+    return {}
+
+
+def _is_underlay(bridge: str, ports: Mapping[tuple[str, int], Port]) -> bool:
+    """Whether a bridge carries the wrapped packets: it has a real interface, and is an ordinary switch."""
+    return any(at == bridge and port.type == "system" for (at, _number), port in ports.items())
