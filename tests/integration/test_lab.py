@@ -331,7 +331,7 @@ class TestLost:
         ("task", "not_begun"),
         [
             ("Write the unicast entries", "Ping every VM that is reached through a tunnel"),
-            ("Start capturing", "Note what was seen"),
+            ("start capturing", "Note what was seen"),
         ],
     )
     def test_the_run_ends_with_the_reason(self, lab, task, not_begun, tmp_path):
@@ -378,7 +378,7 @@ class TestKilled:
             ("Make the underlay bridge", signal.SIGKILL),
             ("Wait until it has set up what is in the database", signal.SIGINT),
             ("Write the unicast entries", signal.SIGKILL),
-            ("Start capturing", signal.SIGKILL),
+            ("start capturing", signal.SIGKILL),
         ],
     )
     def test_killed(self, lab, task, how):

@@ -254,9 +254,17 @@ def walk(
     for option, name in (("source", source), ("target", target)):
         if name not in lab.vms:
             raise UserError(f"{option}: there is no VM {name!r}. Use {', '.join(sorted(lab.vms))}.")
-    if lab.vms[source].ip == lab.vms[target].ip:
-        raise UserError(f"target: {target} has the address of {source} itself, which would answer itself. Use another VM.")
+    if other := answers_instead(topology, source, target):
+        raise UserError(f"target: {target} has the address of {other}, which would answer {source} in its place. Use another VM.")
     return _Ping(lab, lab.vms[source], lab.vms[target], forget, size + PING_HEADERS, mtu or lab.mtu - VXLAN_OVERHEAD).walk(count)
+
+
+def answers_instead(topology: Mapping[str, Any], source: str, target: str) -> str:
+    """The VM that has the target's address on the source's logical switch, or is the source itself; empty where that is the target."""
+    vms = {vm["name"]: vm for vm in topology["vms"]}
+    a, b = vms[source], vms[target]
+    same = (vm["name"] for vm in vms.values() if vm["logical_switch"] == a["logical_switch"] and host_ip(vm["ip"]) == host_ip(b["ip"]))
+    return next((name for name in same if name != target), "")
 
 
 class _Ping:
@@ -273,6 +281,8 @@ class _Ping:
         #: The pairs of addresses that exchange packets over a link of the underlay.
         self._links: set[tuple[str, str]] = set()
         self._neighbours: set[tuple[str, str]] = set()
+        #: The VTEPs that have had to send over a next hop.
+        self._asked: set[tuple[str, str]] = set()
         self._after: list[tuple[str, str]] = []
         self._spoken: set[str] = set()
 
@@ -490,9 +500,11 @@ class _Ping:
                 self.ends.append(f"{node.name}: no route to {locator}")
                 return None
             interface, via = hop
-            if node is start and node.kind != LINUX and not frame.repeats and not self._knows(node, via):
-                # The userspace datapath drops a packet while it asks for the next hop's MAC address.
-                way.optional = True
+            if node is start:
+                if frame.length and self.forget is True and node.kind != LINUX and (node.name, via) not in self._asked:
+                    # The userspace datapath drops a packet while it asks for the next hop's MAC address. ARP asks again, ping does not.
+                    way.optional = True
+                self._asked.add((node.name, via))
             if not self._neighbour(node, interface, via, way, row if node is start else None, locator):
                 self.ends.append(f"{node.name}: nobody has the address {via}")
                 return None

@@ -12,7 +12,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict, cast
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils import _values
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import LINUX_TABLES, PING_HEADERS, PING_SIZE, intended, walk
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import (
+    LINUX_TABLES,
+    PING_HEADERS,
+    PING_SIZE,
+    answers_instead,
+    intended,
+    walk,
+)
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import MTU, VXLAN_OVERHEAD
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.topology import Keys, Optional, Reader, pings, some
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.walk import Comparison, Walk, check_walk
@@ -126,10 +133,8 @@ def completed(chapters: Any, topology: Mapping[str, Any]) -> dict[str, Any]:
         for end, name in ends.items():
             if name is not None and name not in vms:
                 reader.refuse(f"{where}.ping.{end}", name, f"use a VM of lab_hypervisors: {', '.join(vms)}")
-        if ends["from"] in vms and ends["to"] in vms and vms[ends["from"]]["address"] == vms[ends["to"]]["address"]:
-            reader.refuse(
-                f"{where}.ping.to", ends["to"], f"it has the address of {ends['from']}, which would answer itself; use another VM"
-            )
+        if ends["from"] in vms and ends["to"] in vms and (other := answers_instead(topology, str(ends["from"]), str(ends["to"]))):
+            reader.refuse(f"{where}.ping.to", ends["to"], f"it has the address of {other}, which would answer in its place; use another VM")
         tables = []
         for change in reader.entries(f"{where}.tables", chapter["tables"] or [], TABLES):
             place = change.pop("where")

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypedDict
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import MOST_TUNNELS, UNTAGGED, Node, Vm, Vtep
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import MOST_TUNNELS, UNTAGGED, Node, Vm, Vtep, answers_instead
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.trace import BROADCAST, Frame
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.walk import Row
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._packets import Fields
@@ -65,8 +65,8 @@ class _Lab:
             if name not in self.vms:
                 raise UserError(f"{option}: there is no VM {name!r}. Use {', '.join(sorted(self.vms))}.")
         a, b = self.a, self.b = self.vms[source], self.vms[target]
-        if a.ip == b.ip:
-            raise UserError(f"to: {target} has the address of {source} itself, which would answer itself. Use another VM.")
+        if other := answers_instead(topology, source, target):
+            raise UserError(f"to: {target} has the address of {other}, which would answer {source} in its place. Use another VM.")
         self.nodes = {node["name"]: Node(node, topology["macs"]) for node in topology["nodes"]}
         self.owners = {str(its.address.ip): node.name for node in self.nodes.values() for its in node.interfaces}
         self.ends = [hypervisor["name"] for hypervisor in topology["hypervisors"]]
