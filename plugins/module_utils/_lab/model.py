@@ -175,10 +175,12 @@ class _Way:
     tunnels: int = 0
     #: Whether it depends on what a switch happens to have learned.
     optional: bool = False
+    #: Whether others go elsewhere at the same time, so that nobody misses this one.
+    copied: bool = False
 
     def branch(self, tunnels: int = 0, optional: bool = False) -> _Way:
         """A way that goes on from here."""
-        return _Way(list(self.passed), self.tunnels + tunnels, self.optional or optional)
+        return _Way(list(self.passed), self.tunnels + tunnels, self.optional or optional, self.copied)
 
 
 class _Lab:
@@ -336,7 +338,12 @@ class _Ping:
             {"arp.operation": "reply", "arp.sender_ip": b.ip, "arp.target_ip": a.ip},
             {"ethernet.source": b.mac, "ethernet.destination": a.mac, "arp.sender_mac": b.mac, "arp.target_mac": a.mac},
         )
-        return self._send(reply, self._send(request, [_Way()]))
+        answers = self._send(reply, self._send(request, [_Way()]))
+        if all(way.copied for way in answers):
+            # Who has got none of the copies asks again.
+            for way in answers:
+                way.optional = False
+        return answers
 
     def _echo(self, sender: Vm, receiver: Vm, sequence: int, kind: str) -> Frame:
         verb = "pings" if kind == "request" else "replies to"
@@ -429,6 +436,7 @@ class _Ping:
         locators = switch.flood[:1] if switch.replication_mode == "service_node" else switch.flood
         if not locators and sender is None and not any(vm is frame.receiver for vm in local):
             self.ends.append(f"{vtep.host}: {switch.name} has no row of Mcast_Macs_Remote for {UNKNOWN_DST}")
+        way.copied = len(locators) > 1
         for locator in locators:
             if locator != sender:
                 row = vtep.row("Mcast_Macs_Remote", logical_switch=switch.name, mac=UNKNOWN_DST, locator=locator)
@@ -501,8 +509,10 @@ class _Ping:
                 return None
             interface, via = hop
             if node is start:
-                if frame.length and self.forget is True and node.kind != LINUX and (node.name, via) not in self._asked:
-                    # The userspace datapath drops a packet while it asks for the next hop's MAC address. ARP asks again, ping does not.
+                # Nobody sends an echo again; and an answer only to somebody who asks again.
+                at_once = frame.length or (way.copied and not frame.repeats)
+                if at_once and self.forget is True and node.kind != LINUX and (node.name, via) not in self._asked:
+                    # The userspace datapath drops a packet while it asks for the next hop's MAC address.
                     way.optional = True
                 self._asked.add((node.name, via))
             if not self._neighbour(node, interface, via, way, row if node is start else None, locator):
