@@ -2,6 +2,7 @@
 # make lab SCENARIO=routed          another scenario than the seed's
 # make scenarios                    which ones there are
 # make lab ARGS="-e lab_driver=docker"   ARGS goes to ansible-playbook
+# make lab-check                    whether the running lab is right, layer by layer, and what is to blame where not
 # make lab-trace FROM=vm1 TO=vm2    which way a ping would go in the running lab, and why
 # make lab-report                   writes artifacts/report.html anew, from the artifacts alone
 # make lab-image                    makes the docker driver's node image ahead of time
@@ -17,7 +18,7 @@ PLAYBOOK = .venv/bin/ansible-playbook $(if $(SCENARIO),-e lab_scenario=$(SCENARI
 ROOT_PLAYBOOK = $(PLAYBOOK) $(if $(findstring docker,$(ARGS))$(findstring become,$(ARGS)),,$$(scripts/become-options))
 SETUP = scripts/setup $(if $(findstring docker,$(ARGS)),docker)
 
-.PHONY: lab scenarios lab-trace lab-report lab-image lab-down test bench constraints clean
+.PHONY: lab scenarios lab-check lab-trace lab-report lab-image lab-down test bench constraints clean
 
 # What changes is shown, and the summary at the end; ANSIBLE_DISPLAY_OK_HOSTS=yes shows all.
 lab: export ANSIBLE_DISPLAY_OK_HOSTS ?= no
@@ -27,6 +28,11 @@ lab:
 
 scenarios:
 	@cd playbooks/scenarios && for file in *.yml; do printf '%-10s%s\n' "$${file%.yml}" "$$(sed -n 's/^lab_title: "*\([^"]*\)"*$$/\1/p' "$$file")"; done
+
+lab-check: export ANSIBLE_DISPLAY_OK_HOSTS ?= no
+lab-check:
+	@$(SETUP)
+	@$(ROOT_PLAYBOOK) playbooks/lab_check.yml
 
 lab-trace: export ANSIBLE_DISPLAY_OK_HOSTS ?= no
 lab-trace:

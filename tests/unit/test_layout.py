@@ -52,6 +52,7 @@ LAB = {
     "model": {"node", "walk"},
     "trace": set(),
     "way": {"model", "trace", "walk"},
+    "verify": {"model", "node", "story", "trace"},
     "story": {"model", "node", "topology", "walk"},
     "background": set(),
     "warm": set(),
@@ -71,6 +72,7 @@ PURE_ROOMS = {
     "_lab.model",
     "_lab.story",
     "_lab.trace",
+    "_lab.verify",
     "_lab.way",
 }
 SYSTEM = {"os", "subprocess", "socket", "select", "signal", "time"}

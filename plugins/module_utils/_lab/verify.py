@@ -1,0 +1,245 @@
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether a running lab is what its topology asks for, layer by layer, and which row or port is to blame where it is not. Pure.
+
+What a layer does wrong follows from the layer above it where that is wrong too, and is not told a second time:
+
+* database: are the rows there, and right?
+* emulator: does one run, and has it registered the ports?
+* datapath: would the switches do with each frame what the rows ask for?
+* packets: is each ping answered?
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypedDict
+
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import intended
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import VXLAN_OVERHEAD
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.story import deviations
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.trace import BROADCAST
+
+LAYERS = DATABASE, EMULATOR, DATAPATH, PACKETS = ("database", "emulator", "datapath", "packets")
+
+
+class Finding(TypedDict):
+    """Something that is wrong."""
+
+    layer: str
+    #: The node where it is.
+    node: str
+    #: The logical switches that it harms; empty for all of the node.
+    switches: list[str]
+    words: str
+
+
+class Report(TypedDict):
+    """What came of a verification."""
+
+    ok: bool
+    #: Layer by layer, the causes first.
+    findings: list[Finding]
+    #: How much was looked at: layer -> number.
+    looked: dict[str, int]
+
+
+class Entrance(NamedTuple):
+    """A frame of one VM, where it comes in at a hypervisor; and what has to become of it."""
+
+    #: The VM's port; empty where it comes from a tunnel.
+    port: str
+    source: str
+    switch: str
+    vni: int
+    sender: Mapping[str, Any]
+    #: ``None`` for a question to all.
+    receiver: Mapping[str, Any] | None
+    #: Where it must go, and where it may: ports and tunnels.
+    ports: frozenset[str]
+    spare_ports: frozenset[str]
+    tunnels: frozenset[str]
+    spare_tunnels: frozenset[str]
+
+    def words(self) -> str:
+        """Who sends what to whom."""
+        comes = f"port {self.port}" if self.port else f"the tunnel from {self.source}, VNI {self.vni}"
+        what = f"a frame of {self.sender['name']} for {self.receiver['name']}" if self.receiver else f"a broadcast of {self.sender['name']}"
+        return f"{what} from {comes}"
+
+
+def entrances(topology: Mapping[str, Any], host: str) -> list[Entrance]:
+    """All frames that a hypervisor with Open vSwitch has to deal with, one of each kind."""
+    return list(_entrances(topology, host))
+
+
+def _entrances(topology: Mapping[str, Any], host: str) -> Iterator[Entrance]:
+    vteps = {hypervisor["name"]: hypervisor["underlay_ip"] for hypervisor in topology["hypervisors"]}
+    wanted = intended(topology)[host]["logical_switches"]
+    keys = {switch["name"]: switch["tunnel_key"] for switch in topology["logical_switches"]}
+    copier = topology["service_node"]["underlay_ip"] if topology["service_node"] else None
+    for name in wanted:
+        vms = [vm for vm in topology["vms"] if vm["logical_switch"] == name]
+        here = [vm for vm in vms if vm["hypervisor"] == host]
+        ports = frozenset(vm["name"] for vm in here)
+        flood = frozenset(locator for entry in wanted[name]["mcast_remote"].values() for locator in entry["locators"])
+        none: frozenset[str] = frozenset()
+        for vm in here:
+            others = ports - {vm["name"]}
+            yield Entrance(vm["name"], "", name, keys[name], vm, None, others, none, flood, none)
+            for other in vms:
+                if other is vm:
+                    continue
+                if other["hypervisor"] == host:
+                    # A switch that has not heard of it lately sends it to all.
+                    yield Entrance(vm["name"], "", name, keys[name], vm, other, frozenset([other["name"]]), others, none, flood)
+                else:
+                    yield Entrance(vm["name"], "", name, keys[name], vm, other, none, none, frozenset([vteps[other["hypervisor"]]]), none)
+        for vm in vms:
+            if vm["hypervisor"] != host:
+                source = vteps[vm["hypervisor"]]
+                yield Entrance("", copier or source, name, keys[name], vm, None, ports, none, none, none)
+                for other in here:
+                    yield Entrance("", source, name, keys[name], vm, other, frozenset([other["name"]]), ports, none, none)
+
+
+def frames(topology: Mapping[str, Any], host: str) -> list[dict[str, Any]]:
+    """The same as lab_trace takes them."""
+    return [
+        {
+            **({"port": one.port} if one.port else {"tunnel_source": one.source, "tunnel_key": one.vni}),
+            "source_mac": one.sender["mac"],
+            "destination_mac": one.receiver["mac"] if one.receiver else BROADCAST,
+            "source_ip": one.sender["address"],
+            # Of a question, whoever is asked for.
+            "destination_ip": (one.receiver or one.sender)["address"],
+        }
+        for one in entrances(topology, host)
+    ]
+
+
+def report(
+    topology: Mapping[str, Any],
+    tables: Mapping[str, Mapping[str, Any]],
+    states: Mapping[str, Mapping[str, Any]],
+    traced: Mapping[str, Mapping[str, Any]],
+    pinged: Sequence[Mapping[str, Any]],
+) -> Report:
+    """Compare a running lab with its topology.
+
+    ``tables``: what vtep_info or linux_vtep returned, by hypervisor. ``states``: by hypervisor with Open vSwitch, what lab_state returned.
+    ``traced``: by the same, what lab_trace returned for ``frames``. ``pinged``: the results of lab_ping for all pings of ``mesh``.
+    """
+    database = list(_database(topology, tables))
+    emulator = [finding for host in states for finding in _emulator(topology, host, tables[host], states[host])]
+    above = [*database, *emulator]
+    datapath = [
+        finding for host in traced for finding in _datapath(topology, host, traced[host]["traces"]) if not _explained(finding, above)
+    ]
+    above += datapath
+    above += [finding for host, state in states.items() for finding in _sizes(topology, host, state["mtus"])]
+    packets = list(_packets(topology, pinged, above))
+    looked = {
+        DATABASE: sum(
+            len(switch["ucast_remote"]) + len(switch["mcast_remote"]) + 1
+            for one in intended(topology).values()
+            for switch in one["logical_switches"].values()
+        ),
+        EMULATOR: len(states),
+        DATAPATH: sum(len(one["traces"]) for one in traced.values()),
+        PACKETS: len(pinged),
+    }
+    findings = [*above, *packets]
+    return {"ok": not findings, "findings": findings, "looked": looked}
+
+
+def _explained(finding: Finding, above: Iterable[Finding]) -> bool:
+    """Whether something further up is wrong at the same node, and with the same logical switch."""
+    return any(
+        other["node"] == finding["node"] and (not other["switches"] or set(other["switches"]) & set(finding["switches"])) for other in above
+    )
+
+
+def _database(topology: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+    vms = {vm["name"]: vm for vm in topology["vms"]}
+    for words in deviations(topology, tables):
+        host, rest = words.split(" ", 1)
+        names = [switch["name"] for switch in topology["logical_switches"] if f" {switch['name']} " in f" {rest.partition(':')[0]} "]
+        names += [vm["logical_switch"] for name, vm in vms.items() if f" {name} VLAN" in f" {rest}"]
+        yield {"layer": DATABASE, "node": host, "switches": sorted(set(names)), "words": words}
+
+
+def _emulator(topology: Mapping[str, Any], host: str, tables: Mapping[str, Any], state: Mapping[str, Any]) -> Iterator[Finding]:
+    def finding(words: str, switches: Sequence[str] = ()) -> Finding:
+        return {"layer": EMULATOR, "node": host, "switches": list(switches), "words": f"{host}: {words}"}
+
+    running = state["emulators"]
+    if not running:
+        yield finding("no emulator runs (ovs-vtep): rows that change have no effect. See its log in /var/log/openvswitch")
+    elif len(running) > 1:
+        yield finding(
+            f"{len(running)} emulators run (PIDs {', '.join(map(str, running))}): each undoes what the other does. End all but one"
+        )
+    registered = {port for switch in tables["physical_switches"].values() for port in switch["ports"]}
+    for vm in topology["vms"]:
+        if vm["hypervisor"] == host and vm["name"] not in registered:
+            yield finding(f"port {vm['name']} is not registered as a Physical_Port", [vm["logical_switch"]])
+
+
+def _sizes(topology: Mapping[str, Any], host: str, mtus: Mapping[str, int | None]) -> Iterator[Finding]:
+    """Ports that let packets through for which the underlay has no room."""
+    room = topology["underlay"]["mtu"] - VXLAN_OVERHEAD
+    for vm in topology["vms"]:
+        mtu = mtus.get(vm["name"])
+        if vm["hypervisor"] == host and (mtu is None or mtu > room):
+            has = f"the MTU of port {vm['name']} is {mtu}, and the underlay has room for {room}: longer packets vanish"
+            words = f"{host}: {has}" if mtu else f"{host}: port {vm['name']} has no interface"
+            yield {"layer": DATAPATH, "node": host, "switches": [vm["logical_switch"]], "words": words}
+
+
+def _datapath(topology: Mapping[str, Any], host: str, traces: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+    """What each frame would do, against what it should; the first of a kind and switch stands for the others."""
+    told: set[tuple[str, str]] = set()
+    for one, trace in zip(entrances(topology, host), traces):
+        for kind, words in _wrong(one, trace):
+            if (kind, one.switch) not in told:
+                told.add((kind, one.switch))
+                yield {"layer": DATAPATH, "node": host, "switches": [one.switch], "words": f"{host}: {one.words()}: {words}"}
+
+
+def _wrong(one: Entrance, trace: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if trace["problem"]:
+        yield "problem", trace["problem"]
+        return
+    if trace["normal"]:
+        yield "normal", "a bridge of the VTEP forwards like an ordinary switch (NORMAL), between tenants too"
+        return
+    ports, tunnels = set(trace["ports"]), {tunnel["destination"] for tunnel in trace["tunnels"]}
+    for tunnel in trace["tunnels"]:
+        if tunnel["vni"] != one.vni:
+            yield "vni", f"it leaves with VNI {tunnel['vni']}, not {one.vni}"
+        if tunnel["problem"]:
+            yield "route", f"the tunnel to {tunnel['destination']}: {tunnel['problem']}"
+    for kind, missing in (("port", one.ports - ports), ("tunnel", one.tunnels - tunnels)):
+        if missing:
+            yield f"no {kind}", f"it does not go to {kind} {', '.join(sorted(missing))}"
+    for kind, extra in (("port", ports - one.ports - one.spare_ports), ("tunnel", tunnels - one.tunnels - one.spare_tunnels)):
+        if extra:
+            yield f"wrong {kind}", f"it goes to {kind} {', '.join(sorted(extra))}, where it does not belong"
+
+
+def _packets(topology: Mapping[str, Any], pinged: Sequence[Mapping[str, Any]], above: Sequence[Finding]) -> Iterator[Finding]:
+    vms = {vm["name"]: vm for vm in topology["vms"]}
+    for ping in pinged:
+        a = vms[ping["interface"]]
+        b = next(vm for vm in vms.values() if (vm["logical_switch"], vm["address"]) == (a["logical_switch"], ping["address"]))
+        found: Finding = {
+            "layer": PACKETS,
+            "node": a["hypervisor"],
+            "switches": [a["logical_switch"]],
+            "words": f"{a['name']} -> {b['name']}: no reply, and nothing above says why",
+        }
+        if not ping["replies"] and not any(_explained({**found, "node": node}, above) for node in (a["hypervisor"], b["hypervisor"])):
+            yield found

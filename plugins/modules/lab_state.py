@@ -1,0 +1,133 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: lab_state
+short_description: Look at the emulator of a hypervisor and at its VMs' interfaces
+version_added: 0.1.0
+description:
+  - Returns which processes of the emulator C(ovs-vtep) run for a bridge, and the MTU of each VM's interface. Changes nothing.
+options:
+  bridge:
+    description: Bridge that is the VTEP.
+    type: str
+    default: br0
+  ports:
+    description: The VMs' interfaces.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: Name of the interface.
+        type: str
+        required: true
+      namespace:
+        description: Network namespace that it is in, as C(ip netns) names it. By default that of the task.
+        type: str
+attributes:
+  check_mode:
+    support: full
+    description: Can run in C(check_mode) and return changed status prediction. The module changes nothing in any mode.
+  diff_mode:
+    support: none
+    description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
+requirements:
+  - Linux
+  - C(ip) (iproute2)
+  - root, with O(ports[].namespace)
+author:
+  - The vxlanlab.vtep maintainers (@vxlanlab)
+"""
+
+EXAMPLES = r"""
+- name: Look whether the emulator runs
+  vxlanlab.vtep.lab_state:
+    bridge: br0
+    ports: [{name: vm1}]
+"""
+
+RETURN = r"""
+emulators:
+  description: The PIDs of the emulators that run for the bridge. One is right.
+  returned: success
+  type: list
+  elements: int
+mtus:
+  description: The MTU of each of O(ports) in bytes, V(null) where there is no such interface.
+  returned: success
+  type: dict
+"""
+
+import json
+import os
+import subprocess
+from typing import Any, NoReturn
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError, accepted, check_texts
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._module import finish
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._namespaces import exists
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import interface_name
+
+SCRIPT = "ovs-vtep"
+
+
+def emulators(bridge: str) -> list[int]:
+    """The processes that are ``python ovs-vtep ... BRIDGE``."""
+    found = []
+    for entry in os.listdir("/proc"):
+        try:
+            with open(f"/proc/{entry}/cmdline", "rb") as file:
+                words = os.fsdecode(file.read()).split("\0")
+        except (FileNotFoundError, NotADirectoryError, ProcessLookupError):
+            continue
+        # The shell that holds it names it as well.
+        if "python" in os.path.basename(words[0]) and len(words) > 2 and os.path.basename(words[1]) == SCRIPT and bridge in words[2:]:
+            found.append(int(entry))
+    return sorted(found)
+
+
+def mtu(name: str, namespace: str | None) -> int | None:
+    """The MTU of an interface, in its namespace or, where it never went there, in that of the task."""
+    inside = ["-n", namespace] if namespace and exists(namespace) else []
+    try:
+        done = subprocess.run(["ip", *inside, "-json", "link", "show", "dev", name], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise UserError("the program ip is missing. Install the package iproute2.") from None
+    links = json.loads(done.stdout or "[]") if not done.returncode else []
+    return links[0]["mtu"] if links else None
+
+
+def run(options: dict[str, Any]) -> dict[str, Any]:
+    check_texts(options)
+    accepted(interface_name, "bridge", options["bridge"])
+    for port in options["ports"]:
+        accepted(interface_name, "ports: name", port["name"])
+    mtus = {port["name"]: mtu(port["name"], port["namespace"]) for port in options["ports"]}
+    return {"changed": False, "emulators": emulators(options["bridge"]), "mtus": mtus}
+
+
+def main() -> NoReturn:
+    module = AnsibleModule(
+        argument_spec={
+            "bridge": {"type": "str", "default": "br0"},
+            "ports": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {"name": {"type": "str", "required": True}, "namespace": {"type": "str"}},
+            },
+        },
+        supports_check_mode=True,
+    )
+    finish(module, lambda: run(module.params))
+
+
+if __name__ == "__main__":
+    main()
