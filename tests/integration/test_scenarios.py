@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import time
+from xml.etree import ElementTree
 
 import pytest
 from test_lab import ROOT, SCENARIOS, Lab, failed_checks, host, tshark
@@ -53,6 +54,22 @@ def lab(request, tmp_path):
     made.down()
     assert not processes.processes(name)
     assert host() == before
+
+
+def check(lab, succeeds=True, **variables):
+    """Whether a running lab is right: what is wrong, by layer."""
+    lab.run(str(ROOT / "playbooks/lab_check.yml"), succeeds=succeeds, **variables)
+    report = json.loads((lab.folder / "artifacts/check.json").read_text())
+    assert all(report["looked"].values())
+    failures = ElementTree.parse(lab.folder / "artifacts/check.xml").iter("failure")
+    assert [failure.get("message") for failure in failures] == [finding["words"] for finding in report["findings"]]
+    return [(finding["layer"], finding["words"]) for finding in report["findings"]]
+
+
+def until(condition, what, seconds=90):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not {what} after {seconds} s"
 
 
 def trace(lab, source, target, **variables):
@@ -142,6 +159,7 @@ def test_mixed(lab):
         return {tuple(row[1:4]) for row in tshark(lab.folder / "artifacts" / file, *fields) if row[0].startswith(source) and row[4]}
 
     assert headers("vm1_underlay.pcap", "10.0.0.1") == headers("vm1_underlay.pcap", "10.1.0.1") == {("4789", "0x0800", "5000")}
+    assert check(lab, lab_scenario="mixed") == []
     assert [leg["arrives"] for leg in trace(lab, "vm1", "vm2", lab_scenario="mixed")] == [True] * 3
     lab.on("hv1", "vtep-ctl add-ucast-remote ls0 00:00:00:00:00:02 10.9.9.9")
     deadline = time.monotonic() + 60
@@ -193,3 +211,21 @@ def test_a_fabric_by_number_and_a_file_by_path(lab):
     assert failed_checks(lab) == []
     assert len(lab.summary["hypervisors"]) == 3
     assert lab.summary["checks"][0]["seen"] == "6 of 6 pings"
+    mine = {"lab_scenario": "./mine.yml", "lab_size": 3}
+    assert check(lab, **mine) == []
+    # What no database shows: a flow that somebody has removed. The frame goes to all, as if its MAC address had no row.
+    lab.on("hv1", "ovs-ofctl del-flows br0_vtep_ls1 table=1,dl_dst=00:00:00:00:00:02")
+    [(layer, words)] = check(lab, succeeds=False, **mine)
+    assert layer == "datapath"
+    assert words.startswith("hv1: a frame of vm1 for vm2 from port vm1: it goes to tunnel ") and words.endswith(
+        ", where it does not belong"
+    )
+    # An emulator that starts anew puts it back.
+    [emulator] = lab.on("hv1", "pgrep -f 'python3 .*/ovs-vtep br0'").split()
+    lab.on("hv1", f"kill -KILL {emulator}")
+    until(lambda: check(lab, succeeds=None, **mine) == [], "mended by the supervisor")
+    # A row is to blame for all that follows from it.
+    lab.on("hv2", "vtep-ctl add-ucast-remote ls0 00:00:00:00:00:01 10.9.9.9")
+    wrong = check(lab, succeeds=None, **mine)
+    assert [layer for layer, words in wrong] == ["database"]
+    assert wrong[0][1].startswith("hv2 Ucast_Macs_Remote ls0 00:00:00:00:00:01: 10.9.9.9, not ")

@@ -52,8 +52,8 @@ LAB = {
     "model": {"node", "walk"},
     "trace": set(),
     "way": {"model", "trace", "walk"},
-    "verify": {"model", "node", "story", "trace"},
     "story": {"model", "node", "topology", "walk"},
+    "verify": {"model", "node", "story", "trace"},
     "background": set(),
     "warm": set(),
 }

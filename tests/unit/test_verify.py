@@ -1,0 +1,126 @@
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether a lab is right: every scenario that is, and every fault in any row, frame, emulator, port and ping of it."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import intended
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.story import mesh
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.verify import entrances, frames, report
+from ansible_collections.vxlanlab.vtep.tests.unit.test_forwarding import NAMES, faults, planted, scenario
+
+
+def right(lab):
+    """What would be found in a lab that is right."""
+    switches = [one["name"] for one in lab["hypervisors"] if one["kind"] == "ovs"]
+    traced = {
+        host: {
+            "traces": [
+                {
+                    "problem": "",
+                    "normal": False,
+                    "flows": [],
+                    "ports": sorted(one.ports),
+                    "tunnels": [{"destination": locator, "vni": one.vni, "problem": "", "header": {}} for locator in sorted(one.tunnels)],
+                }
+                for one in entrances(lab, host)
+            ]
+        }
+        for host in switches
+    }
+    states = {host: {"emulators": [7], "mtus": {vm["name"]: 1450 for vm in lab["vms"]}} for host in switches}
+    pinged = [dict(ping, replies=1) for pings in mesh(lab).values() for ping in pings]
+    tables = intended(lab)
+    return {"tables": tables, "states": states, "traced": traced, "pinged": pinged}
+
+
+def told(lab, seen):
+    found = report(lab, **seen)
+    assert found["ok"] == (not found["findings"])
+    return [(finding["layer"], finding["words"]) for finding in found["findings"]]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_lab_that_is_right(name):
+    lab, unused = scenario(name)
+    seen = right(lab)
+    assert told(lab, seen) == []
+    looked = report(lab, **seen)["looked"]
+    assert all(looked.values()) and looked["packets"] == len(seen["pinged"])
+    for host in seen["traced"]:
+        assert len(frames(lab, host)) == len(entrances(lab, host)) > 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_row_that_is_wrong_is_to_blame_and_nothing_else(name):
+    """Whatever else shows it, too: the frames, and the pings."""
+    lab, unused = scenario(name)
+    for host, place, value, words in faults(lab):
+        seen = right(lab)
+        seen["tables"] = planted(lab, host, place, value)
+        switch = place[1] if place[0] == "logical_switches" else next(vm["logical_switch"] for vm in lab["vms"] if vm["name"] == place[3])
+        vms = {vm["name"]: vm for vm in lab["vms"]}
+        if host in seen["traced"]:
+            for one, trace in zip(entrances(lab, host), seen["traced"][host]["traces"]):
+                if one.switch == switch:
+                    trace.update(ports=[], tunnels=[])
+        for ping in seen["pinged"]:
+            a = vms[ping["interface"]]
+            b = next(vm for vm in vms.values() if (vm["logical_switch"], vm["address"]) == (a["logical_switch"], ping["address"]))
+            if a["logical_switch"] == switch and host in (a["hypervisor"], b["hypervisor"]):
+                ping["replies"] = 0
+        found = told(lab, seen)
+        assert {layer for layer, said in found} == {"database"}, (words, found)
+        assert any(said.startswith(words) for layer, said in found), (words, found)
+
+
+WRONG = {
+    "problem": ({"problem": "no port takes packets"}, "no port takes packets"),
+    "normal": ({"normal": True}, "forwards like an ordinary switch (NORMAL)"),
+    "key": ({"tunnels": [{"destination": "10.1.0.1", "vni": 7, "problem": ""}]}, "it leaves with VNI 7, not"),
+    "nobody": ({"tunnels": [{"destination": "10.77.0.1", "vni": 5000, "problem": "nobody answers who has 10.77.0.1"}]}, "nobody answers who has 10.77.0.1"),
+    "dropped": ({"tunnels": [], "ports": []}, "it does not go to"),
+    "leak": ({"ports": ["stranger"]}, "it goes to port stranger, where it does not belong"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", WRONG)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_frame_that_goes_wrong_is_told(name, kind):
+    lab, unused = scenario(name)
+    change, words = WRONG[kind]
+    for host, result in right(lab)["traced"].items():
+        for number in range(len(result["traces"])):
+            seen = copy.deepcopy(right(lab))
+            trace = seen["traced"][host]["traces"][number]
+            if kind == "dropped" and not trace["ports"] and not trace["tunnels"]:
+                continue
+            trace.update(copy.deepcopy(change))
+            found = told(lab, seen)
+            assert found and {layer for layer, said in found} == {"datapath"}
+            assert any(words in said for layer, said in found), found
+
+
+def test_emulators_ports_and_pings():
+    lab, unused = scenario("seed")
+    for emulators, words in (([], "no emulator runs"), ([7, 8], "2 emulators run (PIDs 7, 8)")):
+        seen = right(lab)
+        seen["states"]["hv1"]["emulators"] = emulators
+        [(layer, said)] = told(lab, seen)
+        assert layer == "emulator" and said.startswith(f"hv1: {words}")
+    for mtu, words in ((1451, "the MTU of port vm2 is 1451, and the underlay has room for 1450"), (None, "port vm2 has no interface")):
+        seen = right(lab)
+        seen["states"]["hv2"]["mtus"]["vm2"] = mtu
+        [(layer, said)] = told(lab, seen)
+        assert layer == "datapath" and said.startswith(f"hv2: {words}")
+    seen = right(lab)
+    seen["pinged"][0]["replies"] = 0
+    assert told(lab, seen) == [("packets", "vm1 -> vm2: no reply, and nothing above says why")]
+    seen = right(lab)
+    del seen["tables"]["hv1"]["physical_switches"]["br0"]["ports"]["vm1"]
+    assert {layer for layer, said in told(lab, seen)} == {"database", "emulator"}
