@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.trace import BROADCAST, Frame, entry, parse, read_ports
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.trace import BROADCAST, Frame, Port, entry, parse, read_ports
 
 SHOWN = """\
 netdev@ovs-netdev: hit:13113 missed:34
@@ -62,6 +62,9 @@ OUT += (
     """ipv4(src=10.0.0.1,dst=10.1.0.1,proto=17,tos=0,ttl=64,frag=0x4000),udp(src=0,dst=4789,csum=0x0),vxlan(flags=0x8000000,vni=0x1388)),"""
 )
 OUT += """out_port(1)),2"""
+BEGIN = OUT.partition("     -> tunneling to")[0]
+TUNNELED = "".join(line + "\n" for line in OUT.splitlines() if "-> tunneling" in line)
+UNDERLAY = 'bridge("br-underlay")\n---------------------\n 0. priority 0\n    NORMAL\n     -> forwarding to learned port\n'
 IN = """\
 Flow: icmp,tun_src=10.1.0.1,in_port=2,vlan_tci=0x0000
 
@@ -116,6 +119,29 @@ def test_into_a_tunnel():
     assert [(flow["bridge"], flow["table"], flow["match"]) for flow in found["flows"]][2] == ("br0_vtep_ls2", 1, "priority 0")
 
 
+def test_into_two_tunnels():
+    """All but the last copy are told in between, further in."""
+    first = "".join(f"    {line}\n" if line else "\n" for line in UNDERLAY.splitlines())
+    header = OUT.partition("Datapath actions: ")[2]
+    second = "    output:4\n     -> output to native tunnel\n     -> tunneling to 10.2.0.1 via br-underlay\n"
+    text = f"{BEGIN}{TUNNELED}\n{first}{second}\n{UNDERLAY}\nDatapath actions: clone({header}),{header.replace('10.1.0.1', '10.2.0.1')}"
+    ports = {**PORTS, ("br0_vtep_ls2", 4): Port("vx4", "vxlan", {"key": "5000", "remote_ip": "10.2.0.1"})}
+    found = parse(text, ports)
+    assert [(tunnel["destination"], tunnel["vni"], tunnel["problem"]) for tunnel in found["tunnels"]] == [
+        ("10.1.0.1", 5000, ""),
+        ("10.2.0.1", 5000, ""),
+    ]
+    assert [tunnel["header"]["ipv4.destination"] for tunnel in found["tunnels"]] == ["10.1.0.1", "10.2.0.1"]
+    assert not found["normal"] and found["ports"] == []
+    assert [flow["bridge"] for flow in found["flows"]] == ["br0", "br0_vtep_ls2", "br0_vtep_ls2", "br-underlay", "br-underlay"]
+    assert "output:4" in found["flows"][2]["actions"]
+
+
+def test_tables_with_two_digits():
+    text = 'bridge("br0")\n-------------\n 0. in_port=1\n    resubmit(,10)\n10. priority 0\n    NORMAL\n\nDatapath actions: 5'
+    assert [flow["table"] for flow in parse(text, PORTS)["flows"]] == [0, 10] and parse(text, PORTS)["normal"]
+
+
 def test_out_of_a_tunnel():
     found = parse(IN, PORTS)
     assert (found["ports"], found["tunnels"]) == (["red1"], [])
@@ -138,8 +164,7 @@ def test_dropped():
     ],
 )
 def test_a_tunnel_that_leads_nowhere(said, problem):
-    begin = OUT.partition("     -> tunneling to")[0]
-    found = parse(f"{begin}{said}\n\nFinal flow: unchanged\nDatapath actions: drop", PORTS)
+    found = parse(f"{BEGIN}{said}\n\nFinal flow: unchanged\nDatapath actions: drop", PORTS)
     [tunnel] = found["tunnels"]
     assert (tunnel["destination"], tunnel["vni"], tunnel["problem"], tunnel["header"]) == ("10.1.0.1", 5000, problem, {})
 

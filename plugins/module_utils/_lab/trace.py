@@ -15,7 +15,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._packets import Fiel
 
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 _BRIDGE = re.compile(r'bridge\("(.+)"\)')
-_FLOW = re.compile(r" *(\d+)\. (.+)")
+_FLOW = re.compile(r"(\d+)\. (.+)")
 _OUTPUT = re.compile(r"output:(\d+)")
 _TUNNELING = re.compile(r"-> tunneling (?:to|via) (\S+)")
 _MISS = re.compile(r"-> neighbor cache miss for (\S+) on bridge (\S+),")
@@ -88,16 +88,28 @@ def parse(text: str, ports: Mapping[tuple[str, int], Port]) -> Trace:
     flows: list[dict[str, Any]] = []
     tunnels: list[Tunnel] = []
     names: list[str] = []
-    bridge = ""
+    # The bridges that the frame is in, with their indentation: all but the last of several copies are told in between.
+    inside: list[tuple[int, str, list[str]]] = []
     last: Port | None = None
     for line in text.splitlines():
-        if found := _BRIDGE.match(line):
-            bridge = found[1]
-        elif found := _FLOW.fullmatch(line):
-            flows.append({"bridge": bridge, "table": int(found[1]), "match": found[2], "actions": []})
-        elif flows and line.startswith("   ") and bridge:
-            said = line.strip()
-            flows[-1]["actions"].append(said)
+        said = line.strip()
+        indent = len(line) - len(line.lstrip())
+        if found := _BRIDGE.match(said):
+            inside = [one for one in inside if one[0] < indent]
+            inside.append((indent, found[1], []))
+            continue
+        # Numbers of tables have two places, and need both from 10 on.
+        around = [one for one in inside if one[0] < indent + bool(_FLOW.fullmatch(said))]
+        if not around or not said or set(said) == {"-"}:
+            continue
+        inside = around
+        start, bridge, actions = inside[-1]
+        if found := _FLOW.fullmatch(said):
+            actions = []
+            inside[-1] = (start, bridge, actions)
+            flows.append({"bridge": bridge, "table": int(found[1]), "match": found[2], "actions": actions})
+        else:
+            actions.append(said)
             if found := _OUTPUT.fullmatch(said):
                 last = ports.get((bridge, int(found[1])))
                 if last and last.type not in ("patch", "vxlan") and last.name != bridge and not _is_underlay(bridge, ports):
