@@ -240,3 +240,30 @@ def test_who_had_another_mtu_gets_back_what_the_underlay_has_room_for():
         assert set(state.values()) == {chapter["mtu"] or 1450}
     last = story([{"key": "a", "heading": "a", "text": "a", "mtu": 1500}], lab)
     assert last["afterwards"]["resize"] == {"hv1": [{"name": "vm1", "mtu": 1450}], "hv2": [{"name": "vm2", "mtu": 1450}]}
+
+
+def test_who_may_be_missing_and_what_comes_first_where_a_packet_takes_two_ways():
+    """hv3 has lost its row for vm2, so it sends vm3's answers to both others, and hv1 sends them on to hv2."""
+    hypervisors = [
+        {
+            "name": f"hv{n}",
+            "underlay_ip": f"10.{n}.0.1",
+            "vms": [{"name": f"vm{n}", "mac": f"00:00:00:00:00:0{n}", "ip": f"192.168.1.{n}/24"}],
+        }
+        for n in (1, 2, 3)
+    ]
+    underlay = {"network": "10.0.0.0/8", "interface": "eth0", "mtu": 1500}
+    switches = [{"name": "ls0", "tunnel_key": 5000}]
+    lab = completed({"underlay": underlay, "bridge": "br0", "logical_switches": switches, "hypervisors": hypervisors})
+    assert not lab["problems"]
+    tables = intended(lab)
+    del tables["hv3"]["logical_switches"]["ls0"]["ucast_remote"]["00:00:00:00:00:02"]
+    found = walk(lab, tables, "vm2", "vm3", 2)
+    steps = {(step["point"], step["key"]): step for step in found["steps"]}
+    # Whichever of the two brings the answer to the first question brings the first reply, too; a second later, both do.
+    direct, about = "10.3.0.1>10.2.0.1", "10.3.0.1>10.1.0.1"
+    assert [steps["hv3:eth0", f"echo_reply_1_{way}"]["optional"] for way in (direct, about)] == [True, True]
+    assert [steps["hv3:eth0", f"echo_reply_2_{way}"]["optional"] for way in (direct, about)] == [False, False]
+    assert not steps["vm2", "echo_reply_1"]["optional"] and found["replies"] == found["certain"] == 2
+    # vm2 pings as soon as the first of the two answers is there, whatever hv1 has to say to hv3.
+    assert steps["hv3:eth0", "echo_request_1_10.2.0.1>10.3.0.1"]["after"] == []

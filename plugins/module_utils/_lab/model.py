@@ -42,6 +42,8 @@ LINUX_TABLES = {
 }
 # More tunnels than any frame takes on a right way: one to a service node, one to a VTEP, and one that a VTEP may add.
 MOST_TUNNELS = 4
+#: A VTEP, and the address of the next hop that it sends over.
+Hop = tuple[str, str]
 
 
 class Interface(NamedTuple):
@@ -172,6 +174,10 @@ class _Way:
 
     #: The points and keys that it has passed.
     passed: list[tuple[str, str]] = field(default_factory=list)
+    #: The VTEPs and next hops that it, and what led to it, went over.
+    hops: set[Hop] = field(default_factory=set)
+    #: Those whose MAC address has to be known by now, or it is dropped.
+    needs: set[Hop] = field(default_factory=set)
     tunnels: int = 0
     #: Whether it depends on what a switch happens to have learned.
     optional: bool = False
@@ -180,7 +186,7 @@ class _Way:
 
     def branch(self, tunnels: int = 0, optional: bool = False) -> _Way:
         """A way that goes on from here."""
-        return _Way(list(self.passed), self.tunnels + tunnels, self.optional or optional, self.copied)
+        return _Way(list(self.passed), set(self.hops), set(self.needs), self.tunnels + tunnels, self.optional or optional, self.copied)
 
 
 class _Lab:
@@ -279,12 +285,15 @@ class _Ping:
         self.steps: list[Step] = []
         #: Where and why a frame ended that should have gone on.
         self.ends: list[str] = []
-        self._known: set[tuple[str, str]] = set()
+        #: The ways of the frames that pass a point, by the point and the key of the step.
+        self._seen: dict[tuple[str, str], list[_Way]] = {}
         #: The pairs of addresses that exchange packets over a link of the underlay.
         self._links: set[tuple[str, str]] = set()
         self._neighbours: set[tuple[str, str]] = set()
-        #: The VTEPs that have had to send over a next hop.
-        self._asked: set[tuple[str, str]] = set()
+        #: The next hops that somebody has had to send over.
+        self._asked: set[Hop] = set()
+        #: Those that are known by now: one set for each way on which the last answer may have come.
+        self._learned: list[set[Hop]] = [set()]
         self._after: list[tuple[str, str]] = []
         self._spoken: set[str] = set()
 
@@ -298,13 +307,17 @@ class _Ping:
             resolved = self._resolved() if self.forget else [_Way()]
             # ping does not wait for a reply before its next request.
             asked = self._after
+            self._learned = [way.hops for way in resolved]
             for sequence in range(1, count + 1) if resolved else ():
                 self._after = asked
+                if sequence > 1:
+                    # A second is time enough for an answer from a neighbour.
+                    self._learned = [set(self._asked)]
                 requests = self._send(self._echo(a, b, sequence, "request"), resolved)
                 # Who gets two copies replies twice.
                 answers = self._send(self._echo(b, a, sequence, "reply"), requests)
                 replies += bool(answers)
-                certain += any(not way.optional for way in answers)
+                certain += self._is_sure(answers)
         return {
             "source": a.name,
             "target": b.name,
@@ -342,8 +355,12 @@ class _Ping:
         if all(way.copied for way in answers):
             # Who has got none of the copies asks again.
             for way in answers:
-                way.optional = False
+                way.optional, way.needs = False, set()
         return answers
+
+    def _is_sure(self, ways: Sequence[_Way]) -> bool:
+        """Whether one of these comes to its end, whatever is known of the next hops."""
+        return all(any(not way.optional and way.needs <= learned for way in ways) for learned in self._learned)
 
     def _echo(self, sender: Vm, receiver: Vm, sequence: int, kind: str) -> Frame:
         verb = "pings" if kind == "request" else "replies to"
@@ -386,10 +403,11 @@ class _Ping:
             reason = f"{frame.sender.name} takes {frame.receiver.name} for a neighbour in its own network, and asks everybody there."
         else:
             reason = f"{frame.sender.name} knows the MAC address of {frame.receiver.name}, and knows nothing of a tunnel."
-        certain = any(not cause.optional for cause in causes)
+        certain = self._is_sure(causes)
         for cause in causes:
             # If one of them is sure to come, so is the frame.
-            way = _Way(optional=cause.optional and not certain)
+            needs = set() if certain else set(cause.needs)
+            way = _Way(hops=set(cause.hops), needs=needs, optional=cause.optional and not certain)
             self._see(frame.sender.name, (frame.sender.name, vtep.host), frame, way, reason, row)
             self._spoken.add(frame.sender.name)
             if bound is None:
@@ -397,7 +415,8 @@ class _Ping:
             else:
                 self._forward(frame, vtep, vtep.switches.get(bound), None, way, port)
         if self._arrived:
-            self._after = self._arrived[0].passed
+            first, *others = self._arrived
+            self._after = [step for step in first.passed if all(step in other.passed for other in others)]
         elif causes and len(self.ends) == known:
             to = frame.receiver
             self.ends.append(
@@ -508,13 +527,15 @@ class _Ping:
                 self.ends.append(f"{node.name}: no route to {locator}")
                 return None
             interface, via = hop
-            if node is start:
+            if node is start and node.kind != LINUX and self.forget is True:
+                step = (node.name, via)
                 # Nobody sends an echo again; and an answer only to somebody who asks again.
                 at_once = frame.length or (way.copied and not frame.repeats)
-                if at_once and self.forget is True and node.kind != LINUX and (node.name, via) not in self._asked:
+                if at_once and not all(step in learned for learned in self._learned):
                     # The userspace datapath drops a packet while it asks for the next hop's MAC address.
-                    way.optional = True
-                self._asked.add((node.name, via))
+                    way.needs.add(step)
+                way.hops.add(step)
+                self._asked.add(step)
             if not self._neighbour(node, interface, via, way, row if node is start else None, locator):
                 self.ends.append(f"{node.name}: nobody has the address {via}")
                 return None
@@ -570,8 +591,8 @@ class _Ping:
                 request,
                 {"ethernet.destination": BROADCAST, "arp.sender_mac": interface.mac},
                 way.passed,
+                way,
                 repeats=True,
-                optional=way.optional,
             )
         if via not in self.lab.owners:
             return False
@@ -589,7 +610,7 @@ class _Ping:
                 {"arp.operation": "reply", "arp.sender_ip": via, "arp.target_ip": own},
                 {"ethernet.destination": interface.mac, "arp.sender_mac": entry.mac},
                 asked,
-                optional=way.optional,
+                way,
             )
             way.passed.append((point, answer))
         # Who is asked learns who asks (RFC 826).
@@ -618,10 +639,10 @@ class _Ping:
             match |= {"ipv4.source": source, "ipv4.destination": destination}
             expect = {**outer, **{f"{inner}{path}": value for path, value in expect.items()}}
             key, request = f"{key}_{source}>{destination}", f"{request}_{destination}>{source}"
-        if (point, request) in self._known:
+        if (point, request) in self._seen:
             expect = {**expect, f"{inner}icmp.id": {"step": request, "field": f"{inner}icmp.id"}}
         before = way.passed or self._after
-        self._add(point, hop, key, frame.title, reason, row, match, expect, before, frame.repeats, way.optional)
+        self._add(point, hop, key, frame.title, reason, row, match, expect, before, way, frame.repeats)
         way.passed.append((point, key))
 
     def _add(
@@ -635,16 +656,20 @@ class _Ping:
         match: Fields,
         expect: Fields,
         after: Sequence[tuple[str, str]],
+        way: _Way,
         repeats: bool = False,
-        optional: bool = False,
     ) -> None:
-        if (point, key) in self._known:
+        before = list(dict.fromkeys(name for place, name in [*self._after, *after] if place == point))
+        ways = self._seen.setdefault((point, key), [])
+        ways.append(way.branch())
+        if len(ways) > 1:
             for step in self.steps:
                 if (step["point"], step["key"]) == (point, key):
                     step["copies"] += 1
-                    step["optional"] = step["optional"] and optional
+                    step["optional"] = not self._is_sure(ways)
+                    # Whichever copy is the first.
+                    step["after"] = [name for name in step["after"] if name in before]
             return
-        self._known.add((point, key))
         self.steps.append(
             {
                 "number": 0,
@@ -656,9 +681,9 @@ class _Ping:
                 "row": row,
                 "match": match,
                 "expect": {path: value for path, value in expect.items() if value is not None},
-                "after": list(dict.fromkeys(name for place, name in [*self._after, *after] if place == point)),
+                "after": before,
                 "repeats": repeats,
-                "optional": optional,
+                "optional": not self._is_sure(ways),
                 "copies": 1,
             }
         )
