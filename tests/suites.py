@@ -127,7 +127,7 @@ def functional() -> Iterator[Step]:
 
 def lab() -> Iterator[Step]:
     """The roles and the whole lab, in namespaces (tests/integration)."""
-    yield pytest("tests/integration")
+    yield replace(pytest("tests/integration"), limit_seconds=3600)
 
 
 def molecule() -> Iterator[Step]:

@@ -111,6 +111,7 @@ seconds:
 import hashlib
 import os
 import socket
+import struct
 import sys
 import time
 from typing import Any, NoReturn
@@ -127,16 +128,21 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import ipv4
 # Bytes that are made and sent at once.
 BLOCK = 1024 * 1024
 
+# SO_LINGER (socket(7)): a close ends the connection at once, so that the kernel sends nothing again for minutes, into whatever comes next.
+ABORTED = struct.pack("ii", 1, 0)
+
 # Gets the listening socket and the timeout; outlives the task.
 RECEIVER = """
-import hashlib, socket, sys
+import hashlib, socket, struct, sys
 listener = socket.socket(fileno=int(sys.argv[1]))
 listener.settimeout(float(sys.argv[2]))
 connection = listener.accept()[0]
 connection.settimeout(float(sys.argv[2]))
+connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 digest = hashlib.sha256()
 while part := connection.recv(65536):
     digest.update(part)
+connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 0, 0))
 connection.sendall(digest.hexdigest().encode())
 connection.close()
 """
@@ -215,6 +221,8 @@ def send(options: dict[str, Any]) -> dict[str, Any]:
             )
         except OSError as problem:
             error = f"{receiver}: {problem.strerror}. Does the receiver still run, and does a ping work?"
+        if error:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORTED)
     result = {
         "port": options["port"],
         "size": size,

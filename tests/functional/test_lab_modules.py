@@ -18,6 +18,8 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils import _capture
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
 
 MODULES = "ansible_collections.vxlanlab.vtep.plugins.modules"
+# Tells its port, and takes one connection.
+SERVER = "s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); c = s.accept()[0]"
 
 
 class Namespace:
@@ -32,6 +34,11 @@ class Namespace:
         return subprocess.run(
             ["nsenter", "-t", str(self.process.pid), "-n", *command], capture_output=True, text=True, check=False, **options
         )
+
+    def python(self, code):
+        """A program that goes on beside; the socket module is there."""
+        command = ["nsenter", "-t", str(self.process.pid), "-n", sys.executable, "-c", f"import socket, sys\n{code}"]
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def ping(self, count):
         assert self.run("ping", "-c", str(count), "-i", "0.01", "127.0.0.1").returncode == 0
@@ -288,13 +295,7 @@ def test_nobody_listens(namespace):
 
 def test_bytes_that_do_not_arrive_as_sent(namespace):
     # Another receiver: it takes all and returns the checksum of something else.
-    code = (
-        "import socket; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); c = s.accept()[0]\n"
-        "while c.recv(65536): pass\n"
-        "c.sendall(b'0' * 64); c.close()"
-    )
-    command = ["nsenter", "-t", str(namespace.process.pid), "-n", sys.executable, "-c", code]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as liar:
+    with namespace.python(f"{SERVER}\nwhile c.recv(65536): pass\nc.sendall(b'0' * 64); c.close()") as liar:
         result = send(namespace, port=int(liar.stdout.readline()), size=1000)
     assert result["failed"]
     assert "did not get the 1000 bytes as they were sent" in result["msg"]
@@ -314,14 +315,31 @@ def test_more_bytes_than_any_memory_has_room_for(namespace):
 
 
 def test_a_receiver_that_does_not_answer(namespace):
-    code = "import socket, sys; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], flush=True); c = s.accept()[0]; sys.stdin.read()"
-    command = ["nsenter", "-t", str(namespace.process.pid), "-n", sys.executable, "-c", code]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as silent:
+    with namespace.python(f"{SERVER}; sys.stdin.read()") as silent:
         result = send(namespace, port=int(silent.stdout.readline()), timeout=1)
         silent.stdin.close()
     assert result["failed"]
     assert "did not take and confirm 10485760 bytes within 1 s" in result["msg"]
     assert result["seconds"] < 5
+
+
+def connections(namespace, port):
+    """What the kernel still has to say to somebody at a port."""
+    return [line for line in namespace.run("ss", "-tanH", f"dport = {port} or sport = {port}").stdout.splitlines() if "LISTEN" not in line]
+
+
+def test_a_transfer_that_ends_early_leaves_nothing_that_is_sent_again(namespace):
+    # The sender has more to send than the silent one takes; and the receiver gets neither bytes nor an end.
+    with namespace.python(f"{SERVER}; sys.stdin.read()") as silent:
+        port = int(silent.stdout.readline())
+        assert send(namespace, port=port, timeout=1)["failed"]
+        assert connections(namespace, port) == []
+        silent.stdin.close()
+    receiver = receive(namespace, timeout=1)
+    with namespace.python(f"c = socket.create_connection(('127.0.0.1', {receiver['port']})); sys.stdin.read()") as silent:
+        wait_for_end(receiver["pid"])
+        assert connections(namespace, receiver["port"]) == []
+        silent.stdin.close()
 
 
 @pytest.mark.parametrize(

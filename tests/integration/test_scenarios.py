@@ -13,7 +13,7 @@ import time
 from xml.etree import ElementTree
 
 import pytest
-from test_lab import ROOT, SCENARIOS, Lab, failed_checks, host, tshark
+from test_lab import ROOT, SCENARIOS, Lab, host, tshark
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab import processes
 
@@ -81,7 +81,7 @@ def trace(lab, source, target, **variables):
 def test_routed(lab):
     """The seed's figure, read by another dissector: what changes from hop to hop, and what stays."""
     lab.up(lab_scenario="routed")
-    assert failed_checks(lab) == []
+    assert lab.wrong == []
     artifacts = lab.folder / "artifacts"
     fields = ("eth.src", "eth.dst", "ip.ttl", "ip.src", "ip.dst", "udp.srcport", "udp.dstport", "vxlan.vni", "icmp.seq", "data.data")
     hops = []
@@ -115,7 +115,7 @@ def test_routed(lab):
 def test_service_node(lab):
     """How many copies of the question leave the VTEP, and how many the service node."""
     lab.up(lab_scenario="service_node")
-    assert failed_checks(lab) == []
+    assert lab.wrong == []
 
     def copies(file, source):
         seen = tshark(lab.folder / "artifacts" / file, "ip.src", "arp.opcode", "vxlan.vni")
@@ -131,7 +131,7 @@ def test_service_node(lab):
 def test_mtu(lab):
     """What fits is seen with its 50 bytes more; what does not is seen at the VM and nowhere else, the segments of TCP too."""
     lab.up(lab_scenario="mtu")
-    assert failed_checks(lab) == []
+    assert lab.wrong == []
 
     def lengths(file, protocol):
         seen = tshark(lab.folder / "artifacts" / file, "ip.len", "icmp.type", "tcp.len")
@@ -151,7 +151,7 @@ def test_mtu(lab):
 def test_mixed(lab):
     """Open vSwitch and the kernel: the same packets of both, and the kernel's tables by its own tool."""
     lab.up(lab_scenario="mixed")
-    assert failed_checks(lab) == []
+    assert lab.wrong == []
     assert [one["datapath"] for one in lab.summary["hypervisors"]][1:] == ["linux", "linux"]
 
     def headers(file, source):
@@ -178,14 +178,14 @@ def test_mixed(lab):
 
 def test_tenants(lab):
     lab.up(lab_scenario="tenants")
-    assert failed_checks(lab) == []
+    assert lab.wrong == []
     artifacts = lab.folder / "artifacts"
     for chapter, vni in (("", "5000"), ("_blue", "5001")):
         seen = tshark(artifacts / f"red1_underlay{chapter}.pcap", "vxlan.vni")
         assert {vni} == {one for (one,) in seen if one}
     # The same lab, with faults in its tables; the run ends well only if packets and model agree in each.
     lab.up(lab_scenario="tenants", lab_chapters=FAULTS)
-    assert failed_checks(lab) == []
+    assert lab.wrong == []
     assert all(chapter["ends"] for chapter in lab.summary["chapters"] if not chapter["received"])
 
 
@@ -194,7 +194,7 @@ def test_tables_that_somebody_changed_are_named(lab):
     lab.up(lab_scenario="tenants", lab_chapters=[RIGHT])
     wrong = [fault("wrong", "hv1", switch("red", ucast_remote={"00:00:00:00:00:02": {"locator": "10.3.0.1"}}), 3)]
     lab.up(lab_scenario="tenants", lab_chapters=wrong, succeeds=False)
-    seen = {check["name"]: check["seen"] for check in failed_checks(lab)}
+    seen = {check["name"]: check["seen"] for check in lab.wrong}
     assert seen["wrong"] == "0 replies, and the tables allow 0: hv1: nobody has the address 10.3.0.1"
 
 
@@ -202,13 +202,13 @@ def test_tables_that_somebody_changed_are_named(lab):
 def test_other(lab, name):
     """Those without a test of their own: the model has the say."""
     lab.up(lab_scenario=name)
-    assert failed_checks(lab) == []
+    assert lab.wrong == []
 
 
 def test_a_fabric_by_number_and_a_file_by_path(lab):
     shutil.copy(ROOT / "playbooks/scenarios/fabric.yml", lab.folder / "mine.yml")
     lab.up(lab_scenario="./mine.yml", lab_size=3)
-    assert failed_checks(lab) == []
+    assert lab.wrong == []
     assert len(lab.summary["hypervisors"]) == 3
     assert lab.summary["checks"][0]["seen"] == "6 of 6 pings"
     mine = {"lab_scenario": "./mine.yml", "lab_size": 3}

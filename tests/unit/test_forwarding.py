@@ -260,10 +260,9 @@ def test_who_may_be_missing_and_what_comes_first_where_a_packet_takes_two_ways()
     del tables["hv3"]["logical_switches"]["ls0"]["ucast_remote"]["00:00:00:00:00:02"]
     found = walk(lab, tables, "vm2", "vm3", 2)
     steps = {(step["point"], step["key"]): step for step in found["steps"]}
-    # Whichever of the two brings the answer to the first question brings the first reply, too; a second later, both do.
+    # Whichever of the two brings the answer to the question brings the replies, too.
     direct, about = "10.3.0.1>10.2.0.1", "10.3.0.1>10.1.0.1"
     assert [steps["hv3:eth0", f"echo_reply_1_{way}"]["optional"] for way in (direct, about)] == [True, True]
-    assert [steps["hv3:eth0", f"echo_reply_2_{way}"]["optional"] for way in (direct, about)] == [False, False]
     assert not steps["vm2", "echo_reply_1"]["optional"] and found["replies"] == found["certain"] == 2
     # vm2 pings as soon as the first of the two answers is there, whatever hv1 has to say to hv3.
     assert steps["hv3:eth0", "echo_request_1_10.2.0.1>10.3.0.1"]["after"] == []

@@ -290,9 +290,7 @@ class _Ping:
         #: The pairs of addresses that exchange packets over a link of the underlay.
         self._links: set[tuple[str, str]] = set()
         self._neighbours: set[tuple[str, str]] = set()
-        #: The next hops that somebody has had to send over.
-        self._asked: set[Hop] = set()
-        #: Those that are known by now: one set for each way on which the last answer may have come.
+        #: The next hops that are known by now: one set for each way on which the answer for the MAC address may have come.
         self._learned: list[set[Hop]] = [set()]
         self._after: list[tuple[str, str]] = []
         self._spoken: set[str] = set()
@@ -305,14 +303,11 @@ class _Ping:
             self.ends.append(f"{a.name}: a packet of {self.length} bytes is too long for its interface, which takes {self.mtu}")
         else:
             resolved = self._resolved() if self.forget else [_Way()]
-            # ping does not wait for a reply before its next request.
+            # ping does not wait for a reply before its next request; and all that wait for the MAC address go at once when it is known.
             asked = self._after
             self._learned = [way.hops for way in resolved]
             for sequence in range(1, count + 1) if resolved else ():
                 self._after = asked
-                if sequence > 1:
-                    # A second is time enough for an answer from a neighbour.
-                    self._learned = [set(self._asked)]
                 requests = self._send(self._echo(a, b, sequence, "request"), resolved)
                 # Who gets two copies replies twice.
                 answers = self._send(self._echo(b, a, sequence, "reply"), requests)
@@ -535,7 +530,6 @@ class _Ping:
                     # The userspace datapath drops a packet while it asks for the next hop's MAC address.
                     way.needs.add(step)
                 way.hops.add(step)
-                self._asked.add(step)
             if not self._neighbour(node, interface, via, way, row if node is start else None, locator):
                 self.ends.append(f"{node.name}: nobody has the address {via}")
                 return None
