@@ -26,7 +26,9 @@ options:
     type: dict
     required: true
   traced:
-    description: By the same, the result of M(vxlanlab.vtep.lab_trace) for the frames of P(vxlanlab.vtep.lab_verify_frames#filter).
+    description:
+      - By node, the result of M(vxlanlab.vtep.lab_trace), also where it failed, for the frames of
+        P(vxlanlab.vtep.lab_verify_frames#filter) and, on routers and Linux VTEPs, the other VTEPs as O(vxlanlab.vtep.lab_trace#module:destinations).
     type: dict
     required: true
   pinged:

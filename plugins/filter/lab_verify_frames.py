@@ -6,10 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: lab_verify_frames
-short_description: List the frames that a hypervisor of a lab has to deal with
+short_description: List the frames that a node of a lab has to deal with
 version_added: 0.1.0
 description:
-  - Returns a frame of each VM of its logical switches for each other one, and a question to all, at each place where they come in.
+  - For a hypervisor with Open vSwitch, returns a frame of each VM of its logical switches for each other one, and a question to all, at
+    each place where they come in.
+  - For a service node, a question of each hypervisor. For any other node, nothing.
 positional: host
 options:
   _input:
@@ -17,7 +19,7 @@ options:
     type: dict
     required: true
   host:
-    description: Name of the hypervisor.
+    description: Name of the node.
     type: str
     required: true
 author:

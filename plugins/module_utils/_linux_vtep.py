@@ -17,11 +17,10 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import UNKNOWN_DST
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import UNKNOWN_DST, VXLAN_PORT
 
 #: How the alias of a device begins that was made here.
 OURS = "vxlanlab.vtep/"
-VXLAN_PORT = 4789  # RFC 7348, section 5
 #: In the forwarding database of a VXLAN device, what is sent there has no entry of its own.
 ALL = "00:00:00:00:00:00"
 

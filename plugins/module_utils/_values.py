@@ -22,6 +22,7 @@ Parse = Callable[[Any], Any]
 
 #: What stands for "any MAC address that is not known" in the multicast tables (vtep.5, Mcast_Macs_Remote).
 UNKNOWN_DST = "unknown-dst"
+VXLAN_PORT = 4789  # RFC 7348, section 5
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _COLON_MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}", re.ASCII)

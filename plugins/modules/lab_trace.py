@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - For each of O(frames), asks Open vSwitch for the flows that the frame would take, and for the tunnels and ports that it would go to
     (C(ofproto/trace) in C(ovs-vswitchd(8))). No frame is sent.
-  - For each of O(destinations), asks the kernel for the route (C(ip route get)).
+  - For each of O(destinations), asks the kernel for the route that a VXLAN packet takes (C(ip route get), with UDP port 4789).
   - Changes nothing, but for a question that Open vSwitch itself asks. Where it does not know the MAC address of a tunnel's other end, a trace
     makes it ask for it (ARP).
 options:
@@ -136,7 +136,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError, accepted, check, check_texts
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.trace import Frame, Port, entry, parse, read_ports
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._module import finish
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import interface_name, ipv4, mac, vni
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import VXLAN_PORT, interface_name, ipv4, mac, vni
 
 POLL_SECONDS = 0.05
 Ports = Mapping[tuple[str, int], Port]
@@ -177,8 +177,9 @@ def traced(frame: Frame, entrance: Mapping[str, Any], bridge: str, ports: Ports)
 
 
 def route(destination: str) -> dict[str, str] | None:
-    """The kernel's route to an address."""
-    done = run_command("ip", "-json", "route", "get", destination)
+    """The kernel's route to an address, for VXLAN."""
+    # With rules for UDP port 4789 as VXLAN meets them (ip-rule(8)).
+    done = run_command("ip", "-json", "route", "get", destination, "ipproto", "udp", "dport", str(VXLAN_PORT))
     found = json.loads(done.stdout or "[]") if not done.returncode else []
     return {"interface": found[0]["dev"], "via": found[0].get("gateway", "")} if found else None
 

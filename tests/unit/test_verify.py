@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import intended
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.story import mesh
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.verify import entrances, frames, report
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.verify import entrances, frames, kinds, report
 from ansible_collections.vxlanlab.vtep.tests.unit.test_forwarding import NAMES, faults, planted, scenario
 
 
@@ -29,9 +29,14 @@ def right(lab):
                     "tunnels": [{"destination": locator, "vni": one.vni, "problem": "", "header": {}} for locator in sorted(one.tunnels)],
                 }
                 for one in entrances(lab, host)
-            ]
+            ],
+            "routes": {
+                one["underlay_ip"]: {"interface": "eth0", "via": ""}
+                for one in lab["hypervisors"]
+                if one["name"] != host and kinds(lab)[host] in ("router", "linux")
+            },
         }
-        for host in switches
+        for host in [node["name"] for node in lab["nodes"]]
     }
     states = {host: {"emulators": [7], "mtus": {vm["name"]: 1450 for vm in lab["vms"]}} for host in switches}
     pinged = [dict(ping, replies=1) for pings in mesh(lab).values() for ping in pings]
@@ -53,7 +58,8 @@ def test_a_lab_that_is_right(name):
     looked = report(lab, **seen)["looked"]
     assert all(looked.values()) and looked["packets"] == len(seen["pinged"])
     for host in seen["traced"]:
-        assert len(frames(lab, host)) == len(entrances(lab, host)) > 0
+        assert len(frames(lab, host)) == len(entrances(lab, host)) == len(seen["traced"][host]["traces"])
+        assert bool(frames(lab, host)) == (kinds(lab)[host] in ("hypervisor", "service_node"))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -119,8 +125,29 @@ def test_emulators_ports_and_pings():
         [(layer, said)] = told(lab, seen)
         assert layer == "datapath" and said.startswith(f"hv2: {words}")
     seen = right(lab)
+    seen["traced"]["hv1"] = {"failed": True, "msg": "'ovs-appctl dpif/show' failed"}
+    seen["pinged"][0]["replies"] = 0
+    assert told(lab, seen) == [("datapath", "hv1: 'ovs-appctl dpif/show' failed")]
+    seen = right(lab)
     seen["pinged"][0]["replies"] = 0
     assert told(lab, seen) == [("packets", "vm1 -> vm2: no reply, and nothing above says why")]
     seen = right(lab)
     del seen["tables"]["hv1"]["physical_switches"]["br0"]["ports"]["vm1"]
     assert {layer for layer, said in told(lab, seen)} == {"database", "emulator"}
+
+
+def test_what_lies_between_is_to_blame_for_all_pings():
+    for name, node, words in (
+        ("routed", "A", "A: no way to 10.1.0.1 for VXLAN (UDP port 4789)"),
+        ("service_node", "sn", "sn: does not answer"),
+    ):
+        lab, unused = scenario(name)
+        seen = right(lab)
+        if name == "routed":
+            seen["traced"][node]["routes"]["10.1.0.1"] = None
+        else:
+            seen["traced"][node] = {"msg": "does not answer"}
+        for ping in seen["pinged"]:
+            ping["replies"] = 0
+        [(layer, said)] = told(lab, seen)
+        assert layer == "datapath" and said.startswith(words)

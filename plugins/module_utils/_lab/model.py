@@ -22,10 +22,9 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserE
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import HYPERVISOR, LINUX, MTU, VXLAN_OVERHEAD
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.walk import Row, Step, Walk
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._packets import Fields
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import UNKNOWN_DST, host_ip
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import UNKNOWN_DST, VXLAN_PORT, host_ip
 
 BROADCAST = "ff:ff:ff:ff:ff:ff"
-VXLAN_PORT = 4789  # RFC 7348, section 5
 # The time to live of a packet that a VTEP sends.
 TTL = 64
 #: Bytes that a ping sends by default (ping(8), -s), and those of the ICMP and IPv4 headers before them (RFC 792, RFC 791).

@@ -21,6 +21,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import in
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import VXLAN_OVERHEAD
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.story import deviations
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.trace import BROADCAST
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import VXLAN_PORT
 
 LAYERS = DATABASE, EMULATOR, DATAPATH, PACKETS = ("database", "emulator", "datapath", "packets")
 
@@ -71,8 +72,26 @@ class Entrance(NamedTuple):
 
 
 def entrances(topology: Mapping[str, Any], host: str) -> list[Entrance]:
-    """All frames that a hypervisor with Open vSwitch has to deal with, one of each kind."""
-    return list(_entrances(topology, host))
+    """All frames that a node with Open vSwitch has to deal with, one of each kind. None for a node without."""
+    if topology["service_node"] and host == topology["service_node"]["name"]:
+        return list(_copies(topology))
+    return list(_entrances(topology, host)) if kinds(topology)[host] == "hypervisor" else []
+
+
+def kinds(topology: Mapping[str, Any]) -> dict[str, str]:
+    """What each node is."""
+    return {node["name"]: node["kind"] for node in topology["nodes"]}
+
+
+def _copies(topology: Mapping[str, Any]) -> Iterator[Entrance]:
+    """A service node sends what comes from a VTEP to all others."""
+    none: frozenset[str] = frozenset()
+    addresses = {hypervisor["name"]: hypervisor["underlay_ip"] for hypervisor in topology["hypervisors"]}
+    for switch in topology["logical_switches"]:
+        vms = {vm["hypervisor"]: vm for vm in reversed(topology["vms"]) if vm["logical_switch"] == switch["name"]}
+        for host, vm in vms.items():
+            others = frozenset(addresses.values()) - {addresses[host]}
+            yield Entrance("", addresses[host], switch["name"], switch["tunnel_key"], vm, None, none, none, others, none)
 
 
 def _entrances(topology: Mapping[str, Any], host: str) -> Iterator[Entrance]:
@@ -130,14 +149,13 @@ def report(
     """Compare a running lab with its topology.
 
     ``tables``: what vtep_info or linux_vtep returned, by hypervisor. ``states``: by hypervisor with Open vSwitch, what lab_state returned.
-    ``traced``: by the same, what lab_trace returned for ``frames``. ``pinged``: the results of lab_ping for all pings of ``mesh``.
+    ``traced``: by node, what lab_trace returned for ``frames``, and on what has no Open vSwitch for the other VTEPs, also where it failed.
+    ``pinged``: the results of lab_ping for all pings of ``mesh``.
     """
     database = list(_database(topology, tables))
     emulator = [finding for host in states for finding in _emulator(topology, host, tables[host], states[host])]
     above = [*database, *emulator]
-    datapath = [
-        finding for host in traced for finding in _datapath(topology, host, traced[host]["traces"]) if not _explained(finding, above)
-    ]
+    datapath = [finding for host in traced for finding in _datapath(topology, host, traced[host]) if not _explained(finding, above)]
     above += datapath
     above += [finding for host, state in states.items() for finding in _sizes(topology, host, state["mtus"])]
     packets = list(_packets(topology, pinged, above))
@@ -148,7 +166,7 @@ def report(
             for switch in one["logical_switches"].values()
         ),
         EMULATOR: len(states),
-        DATAPATH: sum(len(one["traces"]) for one in traced.values()),
+        DATAPATH: sum(len(one.get("traces", [])) for one in traced.values()),
         PACKETS: len(pinged),
     }
     findings = [*above, *packets]
@@ -199,14 +217,24 @@ def _sizes(topology: Mapping[str, Any], host: str, mtus: Mapping[str, int | None
             yield {"layer": DATAPATH, "node": host, "switches": [vm["logical_switch"]], "words": words}
 
 
-def _datapath(topology: Mapping[str, Any], host: str, traces: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+def _datapath(topology: Mapping[str, Any], host: str, traced: Mapping[str, Any]) -> Iterator[Finding]:
     """What each frame would do, against what it should; the first of a kind and switch stands for the others."""
+
+    def finding(words: str, switches: Sequence[str] = ()) -> Finding:
+        return {"layer": DATAPATH, "node": host, "switches": list(switches), "words": f"{host}: {words}"}
+
+    if "traces" not in traced:
+        yield finding(traced["msg"])
+        return
+    for destination, route in traced["routes"].items():
+        if route is None:
+            yield finding(f"no way to {destination} for VXLAN (UDP port {VXLAN_PORT}): see 'ip route' and 'ip rule' there")
     told: set[tuple[str, str]] = set()
-    for one, trace in zip(entrances(topology, host), traces):
+    for one, trace in zip(entrances(topology, host), traced["traces"]):
         for kind, words in _wrong(one, trace):
             if (kind, one.switch) not in told:
                 told.add((kind, one.switch))
-                yield {"layer": DATAPATH, "node": host, "switches": [one.switch], "words": f"{host}: {one.words()}: {words}"}
+                yield finding(f"{one.words()}: {words}", [one.switch])
 
 
 def _wrong(one: Entrance, trace: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -232,6 +260,8 @@ def _wrong(one: Entrance, trace: Mapping[str, Any]) -> Iterator[tuple[str, str]]
 
 def _packets(topology: Mapping[str, Any], pinged: Sequence[Mapping[str, Any]], above: Sequence[Finding]) -> Iterator[Finding]:
     vms = {vm["name"]: vm for vm in topology["vms"]}
+    # What goes through them is everybody's.
+    between = [name for name, kind in kinds(topology).items() if kind in ("router", "service_node")]
     for ping in pinged:
         a = vms[ping["interface"]]
         b = next(vm for vm in vms.values() if (vm["logical_switch"], vm["address"]) == (a["logical_switch"], ping["address"]))
@@ -241,5 +271,6 @@ def _packets(topology: Mapping[str, Any], pinged: Sequence[Mapping[str, Any]], a
             "switches": [a["logical_switch"]],
             "words": f"{a['name']} -> {b['name']}: no reply, and nothing above says why",
         }
-        if not ping["replies"] and not any(_explained({**found, "node": node}, above) for node in (a["hypervisor"], b["hypervisor"])):
+        passes = (a["hypervisor"], b["hypervisor"], *between)
+        if not ping["replies"] and not any(_explained({**found, "node": node}, above) for node in passes):
             yield found
