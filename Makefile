@@ -4,6 +4,9 @@
 # make lab ARGS="-e lab_driver=docker"   ARGS goes to ansible-playbook
 # make lab-check                    whether the running lab is right, layer by layer, and what is to blame where not
 # make lab-trace FROM=vm1 TO=vm2    which way a ping would go in the running lab, and why
+# make lab-run SCENARIO=tenants     builds it, checks it, and removes it again: one exit code, for a CI
+# make exercises                    faults to find; make exercise NAME=... begins one
+# make exercise-hint, exercise-check, exercise-solution   go on with it
 # make lab-report                   writes artifacts/report.html anew, from the artifacts alone
 # make lab-image                    makes the docker driver's node image ahead of time
 # make lab-down                     removes every trace of it
@@ -18,7 +21,7 @@ PLAYBOOK = .venv/bin/ansible-playbook $(if $(SCENARIO),-e lab_scenario=$(SCENARI
 ROOT_PLAYBOOK = $(PLAYBOOK) $(if $(findstring docker,$(ARGS))$(findstring become,$(ARGS)),,$$(scripts/become-options))
 SETUP = scripts/setup $(if $(findstring docker,$(ARGS)),docker)
 
-.PHONY: lab scenarios lab-check lab-trace lab-report lab-image lab-down test bench constraints clean
+.PHONY: lab scenarios lab-check lab-trace lab-run exercises exercise exercise-hint exercise-check exercise-solution lab-report lab-image lab-down test bench constraints clean
 
 # What changes is shown, and the summary at the end; ANSIBLE_DISPLAY_OK_HOSTS=yes shows all.
 lab: export ANSIBLE_DISPLAY_OK_HOSTS ?= no
@@ -38,6 +41,22 @@ lab-trace: export ANSIBLE_DISPLAY_OK_HOSTS ?= no
 lab-trace:
 	@$(SETUP)
 	@$(ROOT_PLAYBOOK) $(if $(FROM),-e trace_from=$(FROM)) $(if $(TO),-e trace_to=$(TO)) playbooks/lab_trace.yml
+
+# Also after Ctrl-C, it is removed.
+lab-run: export ANSIBLE_DISPLAY_OK_HOSTS ?= no
+lab-run:
+	@$(SETUP)
+	@trap : INT TERM; $(ROOT_PLAYBOOK) playbooks/lab.yml && $(ROOT_PLAYBOOK) playbooks/lab_check.yml; status=$$?; \
+	    $(ROOT_PLAYBOOK) playbooks/lab_down.yml && exit $$status
+
+exercises exercise exercise-hint exercise-check exercise-solution: export ANSIBLE_DISPLAY_OK_HOSTS ?= no
+exercises exercise-hint:
+	@$(SETUP)
+	@$(PLAYBOOK) playbooks/lab_$(subst -,_,$@).yml
+
+exercise exercise-check exercise-solution:
+	@$(SETUP)
+	@$(ROOT_PLAYBOOK) $(if $(NAME),-e exercise=$(NAME)) playbooks/lab_$(subst -,_,$@).yml
 
 lab-report:
 	@$(SETUP)

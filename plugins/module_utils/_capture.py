@@ -6,21 +6,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import gzip
 import logging
 import os
-import time
 import traceback
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, cast
+from typing import Any, cast
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import MissingLibrary, UserError
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._files import open_file
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._capture_file import Progress, file_frames
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import MissingLibrary
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._packets import CapturedPacket, Fields, Layer
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._pcap import Damaged, Frame, NoCapture, Readable, frames
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._pcap import Frame
 
 SCAPY_ERROR: str | None = None
 try:
@@ -66,15 +62,6 @@ else:
 UDP_PORTS = (4789, 8472, 6633, 48879)
 #: VXLAN-GPE, in which the header says what follows it.
 GPE_PORT = 4790
-#: Bytes of a capture file; it is read packet by packet.
-LARGEST_FILE = 2**50
-GZIP_MAGIC = b"\x1f\x8b"
-PROGRESS_SECONDS = 5
-PROGRESS_PACKETS = 1000  # how often to look at the clock
-
-
-# Told the number of packets that were read, and which part of the file that is, from 0 to 1.
-Progress = Callable[[int, float], None]
 
 
 @dataclass
@@ -111,7 +98,7 @@ def read(
     UDP.payload_guess[:] = ports + [guess for guess in UDP.payload_guess if guess[1] not in (GPE, VXLAN)]
     capture = Capture()
     start = None
-    for frame in _frames(path, progress):
+    for frame in file_frames(path, progress):
         capture.count = frame.number
         start = frame.nanoseconds if start is None else start
         # Without these bytes anywhere it cannot be of that network.
@@ -127,65 +114,6 @@ def read(
                 packet["bytes"] = frame.raw.hex()
             capture.packets.append(packet)
     return capture
-
-
-# --- the file --------------------------------------------------------------------------------------------------------
-
-
-class _Source:
-    """A file that remembers whether it ended within what was to be read."""
-
-    def __init__(self, file: Readable, raw: BinaryIO) -> None:
-        self._file = file
-        self._raw = raw
-        self.cut = False
-
-    def read(self, size: int) -> bytes:
-        try:
-            data = self._file.read(size)
-        except (EOFError, OSError, zlib.error):  # what gzip raises
-            data, self.cut = b"", True
-        self.cut |= 0 < len(data) < size
-        return data
-
-    def part(self) -> float:
-        """How much of the file has been read, 0 to 1."""
-        return self._raw.tell() / max(os.fstat(self._raw.fileno()).st_size, 1)
-
-
-@contextlib.contextmanager
-def _source(path: str | os.PathLike[str]) -> Iterator[_Source]:
-    with contextlib.ExitStack() as opened:
-        file = opened.enter_context(open_file(os.fspath(path), "path", LARGEST_FILE, "name a capture file that this user may read"))
-        magic = file.read(4)
-        if not magic:
-            raise UserError(f"path: {path} is empty. Was the capture stopped before it began? Capture again.")
-        file.seek(0)
-        yield _Source(opened.enter_context(gzip.open(file)) if magic.startswith(GZIP_MAGIC) else file, file)
-
-
-def _frames(path: str | os.PathLike[str], progress: Progress | None) -> Iterator[Frame]:
-    number = 0
-    told = time.monotonic()
-    with _source(path) as source:
-        try:
-            for frame in frames(source):
-                number = frame.number
-                if progress and number % PROGRESS_PACKETS == 0 and time.monotonic() >= told + PROGRESS_SECONDS:
-                    told = time.monotonic()
-                    progress(number, source.part())
-                yield frame
-            if source.cut:
-                raise Damaged
-        except NoCapture:
-            raise UserError(
-                f"path: {path} is not a capture file. Give a pcap or pcapng file, as tcpdump -w and Wireshark write them."
-            ) from None
-        except Damaged:
-            raise UserError(
-                f"path: {path} is damaged or cut off after packet {number}. Was it copied while the capture ran?"
-                " Stop the capture first; of a file that stays broken, Wireshark's editcap saves what is whole."
-            ) from None
 
 
 # --- the packet ------------------------------------------------------------------------------------------------------

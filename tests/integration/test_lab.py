@@ -247,6 +247,19 @@ class TestSeed:
         assert summary["transfer"]["size"] == 10485760
         assert all(step["row"] or step["key"].startswith("underlay_arp_reply") for walk in summary["walks"] for step in walk["steps"])
 
+    def test_its_merged_capture_says_of_each_packet_what_the_walk_says(self, lab):
+        told = [line[0] for line in tshark(lab.folder / "artifacts/walk.pcapng", "frame.comment")]
+        summary = lab.summary
+        headings = {chapter["key"]: chapter["heading"] for chapter in summary["chapters"]}
+        steps = [(headings[walk["chapter"]], step) for walk in summary["walks"] for step in walk["steps"]]
+        for heading, step in steps:
+            beginning = f"{heading}, step {step['order']}: {step['title']}. {step['reason']}"
+            assert any(text.startswith(beginning) and (step["row"] is None or step["row"]["table"] in text) for text in told), beginning
+        explained = [f"{headings[walk['chapter']]}: {why}" for walk in summary["walks"] for why in walk["explained"].values()]
+        # What has no comment is of other origin.
+        assert len(steps) + len(explained) == len([text for text in told if text])
+        assert len(told) == len(steps) + len(explained) + sum(walk["ignored"] for walk in summary["walks"])
+
     def test_the_seeds_six_packets_in_its_order(self, lab):
         fields = ("arp.opcode", "arp.src.proto_ipv4", "arp.dst.proto_ipv4", "icmp.type", "udp.dstport", "vxlan.vni", "ip.src")
         packets = tshark(lab.folder / "artifacts/vm1_underlay.pcap", *fields)

@@ -18,7 +18,7 @@ from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.layers.vxlan import VXLAN
 from scapy.utils import PcapWriter, wrpcap, wrpcapng
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils import _capture
+from ansible_collections.vxlanlab.vtep.plugins.module_utils import _capture, _capture_file
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
 from ansible_collections.vxlanlab.vtep.plugins.modules import vxlan_capture_info
 
@@ -261,7 +261,7 @@ def test_the_bytes_when_asked_for(traffic):
 
 @pytest.mark.parametrize("compressed", [False, True])
 def test_it_tells_how_far_it_is(tmp_path, monkeypatch, compressed):
-    monkeypatch.setattr(_capture, "PROGRESS_SECONDS", 0)
+    monkeypatch.setattr(_capture_file, "PROGRESS_SECONDS", 0)
     path = tmp_path / "large.pcap"
     frame = Ether() / IP() / UDP() / bytes(100)
     wrpcap(str(path), [frame] * 5500, gz=compressed)
@@ -416,7 +416,7 @@ def test_the_module_reads_files_in_their_order(traffic, tmp_path, capsys):
 
 
 def test_the_module_logs_how_far_it_is(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(_capture, "PROGRESS_SECONDS", 0)
+    monkeypatch.setattr(_capture_file, "PROGRESS_SECONDS", 0)
     logged = []
     monkeypatch.setattr(vxlan_capture_info.AnsibleModule, "log", lambda module, message, **options: logged.append(message))
     path = tmp_path / "large.pcap"

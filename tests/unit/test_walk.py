@@ -278,6 +278,14 @@ def test_known_addresses_are_renewed_by_unicast(check):
     assert check([*underlay(), ask(HV, 2, 1, to=HV[1][0]), answer(HV, 1, 2)])["ok"]
 
 
+def test_a_question_from_before_the_capture_is_answered_at_its_beginning(check):
+    early = answer(VM, 1, 2)
+    assert check([early, *echoes(3)], network="overlay", chapter="no_mcast_cached", count=3)["ok"]
+    assert check(wrapped([early, *echoes(3)]), chapter="no_mcast_cached", count=3)["ok"]
+    assert check([early, early, *echoes(3)], network="overlay", chapter="no_mcast_cached", count=3)["extra"] == [2]
+    assert check([*echoes(3), early], network="overlay", chapter="no_mcast_cached", count=3)["extra"] == [7]
+
+
 def test_the_other_vtep_may_have_to_ask_as_well(check):
     frames = underlay()
     assert check([*frames[:3], ask(HV, 2, 1), answer(HV, 1, 2), *frames[3:]])["ok"]

@@ -17,6 +17,7 @@ from typing import Any, TypedDict
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._packets import CapturedPacket, Fields
 
 ENDED = "Somebody on the way says that the packet goes no further: nobody listens there, or has the address (RFC 792)."
+EARLIER = "The answer to a question that was asked before the capture began."
 COPY = "Another copy of a packet that takes two ways."
 OVER_TCP = "Of the bytes that are sent over TCP after the ping."
 BROADCAST = "ff:ff:ff:ff:ff:ff"
@@ -130,6 +131,8 @@ def check_walk(walk: Walk, point: str, packets: Sequence[CapturedPacket]) -> Com
         elif (answered := packet.answered()) and answered in questions:
             questions.remove(answered)
             explained[str(packet.number)] = "The answer to a question that was asked once more."
+        elif answered and packet is own[0]:
+            explained[str(packet.number)] = EARLIER
         else:
             extra.append(packet)
     compared = [step for step in wanted if step["key"] in seen or not step["optional"]]
