@@ -228,4 +228,4 @@ def test_a_fabric_by_number_and_a_file_by_path(lab):
     lab.on("hv2", "vtep-ctl add-ucast-remote ls0 00:00:00:00:00:01 10.9.9.9")
     wrong = check(lab, succeeds=None, **mine)
     assert [layer for layer, words in wrong] == ["database"]
-    assert wrong[0][1].startswith("hv2 Ucast_Macs_Remote ls0 00:00:00:00:00:01: 10.9.9.9, not ")
+    assert wrong[0][1].startswith("hv2 Ucast_Macs_Remote ls0 00:00:00:00:00:01: 10.9.9.9, wanted ")

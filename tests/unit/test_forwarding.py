@@ -82,18 +82,23 @@ def faults(lab):
         tables = LINUX_TABLES if host in linux else {table: table for table in LINUX_TABLES}
         for port, columns in vtep["physical_switches"][lab["bridge"]]["ports"].items():
             place = ("physical_switches", lab["bridge"], "ports", port, "vlan_bindings")
-            yield host, place, None, f"{host} {tables['Physical_Port']} {port} VLAN 0: is missing, not {columns['vlan_bindings']['0']}"
+            yield host, place, None, f"{host} {tables['Physical_Port']} {port} VLAN 0: missing, wanted {columns['vlan_bindings']['0']}"
             yield host, place, {"7": columns["vlan_bindings"]["0"]}, f"{host} {tables['Physical_Port']} {port} VLAN 7"
+            for other in lab["logical_switches"]:
+                bound = columns["vlan_bindings"]["0"]
+                if other["name"] != bound:
+                    words = f"{host} {tables['Physical_Port']} {port} VLAN 0: {other['name']}, wanted {bound}"
+                    yield host, place, {"0": other["name"]}, words
         for name, switch in vtep["logical_switches"].items():
             place = ("logical_switches", name)
-            yield host, (*place, "tunnel_key"), 7, f"{host} {tables['Logical_Switch']} {name} tunnel_key: 7, not {switch['tunnel_key']}"
+            yield host, (*place, "tunnel_key"), 7, f"{host} {tables['Logical_Switch']} {name} tunnel_key: 7, wanted {switch['tunnel_key']}"
             for mac, columns in switch["ucast_remote"].items():
                 row = f"{host} {tables['Ucast_Macs_Remote']} {name} {mac}"
-                yield host, (*place, "ucast_remote", mac), None, f"{row}: is missing, not {columns['locator']}"
-                yield host, (*place, "ucast_remote", mac, "locator"), NOBODY, f"{row}: {NOBODY}, not {columns['locator']}"
+                yield host, (*place, "ucast_remote", mac), None, f"{row}: missing, wanted {columns['locator']}"
+                yield host, (*place, "ucast_remote", mac, "locator"), NOBODY, f"{row}: {NOBODY}, wanted {columns['locator']}"
             row = f"{host} {tables['Mcast_Macs_Remote']} {name} unknown-dst"
-            yield host, (*place, "mcast_remote"), None, f"{row}: is missing"
-            yield host, (*place, "mcast_remote", "unknown-dst", "locators"), [NOBODY], f"{row}: {NOBODY}, not"
+            yield host, (*place, "mcast_remote"), None, f"{row}: missing, wanted "
+            yield host, (*place, "mcast_remote", "unknown-dst", "locators"), [NOBODY], f"{row}: {NOBODY}, wanted "
 
 
 def planted(lab, host, place, value):

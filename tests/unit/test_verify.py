@@ -70,15 +70,17 @@ def test_a_row_that_is_wrong_is_to_blame_and_nothing_else(name):
         seen = right(lab)
         seen["tables"] = planted(lab, host, place, value)
         switch = place[1] if place[0] == "logical_switches" else next(vm["logical_switch"] for vm in lab["vms"] if vm["name"] == place[3])
+        # A port that is bound to another tenant's switch harms both.
+        harmed = {switch, *(value.values() if place[-1] == "vlan_bindings" and value else ())}
         vms = {vm["name"]: vm for vm in lab["vms"]}
         if host in seen["traced"]:
             for one, trace in zip(entrances(lab, host), seen["traced"][host]["traces"]):
-                if one.switch == switch:
+                if one.switch in harmed:
                     trace.update(ports=[], tunnels=[])
         for ping in seen["pinged"]:
             a = vms[ping["interface"]]
             b = next(vm for vm in vms.values() if (vm["logical_switch"], vm["address"]) == (a["logical_switch"], ping["address"]))
-            if a["logical_switch"] == switch and host in (a["hypervisor"], b["hypervisor"]):
+            if a["logical_switch"] in harmed and host in (a["hypervisor"], b["hypervisor"]):
                 ping["replies"] = 0
         found = told(lab, seen)
         assert {layer for layer, said in found} == {"database"}, (words, found)

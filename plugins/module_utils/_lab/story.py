@@ -276,12 +276,8 @@ def deviations(topology: Mapping[str, Any], tables: Mapping[str, Mapping[str, An
         for row in sorted({*rows, *there}):
             if rows.get(row) != there.get(row):
                 table = LINUX_TABLES[row[0]] if kinds[host] == "linux" else row[0]
-                found.append(f"{host} {table} {' '.join(row[1:])}: {_shown(there.get(row))}, not {_shown(rows.get(row))}")
+                found.append(f"{host} {table} {' '.join(row[1:])}: {there.get(row, 'missing')}, wanted {rows.get(row, 'nothing')}")
     return found
-
-
-def _shown(value: str | None) -> str:
-    return "is missing" if value is None else value
 
 
 def _rows(tables: Mapping[str, Any]) -> dict[tuple[str, str, str], str]:

@@ -184,7 +184,9 @@ def _database(topology: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any
     vms = {vm["name"]: vm for vm in topology["vms"]}
     for words in deviations(topology, tables):
         host, rest = words.split(" ", 1)
-        names = [switch["name"] for switch in topology["logical_switches"] if f" {switch['name']} " in f" {rest.partition(':')[0]} "]
+        # Those that the words name, also as what is there and what should be.
+        said = f" {rest.replace(':', ' ').replace(',', ' ')} "
+        names = [switch["name"] for switch in topology["logical_switches"] if f" {switch['name']} " in said]
         names += [vm["logical_switch"] for name, vm in vms.items() if f" {name} VLAN" in f" {rest}"]
         yield {"layer": DATABASE, "node": host, "switches": sorted(set(names)), "words": words}
 
