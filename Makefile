@@ -7,6 +7,8 @@
 # make lab-run SCENARIO=tenants     builds it, checks it, and removes it again: one exit code, for a CI
 # make exercises                    faults to find; make exercise NAME=... begins one
 # make exercise-hint, exercise-check, exercise-solution   go on with it
+# make lab UNTIL=bridge             stops there (or at emulator, switch, binding, remotes), and says how to go on by hand
+# make lab-shell NODE=hv1           a shell on a node of the running lab
 # make lab-report                   writes artifacts/report.html anew, from the artifacts alone
 # make lab-image                    makes the docker driver's node image ahead of time
 # make lab-down                     removes every trace of it
@@ -16,12 +18,12 @@
 # make clean                        removes what the set-up put into this folder
 
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
-PLAYBOOK = .venv/bin/ansible-playbook $(if $(SCENARIO),-e lab_scenario=$(SCENARIO)) $(ARGS)
+PLAYBOOK = .venv/bin/ansible-playbook $(if $(SCENARIO),-e lab_scenario=$(SCENARIO)) $(if $(UNTIL),-e lab_until=$(UNTIL)) $(ARGS)
 # Only namespaces take root; who sets a become option knows how to become it.
 ROOT_PLAYBOOK = $(PLAYBOOK) $(if $(findstring docker,$(ARGS))$(findstring become,$(ARGS)),,$$(scripts/become-options))
 SETUP = scripts/setup $(if $(findstring docker,$(ARGS)),docker)
 
-.PHONY: lab scenarios lab-check lab-trace lab-run exercises exercise exercise-hint exercise-check exercise-solution lab-report lab-image lab-down test bench constraints clean
+.PHONY: lab scenarios lab-shell lab-check lab-trace lab-run exercises exercise exercise-hint exercise-check exercise-solution lab-report lab-image lab-down test bench constraints clean
 
 # What changes is shown, and the summary at the end; ANSIBLE_DISPLAY_OK_HOSTS=yes shows all.
 lab: export ANSIBLE_DISPLAY_OK_HOSTS ?= no
@@ -31,6 +33,9 @@ lab:
 
 scenarios:
 	@cd playbooks/scenarios && for file in *.yml; do printf '%-10s%s\n' "$${file%.yml}" "$$(sed -n 's/^lab_title: "*\([^"]*\)"*$$/\1/p' "$$file")"; done
+
+lab-shell:
+	@scripts/shell "$(or $(LAB),vxlanlab)" "$(NODE)"
 
 lab-check: export ANSIBLE_DISPLAY_OK_HOSTS ?= no
 lab-check:

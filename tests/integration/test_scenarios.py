@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import time
 from xml.etree import ElementTree
 
@@ -229,3 +230,36 @@ def test_a_fabric_by_number_and_a_file_by_path(lab):
     wrong = check(lab, succeeds=None, **mine)
     assert [layer for layer, words in wrong] == ["database"]
     assert wrong[0][1].startswith("hv2 Ucast_Macs_Remote ls0 00:00:00:00:00:01: 10.9.9.9, wanted ")
+
+
+def test_by_hand(lab):
+    """Who types what is left to do after a stage arrives at the lab that `make lab` builds."""
+    for last, count in (("bridge", 10 + 4 + 2 + 4), ("binding", 4)):
+        output = lab.run(str(ROOT / "playbooks/lab.yml"), lab_until=last)
+        assert f"The lab is there up to the stage {last}." in output
+        typed = [
+            (node, words)
+            for node, words in re.findall(r"^ +(hv\d)# (.*)$", output, re.MULTILINE)
+            if not re.match(r"ping|.* (list|show)", words)
+        ]
+        assert len(typed) == count
+        for node, words in typed:
+            shell(lab, node, *words.split())
+        until(lambda: "vx" in shell(lab, "hv1", "ovs-vsctl", "show"), "a tunnel")
+        assert check(lab) == []
+    output = lab.run(str(ROOT / "playbooks/lab.yml"), succeeds=False, lab_until="bindings")
+    assert "lab_until: 'bindings' is no stage. Use bridge, emulator, switch, binding, remotes" in " ".join(output.split())
+
+
+def shell(lab, node, *command):
+    """What a command says on a node, by way of what `make lab-shell` is."""
+    done = subprocess.run(
+        [ROOT / "scripts/shell", lab.name, node, *command], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    assert not done.returncode, (command, done.stderr)
+    return done.stdout
+
+
+def test_a_shell_on_no_node():
+    done = subprocess.run([ROOT / "scripts/shell", "nothing", "hv1"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "NODE: hv1: the lab nothing has no such node that runs. It has: none." in done.stderr
