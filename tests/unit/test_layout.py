@@ -54,6 +54,9 @@ LAB = {
     "way": {"model", "trace", "walk"},
     "story": {"model", "node", "topology", "walk"},
     "verify": {"model", "node", "story", "trace"},
+    "exercise": {"model", "story", "topology"},
+    "by_hand": {"model"},
+    "comments": {"walk"},
     "background": set(),
     "warm": set(),
 }
@@ -74,6 +77,9 @@ PURE_ROOMS = {
     "_lab.trace",
     "_lab.verify",
     "_lab.way",
+    "_lab.exercise",
+    "_lab.by_hand",
+    "_lab.comments",
 }
 SYSTEM = {"os", "subprocess", "socket", "select", "signal", "time"}
 # What a module of the action group `vtep` sees of it. `wait` is for vtep_wait.
