@@ -80,17 +80,20 @@ SCRIPT = "ovs-vtep"
 
 def emulators(bridge: str) -> list[int]:
     """The processes that are ``python ovs-vtep ... BRIDGE``."""
-    found = []
+    found: dict[int, int] = {}
     for entry in os.listdir("/proc"):
         try:
             with open(f"/proc/{entry}/cmdline", "rb") as file:
                 words = os.fsdecode(file.read()).split("\0")
+            with open(f"/proc/{entry}/stat", "rb") as file:
+                parent = int(file.read().rpartition(b")")[2].split()[1])
         except (FileNotFoundError, NotADirectoryError, ProcessLookupError):
             continue
         # The shell that holds it names it as well.
         if "python" in os.path.basename(words[0]) and len(words) > 2 and os.path.basename(words[1]) == SCRIPT and bridge in words[2:]:
-            found.append(int(entry))
-    return sorted(found)
+            found[int(entry)] = parent
+    # One that begins a program is for a moment a copy of itself.
+    return sorted(pid for pid, parent in found.items() if parent not in found)
 
 
 def mtu(name: str, namespace: str | None) -> int | None:

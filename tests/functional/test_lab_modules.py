@@ -323,6 +323,21 @@ def test_a_receiver_that_does_not_answer(namespace):
     assert result["seconds"] < 5
 
 
+def test_an_emulator_is_one_also_while_it_begins_a_program(namespace, tmp_path):
+    """Until the new process executes it, it looks like the emulator."""
+    script = tmp_path / "ovs-vtep"
+    script.write_text("import os, sys\nos.fork()\nprint(flush=True)\nsys.stdin.read()\n")
+    with subprocess.Popen([sys.executable, str(script), "br77"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as one:
+        one.stdout.readline(), one.stdout.readline()
+        assert namespace.module("lab_state", bridge="br77")["emulators"] == [one.pid]
+        with subprocess.Popen([sys.executable, str(script), "br77"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as two:
+            two.stdout.readline(), two.stdout.readline()
+            assert namespace.module("lab_state", bridge="br77")["emulators"] == sorted([one.pid, two.pid])
+            assert namespace.module("lab_state", bridge="br7")["emulators"] == []
+            two.stdin.close()
+        one.stdin.close()
+
+
 def connections(namespace, port):
     """What the kernel still has to say to somebody at a port."""
     return [line for line in namespace.run("ss", "-tanH", f"dport = {port} or sport = {port}").stdout.splitlines() if "LISTEN" not in line]

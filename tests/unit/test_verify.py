@@ -138,18 +138,29 @@ def test_emulators_ports_and_pings():
     assert {layer for layer, said in told(lab, seen)} == {"database", "emulator"}
 
 
-def test_what_lies_between_is_to_blame_for_all_pings():
-    for name, node, words in (
-        ("routed", "A", "A: no way to 10.1.0.1 for VXLAN (UDP port 4789)"),
-        ("service_node", "sn", "sn: does not answer"),
-    ):
-        lab, unused = scenario(name)
-        seen = right(lab)
-        if name == "routed":
-            seen["traced"][node]["routes"]["10.1.0.1"] = None
-        else:
-            seen["traced"][node] = {"msg": "does not answer"}
-        for ping in seen["pinged"]:
-            ping["replies"] = 0
-        [(layer, said)] = told(lab, seen)
-        assert layer == "datapath" and said.startswith(words)
+SILENT = [
+    ("routed", "A", "A: no way to 10.1.0.1 for VXLAN (UDP port 4789)"),
+    ("service_node", "sn", "sn: says nothing"),
+    ("seed", "hv2", "hv2: says nothing"),
+]
+
+
+@pytest.mark.parametrize(("name", "node", "words"), SILENT)
+def test_what_others_need_is_to_blame_for_what_they_miss(name, node, words):
+    lab, unused = scenario(name)
+    seen = right(lab)
+    if kinds(lab)[node] == "router":
+        seen["traced"][node]["routes"]["10.1.0.1"] = None
+    else:
+        seen["traced"][node] = {"msg": "says nothing"}
+    # Nobody answers for its address, either.
+    address = next(one["interfaces"][0]["address"].split("/")[0] for one in lab["nodes"] if one["name"] == node)
+    for result in seen["traced"].values():
+        for trace in result.get("traces", []):
+            for tunnel in trace["tunnels"]:
+                if tunnel["destination"] == address:
+                    tunnel["problem"] = f"nobody answers who has {address}"
+    for ping in seen["pinged"]:
+        ping["replies"] = 0
+    [(layer, said)] = told(lab, seen)
+    assert layer == "datapath" and said.startswith(words)

@@ -154,9 +154,14 @@ def report(
     """
     database = list(_database(topology, tables))
     emulator = [finding for host in states for finding in _emulator(topology, host, tables[host], states[host])]
-    above = [*database, *emulator]
-    datapath = [finding for host in traced for finding in _datapath(topology, host, traced[host]) if not _explained(finding, above)]
-    above += datapath
+    above = [*database, *emulator, *(finding for host in traced for finding in _silent(host, traced[host]))]
+    above += [
+        finding
+        for host in traced
+        for finding, end in _datapath(topology, host, traced[host])
+        # What is in no tunnel has its end here.
+        if not _explained(finding, above) and not _explained({**finding, "node": end or host}, above)
+    ]
     above += [finding for host, state in states.items() for finding in _sizes(topology, host, state["mtus"])]
     packets = list(_packets(topology, pinged, above))
     looked = {
@@ -219,45 +224,54 @@ def _sizes(topology: Mapping[str, Any], host: str, mtus: Mapping[str, int | None
             yield {"layer": DATAPATH, "node": host, "switches": [vm["logical_switch"]], "words": words}
 
 
-def _datapath(topology: Mapping[str, Any], host: str, traced: Mapping[str, Any]) -> Iterator[Finding]:
-    """What each frame would do, against what it should; the first of a kind and switch stands for the others."""
+def _silent(host: str, traced: Mapping[str, Any]) -> Iterator[Finding]:
+    """A node whose switch says nothing."""
+    if "traces" not in traced:
+        yield {"layer": DATAPATH, "node": host, "switches": [], "words": f"{host}: {traced['msg']}"}
+
+
+def _datapath(topology: Mapping[str, Any], host: str, traced: Mapping[str, Any]) -> Iterator[tuple[Finding, str]]:
+    """What each frame would do, against what it should, and the node at the end of the tunnel that is to blame or else nothing.
+
+    The first of a kind and switch stands for the others.
+    """
 
     def finding(words: str, switches: Sequence[str] = ()) -> Finding:
         return {"layer": DATAPATH, "node": host, "switches": list(switches), "words": f"{host}: {words}"}
 
-    if "traces" not in traced:
-        yield finding(traced["msg"])
-        return
-    for destination, route in traced["routes"].items():
+    for destination, route in traced.get("routes", {}).items():
         if route is None:
-            yield finding(f"no way to {destination} for VXLAN (UDP port {VXLAN_PORT}): see 'ip route' and 'ip rule' there")
-    told: set[tuple[str, str]] = set()
-    for one, trace in zip(entrances(topology, host), traced["traces"]):
-        for kind, words in _wrong(one, trace):
-            if (kind, one.switch) not in told:
-                told.add((kind, one.switch))
-                yield finding(f"{one.words()}: {words}", [one.switch])
+            yield finding(f"no way to {destination} for VXLAN (UDP port {VXLAN_PORT}): see 'ip route' and 'ip rule' there"), ""
+    owners = {node["interfaces"][0]["address"].split("/")[0]: node["name"] for node in topology["nodes"]}
+    told: set[tuple[str, str, str]] = set()
+    for one, trace in zip(entrances(topology, host), traced.get("traces", [])):
+        for kind, words, destination in _wrong(one, trace):
+            end = owners.get(destination, "")
+            if (kind, one.switch, end) not in told:
+                told.add((kind, one.switch, end))
+                yield finding(f"{one.words()}: {words}", [one.switch]), end
 
 
-def _wrong(one: Entrance, trace: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _wrong(one: Entrance, trace: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """The kind, the words, and the address of the tunnel's end where it is a tunnel that is wrong."""
     if trace["problem"]:
-        yield "problem", trace["problem"]
+        yield "problem", trace["problem"], ""
         return
     if trace["normal"]:
-        yield "normal", "a bridge of the VTEP forwards like an ordinary switch (NORMAL), between tenants too"
+        yield "normal", "a bridge of the VTEP forwards like an ordinary switch (NORMAL), between tenants too", ""
         return
     ports, tunnels = set(trace["ports"]), {tunnel["destination"] for tunnel in trace["tunnels"]}
     for tunnel in trace["tunnels"]:
         if tunnel["vni"] != one.vni:
-            yield "vni", f"it leaves with VNI {tunnel['vni']}, not {one.vni}"
+            yield "vni", f"it leaves with VNI {tunnel['vni']}, not {one.vni}", ""
         if tunnel["problem"]:
-            yield "route", f"the tunnel to {tunnel['destination']}: {tunnel['problem']}"
+            yield "route", f"the tunnel to {tunnel['destination']}: {tunnel['problem']}", tunnel["destination"]
     for kind, missing in (("port", one.ports - ports), ("tunnel", one.tunnels - tunnels)):
         if missing:
-            yield f"no {kind}", f"it does not go to {kind} {', '.join(sorted(missing))}"
+            yield f"no {kind}", f"it does not go to {kind} {', '.join(sorted(missing))}", ""
     for kind, extra in (("port", ports - one.ports - one.spare_ports), ("tunnel", tunnels - one.tunnels - one.spare_tunnels)):
         if extra:
-            yield f"wrong {kind}", f"it goes to {kind} {', '.join(sorted(extra))}, where it does not belong"
+            yield f"wrong {kind}", f"it goes to {kind} {', '.join(sorted(extra))}, where it does not belong", ""
 
 
 def _packets(topology: Mapping[str, Any], pinged: Sequence[Mapping[str, Any]], above: Sequence[Finding]) -> Iterator[Finding]:
