@@ -144,7 +144,7 @@ def docker() -> Iterator[Step]:
 
 SUITES = {suite.__name__: suite for suite in (yamllint, lint, sanity, units, docs, package, functional, lab, molecule, docker)}
 # About equally long. Suites that share something are in the same one: the Docker engine, or ansible-test's copy.
-LANES = (("sanity", "units", "molecule", "docker"), ("yamllint", "lint", "docs", "package", "functional", "lab"))
+LANES = (("sanity", "units", "functional", "molecule", "docker"), ("yamllint", "lint", "docs", "package", "lab"))
 
 
 def pytest(folder: str) -> Step:

@@ -79,6 +79,19 @@ def trace(lab, source, target, **variables):
     return json.loads((lab.folder / "artifacts/trace.json").read_text())
 
 
+def assert_foretold(lab):
+    """The outer headers that a trace foretells, there and back, are those that the captures have of a ping with the same tables."""
+    summary = lab.summary
+    chapter = next(one for one in summary["chapters"] if not one["tables"] and one["received"])
+    legs = trace(lab, chapter["source"], chapter["target"])
+    for leg, key in ((legs[1], "echo_reply_1_"), (legs[2], "echo_request_1_")):
+        first = leg["hops"][0]
+        point = f"{first['node']}:{summary['topology']['underlay']['interface']}"
+        walks = [walk for walk in summary["walks"] if (walk["chapter"], walk["point"]) == (chapter["key"], point)]
+        [seen] = [step["seen"] for walk in walks for step in walk["steps"] if step["key"].startswith(key)]
+        assert len(first["header"]) >= 7 and {name: seen[name] for name in first["header"]} == first["header"]
+
+
 def test_routed(lab):
     """The seed's figure, read by another dissector: what changes from hop to hop, and what stays."""
     lab.up(lab_scenario="routed")
@@ -117,6 +130,7 @@ def test_service_node(lab):
     """How many copies of the question leave the VTEP, and how many the service node."""
     lab.up(lab_scenario="service_node")
     assert lab.wrong == []
+    assert_foretold(lab)
 
     def copies(file, source):
         seen = tshark(lab.folder / "artifacts" / file, "ip.src", "arp.opcode", "vxlan.vni")
@@ -133,6 +147,7 @@ def test_mtu(lab):
     """What fits is seen with its 50 bytes more; what does not is seen at the VM and nowhere else, the segments of TCP too."""
     lab.up(lab_scenario="mtu")
     assert lab.wrong == []
+    assert_foretold(lab)
 
     def lengths(file, protocol):
         seen = tshark(lab.folder / "artifacts" / file, "ip.len", "icmp.type", "tcp.len")
@@ -161,7 +176,8 @@ def test_mixed(lab):
 
     assert headers("vm1_underlay.pcap", "10.0.0.1") == headers("vm1_underlay.pcap", "10.1.0.1") == {("4789", "0x0800", "5000")}
     assert check(lab, lab_scenario="mixed") == []
-    assert [leg["arrives"] for leg in trace(lab, "vm1", "vm2", lab_scenario="mixed")] == [True] * 3
+    assert [leg["arrives"] for leg in trace(lab, "vm1", "vm2")] == [True] * 3
+    assert_foretold(lab)
     lab.on("hv1", "vtep-ctl add-ucast-remote ls0 00:00:00:00:00:02 10.9.9.9")
     deadline = time.monotonic() + 60
     while (legs := trace(lab, "vm1", "vm2", lab_scenario="mixed")) and all(leg["arrives"] for leg in legs):
@@ -184,6 +200,7 @@ def test_tenants(lab):
     for chapter, vni in (("", "5000"), ("_blue", "5001")):
         seen = tshark(artifacts / f"red1_underlay{chapter}.pcap", "vxlan.vni")
         assert {vni} == {one for (one,) in seen if one}
+    assert_foretold(lab)
     # The same lab, with faults in its tables; the run ends well only if packets and model agree in each.
     lab.up(lab_scenario="tenants", lab_chapters=FAULTS)
     assert lab.wrong == []
@@ -204,12 +221,15 @@ def test_other(lab, name):
     """Those without a test of their own: the model has the say."""
     lab.up(lab_scenario=name)
     assert lab.wrong == []
+    if any(not chapter["tables"] for chapter in lab.summary["chapters"]):
+        assert_foretold(lab)
 
 
 def test_a_fabric_by_number_and_a_file_by_path(lab):
     shutil.copy(ROOT / "playbooks/scenarios/fabric.yml", lab.folder / "mine.yml")
     lab.up(lab_scenario="./mine.yml", lab_size=3)
     assert lab.wrong == []
+    assert_foretold(lab)
     assert len(lab.summary["hypervisors"]) == 3
     assert lab.summary["checks"][0]["seen"] == "6 of 6 pings"
     mine = {"lab_scenario": "./mine.yml", "lab_size": 3}
