@@ -164,3 +164,14 @@ def test_what_others_need_is_to_blame_for_what_they_miss(name, node, words):
         ping["replies"] = 0
     [(layer, said)] = told(lab, seen)
     assert layer == "datapath" and said.startswith(words)
+
+
+def test_what_a_switch_has_not_learned_goes_to_all_but_where_it_comes_from():
+    """To the service node, too, where that is one of them."""
+    for name, spare in (("seed", False), ("service_node", True)):
+        lab, unused = scenario(name)
+        seen = right(lab)
+        for one, trace in zip(entrances(lab, "hv2"), seen["traced"]["hv2"]["traces"]):
+            if one.source == "10.0.0.1" and one.receiver:
+                trace["tunnels"] += [{"destination": "10.9.0.1", "vni": 5000, "problem": ""}]
+        assert [layer for layer, said in told(lab, seen)] == ([] if spare else ["datapath"])

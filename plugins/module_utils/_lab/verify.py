@@ -120,8 +120,10 @@ def _entrances(topology: Mapping[str, Any], host: str) -> Iterator[Entrance]:
             if vm["hypervisor"] != host:
                 source = vteps[vm["hypervisor"]]
                 yield Entrance("", copier or source, name, keys[name], vm, None, ports, none, none, none)
+                # Sent to all, it may go out again to whom it does not come from.
+                again = none if source in flood else flood
                 for other in here:
-                    yield Entrance("", source, name, keys[name], vm, other, frozenset([other["name"]]), ports, none, none)
+                    yield Entrance("", source, name, keys[name], vm, other, frozenset([other["name"]]), ports, none, again)
 
 
 def frames(topology: Mapping[str, Any], host: str) -> list[dict[str, Any]]:
