@@ -282,7 +282,7 @@ def _packets(topology: Mapping[str, Any], pinged: Sequence[Mapping[str, Any]], a
     between = [name for name, kind in kinds(topology).items() if kind in ("router", "service_node")]
     for ping in pinged:
         a = vms[ping["interface"]]
-        b = next(vm for vm in vms.values() if (vm["logical_switch"], vm["address"]) == (a["logical_switch"], ping["address"]))
+        [b] = [vm for vm in vms.values() if (vm["logical_switch"], vm["address"]) == (a["logical_switch"], ping["address"])]
         found: Finding = {
             "layer": PACKETS,
             "node": a["hypervisor"],
