@@ -265,8 +265,8 @@ def test_by_hand(lab):
         assert len(typed) == count
         for node, words in typed:
             shell(lab, node, *words.split())
-        until(lambda: "vx" in shell(lab, "hv1", "ovs-vsctl", "show"), "a tunnel")
-        assert check(lab) == []
+        # Emulators that were started by hand take their time.
+        until(lambda: check(lab, succeeds=None) == [], "right")
     output = lab.run(str(ROOT / "playbooks/lab.yml"), succeeds=False, lab_until="bindings")
     assert "lab_until: 'bindings' is no stage. Use bridge, emulator, switch, binding, remotes" in " ".join(output.split())
 
