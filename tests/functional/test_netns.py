@@ -527,7 +527,7 @@ def test_the_timeout_holds_and_leaves_nothing(lab, tmp_path):
     started = time.monotonic()
     result = module(lab, HV1, HV2, env=slow, timeout=2)
     assert result["failed"] and "timeout: gave up waiting for" in result["msg"] and "after 2 s" in result["msg"]
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 30
     assert not processes.processes(lab)
 
 

@@ -178,9 +178,10 @@ def no_process(monkeypatch):
 
 @pytest.mark.parametrize(("path", "variable", "value"), CASES)
 def test_a_hostile_value(no_process, path, variable, value):
-    started = time.monotonic()
+    started = time.process_time()
     problems = lab_topology(hostile(path, value))["problems"]
-    assert time.monotonic() - started < 1
+    # What is read in full takes minutes, or all memory.
+    assert time.process_time() - started < 10
     assert len(problems) <= rules.MOST_PROBLEMS + 1
     for problem in problems:
         assert REMEDY.search(problem) or problem.startswith("There may be more"), problem
@@ -207,7 +208,7 @@ def test_what_a_file_can_hold_of_aliases():
     """As YAML: the file is small, and what it stands for is not."""
     levels = "\n".join(f"l{level}: &l{level} [{', '.join([f'*l{level - 1}'] * 9)}]" for level in range(1, 10))
     loaded = yaml.safe_load(f"l0: &l0 [x]\n{levels}\nring: &ring [*ring]\nlab_hypervisors: *l9\n")
-    started = time.monotonic()
+    started = time.process_time()
     for value in (loaded["lab_hypervisors"], loaded["ring"]):
         assert lab_topology({**SEED, "hypervisors": value})["problems"]
     vms = [
@@ -221,25 +222,30 @@ def test_what_a_file_can_hold_of_aliases():
     assert lab_topology({**SEED, "hypervisors": many * 2})["problems"] == [
         "lab_hypervisors: 2000 hypervisors are more than the bridge of the underlay has ports. Use up to 1023."
     ]
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 10
 
 
-def test_several_thousand_right_vms_are_checked_in_time():
-    hypervisors = [
-        {
-            "name": f"hv{host}",
-            "underlay_ip": f"10.0.{host}.1",
-            "vms": [
-                {"name": f"vm{host}.{vm}", "mac": f"02:00:00:00:{host:02x}:{vm:02x}", "ip": f"172.16.{host}.{vm + 1}/12"}
-                for vm in range(100)
-            ],
-        }
-        for host in range(100)
-    ]
-    started = time.monotonic()
-    lab = lab_topology({**SEED, "hypervisors": hypervisors})
-    assert lab["problems"] == [] and len(lab["endpoints"]) == 10_000
-    assert time.monotonic() - started < 5
+def test_the_work_grows_with_the_vms_and_not_with_their_square():
+    def seconds(hosts):
+        hypervisors = [
+            {
+                "name": f"hv{host}",
+                "underlay_ip": f"10.0.{host}.1",
+                "vms": [
+                    {"name": f"vm{host}.{vm}", "mac": f"02:00:00:00:{host:02x}:{vm:02x}", "ip": f"172.16.{host}.{vm + 1}/12"}
+                    for vm in range(100)
+                ],
+            }
+            for host in range(hosts)
+        ]
+        started = time.process_time()
+        lab = lab_topology({**SEED, "hypervisors": hypervisors})
+        taken = time.process_time() - started
+        assert lab["problems"] == [] and len(lab["endpoints"]) == hosts * 100
+        return taken
+
+    # Five times as many: of the square, it would be 25 times. A busy machine slows both.
+    assert seconds(100) < 12 * seconds(20)
 
 
 @pytest.mark.parametrize("value", [None, [], "topology", 7, ring(), bomb()])
