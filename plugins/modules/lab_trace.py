@@ -119,7 +119,9 @@ traces:
       description: Whether a flow forwards like an ordinary learning switch, which no VTEP's does.
       type: bool
 routes:
-  description: The route to each of O(destinations), with C(interface) and C(via) (empty without a gateway). V(null) where there is none.
+  description:
+    - The route to each of O(destinations), with C(interface), C(via) (empty without a gateway), and C(source_mac) and C(destination_mac) of
+      the next hop (empty where the kernel does not know them yet). V(null) where there is none.
   returned: success
   type: dict
 """
@@ -176,12 +178,27 @@ def traced(frame: Frame, entrance: Mapping[str, Any], bridge: str, ports: Ports)
     return {"problem": "", **parse(appctl("ofproto/trace", bridge, f"in_port={port},{match}"), ports)}
 
 
-def route(destination: str) -> dict[str, str] | None:
-    """The kernel's route to an address, for VXLAN."""
-    # With rules for UDP port 4789 as VXLAN meets them (ip-rule(8)).
-    done = run_command("ip", "-json", "route", "get", destination, "ipproto", "udp", "dport", str(VXLAN_PORT))
-    found = json.loads(done.stdout or "[]") if not done.returncode else []
-    return {"interface": found[0]["dev"], "via": found[0].get("gateway", "")} if found else None
+def ip(*words: str) -> list[dict[str, Any]]:
+    """What ip(8) finds; nothing where it fails."""
+    done = run_command("ip", "-json", *words)
+    found: list[dict[str, Any]] = json.loads(done.stdout or "[]") if not done.returncode else []
+    return found
+
+
+def routes_to(destinations: Sequence[str]) -> dict[str, dict[str, str] | None]:
+    """The kernel's routes to addresses, for VXLAN, with the MAC addresses of both ends of the next hop."""
+    if not destinations:
+        return {}
+    own = {link["ifname"]: link.get("address", "") for link in ip("link", "show")}
+    known = {(entry["dev"], entry["dst"]): entry.get("lladdr", "") for entry in ip("neighbour", "show")}
+    routes: dict[str, dict[str, str] | None] = dict.fromkeys(destinations)
+    for destination in destinations:
+        # With rules for UDP port 4789 as VXLAN meets them (ip-rule(8)).
+        for found in ip("route", "get", destination, "ipproto", "udp", "dport", str(VXLAN_PORT)):
+            interface, via = found["dev"], found.get("gateway", "")
+            macs = {"source_mac": own.get(interface, ""), "destination_mac": known.get((interface, via or destination), "")}
+            routes[destination] = {"interface": interface, "via": via, **macs}
+    return routes
 
 
 def read(number: int, frame: Mapping[str, Any]) -> Frame:
@@ -216,7 +233,7 @@ def run(options: dict[str, Any]) -> dict[str, Any]:
         if not waits(traces) or time.monotonic() > deadline:
             break
         time.sleep(POLL_SECONDS)
-    return {"changed": False, "traces": traces, "routes": {destination: route(destination) for destination in destinations}}
+    return {"changed": False, "traces": traces, "routes": routes_to(destinations)}
 
 
 def main() -> NoReturn:

@@ -20,6 +20,7 @@ TRY = ("-e", f"lab_name={NAME}", "-e", "lab_artifacts=/nonexistent")
 @pytest.fixture(autouse=True)
 def nothing_is_made(engine):
     yield
+    assert not os.path.exists("/nonexistent")
     assert not engine.containers.list(all=True, filters={"label": f"vxlanlab.lab={NAME}"}, ignore_removed=True)
     assert not engine.networks.list(filters={"label": f"vxlanlab.lab={NAME}"})
 

@@ -120,10 +120,10 @@ def test_routed(lab):
         ["hv2", "B", "A", "hv1"],
         ["hv1", "A", "B", "hv2"],
     ]
-    header = legs[2]["hops"][0]["header"]
     names = ("ethernet.source", "ethernet.destination", "ipv4.ttl", "ipv4.source", "ipv4.destination", "udp.destination_port", "vxlan.vni")
-    seen = [values[0] for position, values in enumerate(hops[0]) if position != 5]
-    assert [str(header[name]) for name in names] == seen[: len(names)]
+    for hop, packet in zip(legs[2]["hops"], hops[:3]):
+        seen = [values[0] for position, values in enumerate(packet) if position != 5]
+        assert [str(hop["header"][name]) for name in names] == seen[: len(names)]
 
 
 def test_service_node(lab):

@@ -13,11 +13,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypedDict
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import MOST_TUNNELS, UNTAGGED, Node, Vm, Vtep, answers_instead
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import MOST_TUNNELS, TTL, UNTAGGED, Node, Vm, Vtep, answers_instead
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.trace import BROADCAST, Frame
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.walk import Row
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._packets import Fields
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import host_ip
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import VXLAN_PORT, host_ip
 
 
 class Hop(TypedDict):
@@ -32,7 +32,7 @@ class Hop(TypedDict):
     by: str
     #: The row that made it; ``None`` where there is none.
     row: Row | None
-    #: The outer header, where it goes into a tunnel.
+    #: The outer header, where it leaves in a tunnel.
     header: Fields
 
 
@@ -160,11 +160,13 @@ class _Leg:
                 self.arrives = True
         for tunnel in seen["tunnels"]:
             row = self._remote(vtep, request, tunnel["destination"])
-            self._hop(host, enters, f"into the tunnel to {tunnel['destination']}, VNI {tunnel['vni']}", flow, row, tunnel["header"])
+            # A datapath in the kernel leaves the MAC addresses to its routes.
+            header = {**self._macs(host, tunnel["destination"]), **tunnel["header"]} if tunnel["header"] else {}
+            self._hop(host, enters, f"into the tunnel to {tunnel['destination']}, VNI {tunnel['vni']}", flow, row, header)
             if tunnel["problem"]:
                 self.ends.append(f"{host}: the tunnel to {tunnel['destination']}: {tunnel['problem']}")
             else:
-                self._underlay(host, tunnel["destination"], tunnel["vni"], tunnels + 1)
+                self._underlay(host, tunnel["destination"], tunnel["vni"], header, tunnels + 1)
         if not seen["ports"] and not seen["tunnels"]:
             self._hop(host, enters, "dropped", flow, None, {})
             self.ends.append(f"{host}: the frame is dropped ({flow or 'no flow takes it'})")
@@ -190,11 +192,29 @@ class _Leg:
         destination = switch.unicast.get(self.frame.destination_mac)
         locators = [] if request.source else [destination] if destination else [] if set(own) & set(ports) else list(switch.flood)
         handed = [] if destination and not request.source else [name for name in ports if name in own] or ports
-        tunnels: list[dict[str, Any]] = [{"destination": one, "vni": switch.vni, "header": {}, "problem": ""} for one in locators]
+        tunnels: list[dict[str, Any]] = [
+            {"destination": one, "vni": switch.vni, "header": self._header(vtep.host, one, switch.vni), "problem": ""} for one in locators
+        ]
         return {"flows": [], "tunnels": tunnels, "ports": handed, "normal": False}
 
-    def _underlay(self, host: str, destination: str, vni: int | None, tunnels: int) -> None:
-        """A packet between two ends of a tunnel."""
+    def _header(self, host: str, destination: str, vni: int) -> Fields:
+        """What the kernel's VXLAN device puts on (ip-link(8); without a TTL of its own it takes that of the host)."""
+        return {
+            "ipv4.source": self.lab.nodes[host].ip,
+            "ipv4.destination": destination,
+            "ipv4.ttl": TTL,
+            "udp.destination_port": VXLAN_PORT,
+            "vxlan.vni": vni,
+        }
+
+    def _macs(self, host: str, destination: str) -> Fields:
+        """The MAC addresses that the kernel knows for the next hop to an address."""
+        route = self.traced[host]["routes"].get(destination) or {}
+        macs = {"ethernet.source": route.get("source_mac"), "ethernet.destination": route.get("destination_mac")}
+        return {name: mac for name, mac in macs.items() if mac}
+
+    def _underlay(self, host: str, destination: str, vni: int | None, header: Fields, tunnels: int) -> None:
+        """A packet between two ends of a tunnel, with its outer header."""
         at = host
         for _unused in self.lab.nodes:
             route = self.traced[at]["routes"].get(destination)
@@ -207,7 +227,9 @@ class _Leg:
                 self.ends.append(f"{at}: nobody has the address {via}")
                 return
             if at != host:
-                self._hop(at, f"{route['interface']} side", f"routed to {following}", f"route to {destination} via {via}", None, {})
+                if header:
+                    header = {**header, **self._macs(at, destination), "ipv4.ttl": header["ipv4.ttl"] - 1}
+                self._hop(at, f"{route['interface']} side", f"routed to {following}", f"route to {destination} via {via}", None, header)
             at = following
             if via == destination:
                 break
