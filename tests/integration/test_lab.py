@@ -171,7 +171,9 @@ def host():
     folders = ("/run/openvswitch", "/run/vxlanlab", "/etc/openvswitch", "/var/lib/openvswitch", "/var/log/openvswitch")
     return {
         # Docker's come and go with the tests of the other lane.
-        "interfaces": sorted(name for name in os.listdir("/sys/class/net") if not re.fullmatch("docker0|br-[0-9a-f]{12}|veth[0-9a-f]{7}", name)),
+        "interfaces": sorted(
+            name for name in os.listdir("/sys/class/net") if not re.fullmatch("docker0|br-[0-9a-f]{12}|veth[0-9a-f]{7}", name)
+        ),
         "mounts": Path("/proc/self/mountinfo").read_text(),
         "routes": Path("/proc/net/route").read_text(),
         "files": sorted(str(path) for folder in folders for path in Path(folder).rglob("*")),

@@ -197,7 +197,7 @@ class _Leg:
         ]
         return {"flows": [], "tunnels": tunnels, "ports": handed, "normal": False}
 
-    def _header(self, host: str, destination: str, vni: int) -> Fields:
+    def _header(self, host: str, destination: str, vni: int | None) -> Fields:
         """What the kernel's VXLAN device puts on (ip-link(8); without a TTL of its own it takes that of the host)."""
         return {
             "ipv4.source": self.lab.nodes[host].ip,
@@ -228,7 +228,9 @@ class _Leg:
                 return
             if at != host:
                 if header:
-                    header = {**header, **self._macs(at, destination), "ipv4.ttl": header["ipv4.ttl"] - 1}
+                    header = {**header, **self._macs(at, destination)}
+                if "ipv4.ttl" in header:
+                    header["ipv4.ttl"] -= 1
                 self._hop(at, f"{route['interface']} side", f"routed to {following}", f"route to {destination} via {via}", None, header)
             at = following
             if via == destination:
