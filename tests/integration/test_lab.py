@@ -150,10 +150,13 @@ def changed_tasks(output):
     return found
 
 
+@contextlib.contextmanager
 def traces(nodes):
-    """What a running lab consists of: its namespaces."""
+    """What a running lab consists of: its namespaces. Held, since the kernel soon gives the number of one that is gone to another."""
     kinds = ("net", "mnt", "uts", "ipc", "pid")
-    return {os.readlink(f"/proc/{process.pid}/ns/{kind}") for process in nodes for kind in kinds}
+    with contextlib.ExitStack() as held:
+        files = [held.enter_context(open(f"/proc/{process.pid}/ns/{kind}", "rb")) for process in nodes for kind in kinds]
+        yield {os.readlink(f"/proc/self/fd/{file.fileno()}") for file in files}
 
 
 def namespaces_in_use():
@@ -326,11 +329,11 @@ class TestSeed:
     def test_nothing_is_left(self, lab):
         nodes = processes.processes(lab.name)
         assert len(nodes) == 3
-        namespaces = traces(nodes)
-        assert len(namespaces) == 15
-        assert namespaces <= namespaces_in_use()
-        assert "changed: [localhost]" in paste(lab, self.proposed[-1])
-        assert not namespaces & namespaces_in_use()
+        with traces(nodes) as namespaces:
+            assert len(namespaces) == 15
+            assert namespaces <= namespaces_in_use()
+            assert "changed: [localhost]" in paste(lab, self.proposed[-1])
+            assert not namespaces & namespaces_in_use()
         assert not processes.processes(lab.name)
         assert host() == self.before
         assert sorted(path.name for path in lab.folder.iterdir()) == ["artifacts", "lab.vtep_lab.yml"]
@@ -422,10 +425,10 @@ class TestKilled:
 
     def test_nothing_is_left_of_a_lab_that_was_killed_in_its_story(self, lab):
         lab.end_at("Stop capturing", signal.SIGKILL)
-        namespaces = traces(processes.processes(lab.name))
-        assert namespaces
-        lab.down()
-        assert not namespaces & namespaces_in_use()
+        with traces(processes.processes(lab.name)) as namespaces:
+            assert namespaces
+            lab.down()
+            assert not namespaces & namespaces_in_use()
         assert host() == self.before
 
 
