@@ -129,7 +129,7 @@ def lab() -> Iterator[Step]:
     """The roles and the whole lab, in namespaces (tests/integration)."""
     step = pytest("tests/integration")
     # Its tests compare the mounts before and after; those of the other lane are not theirs.
-    yield replace(step, command=["unshare", "--mount", *step.command], limit_seconds=3600)
+    yield replace(step, command=["unshare", "--mount", *step.command], limit_seconds=4500)
 
 
 def molecule() -> Iterator[Step]:
