@@ -35,7 +35,7 @@ options:
           - C(lab_hypervisors), two or more, with the keys C(name), C(underlay_ip) and C(vms), and perhaps C(kind) (V(ovs) by default, or
             V(linux)); or how many to make up.
           - Each of C(vms) has the keys C(name), C(mac) and C(ip) (IPv4 with prefix length), and may have C(logical_switch) (the first one by
-            default).
+            default) and C(vlan) (1 to 4094; by default 0, which stands for frames without a tag).
         type: list
         elements: dict
         required: true
@@ -112,8 +112,8 @@ _value:
       type: dict
     vms:
       description:
-        - All VMs, with C(hypervisor), C(logical_switch) and C(namespace) (the network
-          namespace that it is in; empty for that of the hypervisor).
+        - All VMs, with C(hypervisor), C(logical_switch), C(namespace) (the network namespace that it is in; empty for that of the hypervisor),
+          and C(port) and C(vlan) (where the VTEP meets its frames).
       type: list
       elements: dict
     macs:
@@ -138,7 +138,8 @@ _value:
     hypervisors:
       description:
         - The hypervisors, each with C(name), C(kind), C(underlay_ip), C(peers) (the underlay addresses of the others), C(vms) and
-          C(ports) (the VMs as the role vxlanlab.vtep.vtep_emulator takes them).
+          C(ports) (the VMs, or the trunk that they are behind, as the role vxlanlab.vtep.vtep_emulator takes them), and C(vm_ports) (the VMs that
+          are behind the trunk, each with C(tag), its VLAN).
         - Each VM has C(name), C(mac), C(ip) (with prefix length) and C(address) (without it).
       type: list
       elements: dict

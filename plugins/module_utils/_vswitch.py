@@ -23,7 +23,7 @@ T = TypeVar("T")
 COLUMNS = {
     "Open_vSwitch": ["bridges", "next_cfg", "cur_cfg"],
     "Bridge": ["name", "datapath_type", "fail_mode", "other_config", "external_ids", "ports"],
-    "Port": ["name", "interfaces"],
+    "Port": ["name", "interfaces", "tag"],
     "Interface": ["name", "type", "options", "mac", "mtu_request", "ofport", "error"],
 }
 
@@ -56,6 +56,8 @@ class Port:
     mtu_request: int | None = None
     #: Those of a tunnel.
     options: dict[str, str] | None = None
+    #: The VLAN of an access port.
+    tag: int | None = None
     #: The OpenFlow port number; -1 where ovs-vswitchd cannot use the port, and ``error`` says why.
     ofport: int | None = None
     error: str | None = None
@@ -103,7 +105,7 @@ def plan(wanted: Bridge, current: Bridge | None) -> Changes:
         there = have.ports.get(name, Port())
         columns = {
             column: getattr(port, column)
-            for column in ("type", "mac", "mtu_request", "options")
+            for column in ("type", "mac", "mtu_request", "options", "tag")
             if getattr(port, column) is not None and getattr(port, column) != getattr(there, column)
         }
         if columns:
@@ -146,7 +148,7 @@ class Vswitch:
             row = self._row(name)
             if row is None:
                 return None
-            ports = {port.name: _port(port.interfaces[0]) for port in row.ports if len(port.interfaces) == 1 and port.name != name}
+            ports = {port.name: _port(port) for port in row.ports if len(port.interfaces) == 1 and port.name != name}
             return Bridge(row.datapath_type, _first(row.fail_mode), dict(row.other_config), dict(row.external_ids), ports)
 
     def bridge_of(self, port: str) -> str | None:
@@ -163,7 +165,11 @@ class Vswitch:
         commands += [self.api.add_port(name, port, may_exist=False) for port in changes.added]
         for table, record, columns in (
             ("Bridge", name, changes.bridge),
-            *(("Interface", port, columns) for port, columns in changes.ports.items()),
+            *(
+                (table, port, {column: value for column, value in columns.items() if (column == "tag") == (table == "Port")})
+                for port, columns in changes.ports.items()
+                for table in ("Port", "Interface")
+            ),
         ):
             if columns:
                 commands.append(self.api.db_set(table, record, *columns.items()))
@@ -193,9 +199,10 @@ class Vswitch:
         return idlutils.row_by_value(self.api.idl, "Bridge", "name", name, None)
 
 
-def _port(interface: idl.Row) -> Port:
+def _port(port: idl.Row) -> Port:
+    [interface] = port.interfaces
     optional = {column: _first(getattr(interface, column)) for column in ("mac", "mtu_request", "ofport", "error")}
-    return Port(type=interface.type, options=dict(interface.options), **optional)
+    return Port(type=interface.type, options=dict(interface.options), tag=_first(port.tag), **optional)
 
 
 def _first(values: Sequence[T]) -> T | None:

@@ -17,9 +17,15 @@ description:
 options:
   name:
     description:
-      - Name of the interface, which must exist. In check mode it may be missing, because an earlier task may create it.
+      - Name of the interface, which must exist, unless O(peer) is given. In check mode it may be missing, because an earlier task may create
+        it.
     type: str
     required: true
+  peer:
+    description:
+      - Name of the other end of a veth pair (veth(4)). If the interface is missing, the module makes the pair. What is there already has to be
+        one end of such a pair.
+    type: str
   state:
     description:
       - Whether the interface is up. If this is left out, the module does not change it.
@@ -101,6 +107,12 @@ EXAMPLES = r"""
     name: vm1
     state: up
     addresses: [192.168.1.1/24]
+
+- name: Make a cable between two switches, and plug in the first end
+  vxlanlab.vtep.ip_interface:
+    name: trunk
+    peer: trunk-vms
+    state: up
 
 - name: Give a VM's interface a network namespace of its own
   vxlanlab.vtep.ip_interface:
@@ -268,30 +280,49 @@ class Place:
         self.module = module
         self.name: str = params["name"]
         self.namespace: str | None = params["namespace"]
+        self.peer: str | None = params["peer"]
         self.ip = module.get_bin_path("ip", required=True)
         if self.namespace is not None:
             words = "the name of a network namespace: letters, digits and _ . -"
             check(NAMESPACE.fullmatch(self.namespace), "namespace", self.namespace, words)
+        if self.peer is not None:
+            accepted(interface_name, "peer", self.peer)
+            check(self.peer != self.name, "peer", self.peer, "another name than that of the interface")
 
     def plan(self) -> list[str]:
-        """The commands for ip(8) that put the interface there."""
-        if self.namespace is None:
-            return []
-        inside = f"-n {self.namespace} "
+        """The commands for ip(8) that make the interface, and put it there."""
         commands = []
-        if not exists(self.namespace):
+        inside = f"-n {self.namespace} " if self.namespace else ""
+        known = not self.namespace or exists(self.namespace)
+        there = self._link(self.name, inside) if known else None
+        here = self._link(self.name) if self.namespace and not there else there
+        if self.peer and here:
+            self._check_pair(here)
+        elif self.peer:
+            check(self._link(self.peer) is None, "peer", self.peer, "a name that is free, or that of the pair's other end")
+            commands.append(f"link add name {self.name} type veth peer name {self.peer}")
+        if not known:
             commands += [f"netns add {self.namespace}", f"{inside}link set dev lo up"]
-        elif self._has(inside):
-            return []
-        if self._has():
+        if self.namespace and not there and (here or self.peer):
             commands.append(f"link set dev {self.name} netns {self.namespace}")
         return commands
 
-    def _has(self, inside: str = "") -> bool:
-        return self.module.run_command(f"{self.ip} {inside}link show dev {self.name}")[0] == 0
+    def _check_pair(self, link: Mapping[str, Any]) -> None:
+        kind = link.get("linkinfo", {}).get("info_kind")
+        # Of an end in another namespace, the kernel tells no name.
+        ends = kind == "veth" and link.get("link", self.peer) == self.peer
+        check(ends, "peer", self.peer, f"the other end of {self.name}, which is {link.get('link') or kind or 'no pair'}")
+
+    def _link(self, name: str, inside: str = "") -> dict[str, Any] | None:
+        status, out, unused = self.module.run_command(f"{self.ip} {inside}-json -details link show dev {name}")
+        return None if status else next(link for link in json.loads(out) if link.get("ifname"))
+
+    def makes(self, commands: Iterable[str]) -> bool:
+        """Whether a plan makes the interface."""
+        return any(command.startswith("link add ") for command in commands)
 
     def carry_out(self, commands: Iterable[str]) -> None:
-        """Put it there, and go there."""
+        """Make it, put it there, and go there."""
         for command in commands:
             status, unused, err = self.module.run_command(f"{self.ip} {command}")
             if status:
@@ -385,6 +416,10 @@ class Interface:
             if self._effective(setting) != value:
                 raise UserError(f"ipv4_conf.{setting}: {value} has no effect, since {CONF}/all/{setting} is greater; lower it")
 
+    def remove(self) -> None:
+        """Take it away, and with it the other end of a pair."""
+        self.module.run_command([self.ip, "link", "delete", "dev", self.name], check_rc=True)
+
     def run(self, lines: list[str]) -> None:
         """Give ip(8) these lines; it stops at the first that it refuses."""
         status, unused, err = self.module.run_command([self.ip, "-batch", "-"], data="\n".join(lines))
@@ -419,7 +454,10 @@ def apply(module: AnsibleModule) -> dict[str, Any]:
             if lines:
                 interface.run(lines)
         except UserError:
-            restore(interface, before)
+            if place.makes(moves):
+                interface.remove()
+            else:
+                restore(interface, before)
             raise
         after = interface.read(want["ipv4_conf"])
     diff = {"diff": {"before": {**before, "to_place": moves}, "after": {**after, "to_place": []}}} if module._diff else {}
@@ -454,6 +492,7 @@ def main() -> NoReturn:
             "ipv4_conf": {"type": "dict", "default": {}},
             "ipv6": {"type": "bool"},
             "namespace": {"type": "str"},
+            "peer": {"type": "str"},
         },
         supports_check_mode=True,
     )

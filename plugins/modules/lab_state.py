@@ -38,7 +38,7 @@ attributes:
     description: Will return details on what has changed (or possibly needs changing in C(check_mode)), when in diff mode.
 requirements:
   - Linux
-  - C(ip) (iproute2)
+  - C(ip) (iproute2), C(ovs-vsctl)
   - root, with O(ports[].namespace)
 author:
   - The vxlanlab.vtep maintainers (@vxlanlab)
@@ -57,6 +57,12 @@ emulators:
   returned: success
   type: list
   elements: int
+tags:
+  description:
+    - The VLAN of each of O(ports) at its switch (C(tag) in ovs-vswitchd.conf.db(5)), 0 where it is in none. Empty where the database server
+      does not answer.
+  returned: success
+  type: dict
 mtus:
   description: The MTU of each of O(ports) in bytes, V(null) where there is no such interface.
   returned: success
@@ -107,13 +113,33 @@ def mtu(name: str, namespace: str | None) -> int | None:
     return links[0]["mtu"] if links else None
 
 
+def tags(names: list[str]) -> dict[str, int]:
+    """The VLANs of ports at their switches."""
+    if not names:
+        return {}
+    try:
+        done = subprocess.run(
+            ["ovs-vsctl", "--timeout=10", "--format=json", "--columns=name,tag", "list", "Port"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise UserError("the program ovs-vsctl is missing. Install the package openvswitch-switch.") from None
+    if done.returncode:
+        return {}
+    # No tag is an empty set (RFC 7047, section 5.1).
+    found = {name: tag for name, tag in json.loads(done.stdout)["data"] if isinstance(tag, int)}
+    return {name: found.get(name, 0) for name in names}
+
+
 def run(options: dict[str, Any]) -> dict[str, Any]:
     check_texts(options)
     accepted(interface_name, "bridge", options["bridge"])
     for port in options["ports"]:
         accepted(interface_name, "ports: name", port["name"])
     mtus = {port["name"]: mtu(port["name"], port["namespace"]) for port in options["ports"]}
-    return {"changed": False, "emulators": emulators(options["bridge"]), "mtus": mtus}
+    return {"changed": False, "emulators": emulators(options["bridge"]), "tags": tags(list(mtus)), "mtus": mtus}
 
 
 def main() -> NoReturn:

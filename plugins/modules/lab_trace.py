@@ -27,8 +27,12 @@ options:
     default: []
     suboptions:
       port:
-        description: Name of a VM's port on O(bridge).
+        description: Name of a port on O(bridge) that VMs are behind.
         type: str
+      vlan:
+        description: VLAN of the tag that the frame has at O(frames[].port), 1 to 4094; 0 for a frame without a tag.
+        type: int
+        default: 0
       tunnel_source:
         description: IPv4 address of the tunnel's other end.
         type: str
@@ -112,7 +116,7 @@ traces:
       type: list
       elements: dict
     ports:
-      description: Names of the ports that it is handed to.
+      description: The ports that it is handed to, each with the VLAN of the tag that it has there, such as C(trunk VLAN 10).
       type: list
       elements: str
     normal:
@@ -136,11 +140,13 @@ from typing import Any, NoReturn
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError, accepted, check, check_texts
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import MOST_VLANS, UNTAGGED
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.trace import Frame, Port, entry, parse, read_ports
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._module import finish
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import VXLAN_PORT, interface_name, ipv4, mac, vni
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import VXLAN_PORT, Integer, interface_name, ipv4, mac, vni
 
 POLL_SECONDS = 0.05
+read_vlan = Integer(UNTAGGED, MOST_VLANS)
 Ports = Mapping[tuple[str, int], Port]
 
 
@@ -165,17 +171,17 @@ def traced(frame: Frame, entrance: Mapping[str, Any], bridge: str, ports: Ports)
     nothing: dict[str, Any] = {"flows": [], "tunnels": [], "ports": [], "normal": False}
     match = frame.match()
     if entrance["port"]:
-        port = entrance["port"]
-        if not any(at == bridge and one.name == port for (at, _number), one in ports.items()):
+        at, port = bridge, entrance["port"]
+        if not any(where == bridge and one.name == port for (where, _number), one in ports.items()):
             return {"problem": f"bridge {bridge} has no port {port}", **nothing}
     else:
         found = entry(ports, entrance["tunnel_source"], entrance["tunnel_key"])
         if not found:
             words = f"no port takes packets from {entrance['tunnel_source']} with VNI {entrance['tunnel_key']}"
             return {"problem": words, **nothing}
-        bridge, port = found
+        at, port = found
         match = f"{match},tun_src={entrance['tunnel_source']},tun_id={entrance['tunnel_key']}"
-    return {"problem": "", **parse(appctl("ofproto/trace", bridge, f"in_port={port},{match}"), ports)}
+    return {"problem": "", **parse(appctl("ofproto/trace", at, f"in_port={port},{match}"), ports, bridge)}
 
 
 def ip(*words: str) -> list[dict[str, Any]]:
@@ -206,12 +212,13 @@ def read(number: int, frame: Mapping[str, Any]) -> Frame:
     where = f"frames[{number}]: "
     if frame["port"]:
         accepted(interface_name, where + "port", frame["port"])
+        accepted(read_vlan, where + "vlan", frame["vlan"])
     else:
         accepted(ipv4, where + "tunnel_source", frame["tunnel_source"])
         accepted(vni, where + "tunnel_key", frame["tunnel_key"])
-    macs = [accepted(mac, where + name, frame[name]) for name in ("source_mac", "destination_mac")]
-    ips = [accepted(ipv4, where + name, frame[name]) for name in ("source_ip", "destination_ip")]
-    return Frame(*macs, *ips)
+    source_mac, destination_mac = (accepted(mac, where + name, frame[name]) for name in ("source_mac", "destination_mac"))
+    source_ip, destination_ip = (accepted(ipv4, where + name, frame[name]) for name in ("source_ip", "destination_ip"))
+    return Frame(source_mac, destination_mac, source_ip, destination_ip, frame["vlan"])
 
 
 def waits(traces: Sequence[Mapping[str, Any]]) -> bool:
@@ -246,6 +253,7 @@ def main() -> NoReturn:
                 "default": [],
                 "options": {
                     "port": {"type": "str"},
+                    "vlan": {"type": "int", "default": 0},
                     "tunnel_source": {"type": "str"},
                     "tunnel_key": {"type": "int", "no_log": False},
                     "source_mac": {"type": "str", "required": True},

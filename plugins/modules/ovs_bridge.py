@@ -80,6 +80,11 @@ options:
           - The tunnel's options, all of them, as a dictionary of strings; such as C(remote_ip) and C(key) (ovs-vswitchd.conf.db(5)). For
             tunnels only, which need C(remote_ip).
         type: dict
+      tag:
+        description:
+          - VLAN of an access port, 1 to 4094. Where the bridge forwards like an ordinary switch, the port's own frames are in this VLAN and have
+            no tag (ovs-vswitchd.conf.db(5)). If this is left out, the module does not change it.
+        type: int
   database:
     description:
       - Address of the OVSDB server, C(unix:PATH) or C(tcp:HOST:PORT).
@@ -159,6 +164,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._vswitch import Brid
 
 read_mac = worded(unicast_mac, "expected a unicast MAC address such as 00:00:00:00:00:01, in quotes")
 read_mtu = Integer(68, 65535)
+read_tag = Integer(1, 4094)
 
 
 def wanted_bridge(params: Mapping[str, Any]) -> Bridge:
@@ -172,6 +178,7 @@ def wanted_bridge(params: Mapping[str, Any]) -> Bridge:
         check(name not in ports and name != params["name"], label + "name", name, "a name that is used once")
         mac = None if port["mac"] is None else accepted(read_mac, label + "mac", port["mac"])
         mtu = None if port["mtu"] is None else accepted(read_mtu, label + "mtu", port["mtu"])
+        tag = None if port["tag"] is None else accepted(read_tag, label + "tag", port["tag"])
         internal = port["type"] == "internal"
         for option, value in (("mac", mac), ("mtu", mtu)):
             check(internal or value is None, label + option, value, "no value, since the port is not internal")
@@ -179,7 +186,7 @@ def wanted_bridge(params: Mapping[str, Any]) -> Bridge:
         tunnel = port["type"] == "vxlan"
         check(tunnel or options is None, label + "options", options, "no value, since the port is not a tunnel")
         check(not tunnel or "remote_ip" in (options or {}), label + "options", options, "remote_ip, which a tunnel needs")
-        ports[name] = Port("" if port["type"] == "system" else port["type"], mac, mtu, options)
+        ports[name] = Port("" if port["type"] == "system" else port["type"], mac, mtu, options, tag)
     maps = {option: {str(key): str(value) for key, value in params[option].items()} for option in ("other_config", "external_ids")}
     return Bridge(params["datapath_type"], params["fail_mode"], ports=ports, **maps)
 
@@ -191,6 +198,7 @@ def shown(name: str, bridge: Bridge | None) -> dict[str, Any]:
     ports = [
         {"name": port, "type": row.type or "system", "mac": row.mac, "mtu": row.mtu_request, "ofport": row.ofport}
         | ({"options": row.options} if row.options else {})
+        | ({"tag": row.tag} if row.tag else {})
         for port, row in sorted(bridge.ports.items())
     ]
     return {**dataclasses.asdict(bridge), "name": name, "ports": ports}
@@ -290,6 +298,7 @@ def main() -> NoReturn:
                     "mac": {"type": "str"},
                     "mtu": {"type": "int"},
                     "options": {"type": "dict"},
+                    "tag": {"type": "int"},
                 },
             },
             "database": {"type": "str", "default": "unix:/var/run/openvswitch/db.sock"},

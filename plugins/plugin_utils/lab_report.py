@@ -13,6 +13,7 @@ from typing import Any, TypedDict
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import LINUX_TABLES
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import TRUNK, trunk
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._packets import CapturedPacket, Layer
 
 # Layer -> what it is called, and what it does outside and inside of the tunnel.
@@ -175,7 +176,7 @@ def lab_report(summary: Data, captures: Sequence[Data]) -> Shown:
         "drawing": drawing,
         "steps": _steps(shown, drawing, underlay, first, [router["name"] for router in topology["routers"]]),
         "at": "every hop" if topology["routers"] else underlay,
-        "chapters": [_chapter(chapter, shown, points[chapter["source"]]) for chapter in summary["chapters"]],
+        "chapters": [_chapter(chapter, shown, points[chapter["source"]], drawing["hypervisor_of"]) for chapter in summary["chapters"]],
     }
 
 
@@ -294,7 +295,7 @@ def _box(hypervisor: Data, rows: Sequence[Row], top: int, switches: Sequence[str
         dict(
             vm,
             tenant=switches.index(vm["logical_switch"]) % TENANTS,
-            note=vm["logical_switch"] if len(switches) > 1 else "",
+            note=", ".join([*([vm["logical_switch"]] if len(switches) > 1 else []), *([f"VLAN {vm['vlan']}"] if vm["vlan"] else [])]),
             left=VM_LEFT,
             top=top + HEADER + number * (VM_HEIGHT + 8),
             width=VM_WIDTH,
@@ -433,7 +434,7 @@ def _headers(step: Shown) -> str:
     )
 
 
-def _chapter(chapter: Data, captures: Sequence[Shown], underlay: str) -> Shown:
+def _chapter(chapter: Data, captures: Sequence[Shown], underlay: str, drawn: Mapping[str, str]) -> Shown:
     source = chapter["source"]
     of_chapter = [capture for capture in captures if capture["chapter"] == chapter["key"]]
     return {
@@ -444,7 +445,7 @@ def _chapter(chapter: Data, captures: Sequence[Shown], underlay: str) -> Shown:
             *([f"MTU of {source} and {chapter['target']} = {chapter['mtu']}"] if chapter["mtu"] else []),
         ],
         "captures": of_chapter,
-        "shown": [capture for capture in of_chapter if capture["point"] in (source, underlay)],
+        "shown": [capture for capture in of_chapter if capture["point"] in (source, trunk(drawn[source]), underlay)],
     }
 
 
@@ -467,14 +468,14 @@ def _capture(walk: Data, capture: Data, points: Mapping[str, Data], vms: Contain
     steps = [dict(step, deciding=_deciding(step["row"])) for step in walk["steps"]]
     of_packet = {step["packet"]: step for step in steps if step["packet"]}
     point = walk["point"]
-    overlay = point in vms
+    overlay = point in vms or points[point]["interface"] == TRUNK
     network = "overlay" if overlay else "underlay"
     return {
         "id": re.sub(r"[^A-Za-z0-9_]", "_", walk["file"]),
         "file": walk["file"],
         "point": point,
         "network": network,
-        "place": f"{point}, overlay" if overlay else f"{points[point]['node']}, {points[point]['interface']}, underlay",
+        "place": f"{point}, overlay" if point in vms else f"{points[point]['node']}, {points[point]['interface']}, {network}",
         "chapter": walk["chapter"],
         "ok": walk["ok"],
         "problems": walk["problems"],

@@ -63,6 +63,44 @@ def test_an_interface_moves_to_a_namespace_that_is_made_for_it(vms):
         assert not again["changed"] and again["commands"] == [] and again["diff"]["before"] == again["diff"]["after"]
 
 
+def test_a_pair_is_made_once(vms):
+    pair = {"name": "trunk", "peer": "trunk-vms", "state": "up", "ipv6": False}
+    foretold = vms.module("ip_interface", check=True, **pair)
+    assert foretold["changed"] and "trunk" not in vms.run("ip", "link")
+    first = vms.module("ip_interface", **pair)
+    assert first["changed"] and first["commands"] == foretold["commands"]
+    assert first["commands"][0] == "link add name trunk type veth peer name trunk-vms"
+    for check in (True, False):
+        assert not vms.module("ip_interface", check=check, **pair)["changed"]
+    # An end that went to a namespace is still an end of the pair.
+    assert vms.module("ip_interface", name="trunk-vms", peer="trunk", namespace="inside")["changed"]
+    assert not vms.module("ip_interface", name="trunk-vms", peer="trunk", namespace="inside")["changed"]
+    assert not vms.module("ip_interface", **pair)["changed"]
+
+
+def test_a_pair_that_is_made_in_a_namespace(vms):
+    made = vms.module("ip_interface", name="vm3", peer="vm3-port", namespace="vm3")
+    assert made["changed"] and "vm3@" in vms.run("ip", "-n", "vm3", "link") and "vm3-port@" in vms.run("ip", "link")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"name": "new", "peer": "vm1"}, "peer: 'vm1' is not accepted: expected a name that is free"),
+        ({"name": "vm1", "peer": "other"}, "peer: 'other' is not accepted: expected the other end of vm1, which is vm2"),
+        ({"name": "lo", "peer": "other"}, "peer: 'other' is not accepted: expected the other end of lo, which is no pair"),
+        ({"name": "new", "peer": "new"}, "peer: 'new' is not accepted: expected another name"),
+        ({"name": "new", "peer": "a/b"}, "peer: 'a/b' is not accepted"),
+        ({"name": "new", "peer": "free", "state": "up", "routes": [{"to": "default", "via": "10.0.0.1"}]}, "ip -batch refused"),
+    ],
+)
+def test_a_pair_that_cannot_be_made(vms, options, words):
+    before = vms.run("ip", "-json", "link")
+    failed = vms.module("ip_interface", **options)
+    assert failed["failed"] and words in failed["msg"]
+    assert vms.run("ip", "-json", "link") == before
+
+
 def test_an_interface_that_is_nowhere(vms):
     failed = vms.module("ip_interface", name="vm9", namespace="vm9", state="up")
     assert failed["failed"] and "no interface 'vm9'" in failed["msg"]

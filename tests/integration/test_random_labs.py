@@ -47,6 +47,8 @@ def some_lab(chance):
             for switch in bound
         ]
         kind = "linux" if number > 1 and chance.random() < 0.3 else "ovs"
+        for vlan, vm in enumerate(vms, chance.randrange(1, 4000)) if kind == "ovs" else ():
+            vm["vlan"] = chance.choice([0, vlan])
         hypervisors.append({"name": f"hv{number}", "underlay_ip": f"10.{number}.0.1", "kind": kind, "vms": vms})
     networks = [f"10.{number}.0.0/16" for number in range(1, count + 1)] if routed else ["10.0.0.0/8"]
     if not routed:
@@ -75,8 +77,11 @@ def changes(lab):
             continue
         others = [address for name, address in addresses.items() if name != host_] + [NOBODY]
         for port, columns in vtep["physical_switches"]["br0"]["ports"].items():
-            place = {"physical_switches": {"br0": {"ports": {port: columns}}}}
-            yield [(host_, "deleted", place)]
+            for vlan, switch in columns["vlan_bindings"].items():
+                yield [(host_, "deleted", on_port(port, vlan, switch))]
+                if port == "trunk":
+                    # Nobody is in this VLAN.
+                    yield [(host_, "merged", on_port(port, "4094", switch))]
         for name, switch in vtep["logical_switches"].items():
             yield [(host_, "merged", in_switch(name, tunnel_key=switch["tunnel_key"] ^ 1))]
             for mac, columns in switch["ucast_remote"].items():
@@ -91,6 +96,10 @@ def changes(lab):
                     yield [gone, (host_, "merged", in_switch(name, mcast_remote={"unknown-dst": {"locators": list(locators)}}))]
 
 
+def on_port(port, vlan, switch):
+    return {"physical_switches": {"br0": {"ports": {port: {"vlan_bindings": {vlan: switch}}}}}}
+
+
 def in_switch(name, **columns):
     return {"logical_switches": {name: columns}}
 
@@ -102,7 +111,7 @@ def apply(tables, change):
     def go(place, part):
         for key, value in part.items():
             if state == "deleted" and key == "vlan_bindings":
-                place[key] = {}
+                place[key] = {vlan: switch for vlan, switch in place[key].items() if vlan not in value}
             elif state == "deleted" and not value:
                 place.pop(key, None)
             elif isinstance(value, dict):

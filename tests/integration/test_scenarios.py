@@ -26,6 +26,10 @@ def fault(key, hypervisor, config, replies=0, **options):
     return {"key": key, "heading": key.replace("_", " "), "text": "A fault.", "replies": replies, "tables": changes, **options}
 
 
+def bound(vlans):
+    return {"physical_switches": {"br0": {"ports": {"trunk": {"vlan_bindings": vlans}}}}}
+
+
 def switch(name, **columns):
     return {"logical_switches": {name: columns}}
 
@@ -40,6 +44,9 @@ FAULTS = [
     fault("wrong_flood_but_cached", "hv1", FLOOD, 3, forget=False),
     fault("wrong_flood", "hv1", FLOOD),
     fault("wrong_vni", "hv1", switch("red", tunnel_key=6000)),
+    fault("wrong_tenant", "hv2", bound({30: "blue"})),
+    # A copy goes to a VLAN that nobody is in.
+    fault("a_vlan_too_many", "hv2", bound({44: "red"}), 3),
     fault("wrong_vni_at_the_other_end", "hv2", switch("red", tunnel_key=6000)),
     fault("wrong_locator", "hv1", switch("red", ucast_remote={"00:00:00:00:00:02": {"locator": "10.3.0.1"}})),
     fault("wrong_locator_back", "hv2", switch("red", ucast_remote={"00:00:00:00:00:01": {"locator": "10.3.0.1"}})),
@@ -200,7 +207,25 @@ def test_tenants(lab):
     for chapter, vni in (("", "5000"), ("_blue", "5001")):
         seen = tshark(artifacts / f"red1_underlay{chapter}.pcap", "vxlan.vni")
         assert {vni} == {one for (one,) in seen if one}
+
+    def echoes(file):
+        seen = tshark(artifacts / file, "icmp.type", "frame.len", "vlan.id")
+        return {tuple(row[1:]) for row in seen if row[0]}
+
+    # The tag is on the trunk, and nowhere else.
+    for chapter, vlans in (("", ("10", "30")), ("_blue", ("20", "40"))):
+        vm1, vm2 = ("blue1", "blue2") if chapter else ("red1", "red2")
+        assert echoes(f"{vm1}_overlay{chapter}.pcap") == echoes(f"{vm2}_overlay{chapter}.pcap") == {("98", "")}
+        assert [echoes(f"{host_}_trunk{chapter}.pcap") for host_ in ("hv1", "hv2")] == [{("102", vlan)} for vlan in vlans]
+        assert echoes(f"red1_underlay{chapter}.pcap") == {("148", "")}
     assert_foretold(lab)
+    assert check(lab, lab_scenario="tenants") == []
+    lab.on("hv2", "ovs-vsctl set port blue2 tag=44")
+    wrong = "hv2: port blue2 is in VLAN 44 of its switch, wanted 40 (ovs-vsctl get port blue2 tag)"
+    assert check(lab, succeeds=False, lab_scenario="tenants") == [("datapath", wrong)]
+    lab.run(str(ROOT / "playbooks/lab_build.yml"), lab_scenario="tenants")
+    again = lab.run(str(ROOT / "playbooks/lab_build.yml"), lab_scenario="tenants").partition("PLAY RECAP")[2]
+    assert all(" changed=0 " in line for line in again.splitlines() if line.startswith("hv"))
     # The same lab, with faults in its tables; the run ends well only if packets and model agree in each.
     lab.up(lab_scenario="tenants", lab_chapters=FAULTS)
     assert lab.wrong == []

@@ -82,13 +82,14 @@ def faults(lab):
         tables = LINUX_TABLES if host in linux else {table: table for table in LINUX_TABLES}
         for port, columns in vtep["physical_switches"][lab["bridge"]]["ports"].items():
             place = ("physical_switches", lab["bridge"], "ports", port, "vlan_bindings")
-            yield host, place, None, f"{host} {tables['Physical_Port']} {port} VLAN 0: missing, wanted {columns['vlan_bindings']['0']}"
-            yield host, place, {"7": columns["vlan_bindings"]["0"]}, f"{host} {tables['Physical_Port']} {port} VLAN 7"
-            for other in lab["logical_switches"]:
-                bound = columns["vlan_bindings"]["0"]
-                if other["name"] != bound:
-                    words = f"{host} {tables['Physical_Port']} {port} VLAN 0: {other['name']}, wanted {bound}"
-                    yield host, place, {"0": other["name"]}, words
+            row = f"{host} {tables['Physical_Port']} {port}"
+            for vlan, bound in columns["vlan_bindings"].items():
+                others = {other: name for other, name in columns["vlan_bindings"].items() if other != vlan}
+                yield host, place, others, f"{row} VLAN {vlan}: missing, wanted {bound}"
+                yield host, place, {**others, "7": bound}, f"{row} VLAN 7: {bound}, wanted nothing"
+                for other in lab["logical_switches"]:
+                    if other["name"] != bound:
+                        yield host, place, {**others, vlan: other["name"]}, f"{row} VLAN {vlan}: {other['name']}, wanted {bound}"
         for name, switch in vtep["logical_switches"].items():
             place = ("logical_switches", name)
             yield host, (*place, "tunnel_key"), 7, f"{host} {tables['Logical_Switch']} {name} tunnel_key: 7, wanted {switch['tunnel_key']}"
@@ -107,13 +108,19 @@ def planted(lab, host, place, value):
     for part in place[:-1]:
         at = at[part]
     if value is None:
-        at[place[-1]] = {} if place[-1] in ("vlan_bindings", "mcast_remote") else at.pop(place[-1])
+        at[place[-1]] = {} if place[-1] == "mcast_remote" else at.pop(place[-1])
         if not at[place[-1]]:
             return tables
         del at[place[-1]]
     else:
         at[place[-1]] = value
     return tables
+
+
+def unbound(lab, host, place, value):
+    """The VMs that a fault in the bindings of a port takes off their switch."""
+    ports = [vm for vm in lab["vms"] if place[-1] == "vlan_bindings" and (vm["hypervisor"], vm["port"]) == (host, place[3])]
+    return [vm for vm in ports if value.get(str(vm["vlan"])) != vm["logical_switch"]]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -138,7 +145,9 @@ def test_a_fault_in_a_row_that_decides_ends_the_ping(name):
     hosts = {host for host, unused in deciding}
     for host, place, value, words in faults(lab):
         found = walk(lab, planted(lab, host, place, value), source, target)
-        of_switch = place[:2] == ("logical_switches", switch) or place[3:4] in [(source,), (target,)]
+        of_switch = place[:2] == ("logical_switches", switch) or any(
+            vm["name"] in (source, target) for vm in unbound(lab, host, place, value)
+        )
         if not of_switch or host not in hosts:
             assert found["replies"] == 1, words
         elif place[-1] in ("vlan_bindings", "tunnel_key"):
@@ -162,19 +171,21 @@ def labs(draw):
             switches[0],
             *draw(st.lists(st.sampled_from(switches[1:]), unique_by=lambda one: one["name"]) if switches[1:] else st.just([])),
         ]
+        kind = draw(st.sampled_from(["ovs", "ovs", "linux"]))
         hypervisors.append(
             {
                 "name": f"hv{number}",
                 "underlay_ip": f"10.{number}.0.1",
-                "kind": draw(st.sampled_from(["ovs", "ovs", "linux"])),
+                "kind": kind,
                 "vms": [
                     {
                         "name": f"{switch['name']}-{number}",
                         "mac": f"00:00:00:00:00:{number + 1:02x}",
                         "ip": f"192.168.1.{number + 1}/24",
                         "logical_switch": switch["name"],
+                        "vlan": draw(st.sampled_from([0, vlan])) if kind == "ovs" else 0,
                     }
-                    for switch in bound
+                    for vlan, switch in enumerate(bound, 10)
                 ],
             }
         )

@@ -46,6 +46,8 @@ def test_the_seeds_lab(topology):
         "hypervisor": "hv1",
         "logical_switch": "ls0",
         "namespace": "",
+        "port": "vm1",
+        "vlan": 0,
     }
     assert lab["hypervisors"][0] == {
         "name": "hv1",
@@ -54,6 +56,7 @@ def test_the_seeds_lab(topology):
         "peers": ["10.1.0.1"],
         "vms": [vm1],
         "ports": [{"name": "vm1", "mac": "00:00:00:00:00:01", "ip": "192.168.1.1/24", "mtu": 1450}],
+        "vm_ports": [],
     }
     assert lab["nodes"] == [
         {"name": "hv1", "kind": "hypervisor", "interfaces": [{"name": "eth0", "address": "10.0.0.1/8"}], "routes": []},
@@ -107,7 +110,11 @@ def test_two_tenants_with_the_same_addresses():
     lab = lab_topology(scenario("tenants"))
     assert lab["problems"] == []
     assert [(vm["mac"], vm["address"]) for vm in lab["vms"][:2]] == [("00:00:00:00:00:01", "192.168.1.1")] * 2
-    assert [port["namespace"] for port in lab["hypervisors"][0]["ports"]] == ["red1", "blue1"]
+    hypervisor = lab["hypervisors"][0]
+    assert [(port["namespace"], port["tag"]) for port in hypervisor["vm_ports"]] == [("red1", 10), ("blue1", 20)]
+    assert hypervisor["ports"] == [{"name": "trunk", "type": "system"}]
+    assert lab["tables"]["hv2"]["physical_switches"]["br0"]["ports"] == {"trunk": {"vlan_bindings": {"30": "red", "40": "blue"}}}
+    assert {"hv1:trunk", "hv2:trunk"} < set(lab["points"])
     assert [len(pings) for pings in lab["mesh"].values()] == [2, 2]
 
 
@@ -216,9 +223,9 @@ def test_three_hypervisors(topology):
         (
             "hypervisors.1.vms.0",
             "vm2",
-            "lab_hypervisors[1].vms[0]: 'vm2' cannot be used: use a dictionary with the keys name, mac, ip, logical_switch.",
+            "lab_hypervisors[1].vms[0]: 'vm2' cannot be used: use a dictionary with the keys name, mac, ip, logical_switch, vlan.",
         ),
-        ("hypervisors.1.vms.0.vlan", 7, "lab_hypervisors[1].vms[0].vlan: there is no such key. Use name, mac, ip, logical_switch."),
+        ("hypervisors.1.vms.0.vni", 7, "lab_hypervisors[1].vms[0].vni: there is no such key. Use name, mac, ip, logical_switch, vlan."),
     ],
 )
 def test_what_is_refused(topology, path, value, problem):
@@ -267,6 +274,39 @@ def test_all_problems_are_told_at_once(topology):
 def test_routers_that_cannot_be(change, problem):
     problems = lab_topology({**scenario("routed"), **change})["problems"]
     assert any(problem in found for found in problems), problems
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "problem"),
+    [
+        ("hypervisors.0.vms.0.vlan", 4095, "lab_hypervisors[0].vms[0].vlan: 4095 cannot be used: expected a whole number from 0 to 4094"),
+        ("hypervisors.0.vms.0.vlan", "x", "lab_hypervisors[0].vms[0].vlan: 'x' cannot be used"),
+        ("hypervisors.0.vms.1.vlan", 10, "vms[1].vlan: VLAN 10 is also that of lab_hypervisors[0].vms[0].vlan. Give each its own."),
+        ("hypervisors.0.vms.0.name", "trunk", "lab_hypervisors[0].vms[0].name: 'trunk' cannot be used: where VMs are in VLANs"),
+        ("bridge", "br-vms", "lab_bridge: 'br-vms' cannot be used: where VMs are in VLANs"),
+        ("underlay.interface", "trunk-vms", "lab_underlay.interface: 'trunk-vms' cannot be used: where VMs are in VLANs"),
+        ("hypervisors.1.kind", "linux", "lab_hypervisors[1].vms[0].vlan: 30 cannot be used: the bridges of a kernel's VTEP take frames"),
+        ("driver", "docker", "lab_hypervisors[0].vms: a VM in a VLAN has a network namespace of its own"),
+    ],
+)
+def test_vlans_that_cannot_be(path, value, problem):
+    topology = scenario("tenants")
+    *parents, last = [int(part) if part.isdigit() else part for part in path.split(".")]
+    place = topology
+    for part in parents:
+        place = place[part]
+    place[last] = value
+    problems = lab_topology(topology)["problems"]
+    assert any(problem in found for found in problems), problems
+
+
+def test_vms_in_vlans_and_without_on_one_hypervisor():
+    topology = scenario("tenants")
+    del topology["hypervisors"][0]["vms"][1]["vlan"]
+    lab = lab_topology(topology | {"chapters": topology["chapters"][:2]})
+    assert lab["problems"] == []
+    assert [port["name"] for port in lab["hypervisors"][0]["ports"]] == ["blue1", "trunk"]
+    assert [(one["port"], one["vlan"]) for one in lab["endpoints"][:2]] == [("trunk", 10), ("blue1", 0)]
 
 
 SERVICE_NODE = {"name": "sn", "underlay_ip": "10.9.0.1"}

@@ -51,7 +51,7 @@ LAB = {
     "walk": set(),
     "model": {"node", "walk"},
     "trace": set(),
-    "way": {"model", "trace", "walk"},
+    "way": {"model", "node", "trace", "walk"},
     "story": {"model", "node", "topology", "walk"},
     "verify": {"model", "node", "story", "trace"},
     "exercise": {"model", "story", "topology"},

@@ -36,6 +36,7 @@ def test_a_bridge_that_is_right_is_not_touched():
         (Bridge(external_ids={"a": "b", "c": "d"}), {"external_ids": {"c": "d"}}, {}),
         (Bridge(ports={"vm1": Port(mtu_request=1400)}), {}, {"vm1": {"mtu_request": 1400}}),
         (Bridge(ports={"vm1": Port(options={"key": "flow"})}), {}, {"vm1": {"options": {"key": "flow"}}}),
+        (Bridge(ports={"vm1": Port(tag=10)}), {}, {"vm1": {"tag": 10}}),
     ],
 )
 def test_only_what_differs_is_changed(wanted, bridge, ports):
@@ -56,7 +57,7 @@ def test_the_prediction_is_what_the_changes_lead_to():
     assert after.external_ids == {"a": "b"}
 
 
-GOOD_PORT = {"name": "vm1", "type": "internal", "mac": None, "mtu": None, "options": None}
+GOOD_PORT = {"name": "vm1", "type": "internal", "mac": None, "mtu": None, "options": None, "tag": None}
 GOOD = {"name": "br0", "timeout": 10, "datapath_type": None, "fail_mode": None, "other_config": {}, "external_ids": {}, "ports": []}
 
 
@@ -72,6 +73,7 @@ GOOD = {"name": "br0", "timeout": 10, "datapath_type": None, "fail_mode": None, 
             "ports[0].mac: '01:00:5e:00:00:01' is not accepted: expected a unicast MAC",
         ),
         ({"ports": [GOOD_PORT | {"mtu": 67}]}, "ports[0].mtu: 67 is not accepted: expected a whole number from 68 to 65535"),
+        ({"ports": [GOOD_PORT | {"tag": 4095}]}, "ports[0].tag: 4095 is not accepted: expected a whole number from 1 to 4094"),
         ({"ports": [GOOD_PORT | {"options": {"key": "flow"}}]}, "ports[0].options: {'key': 'flow'} is not accepted: expected no value"),
         ({"ports": [GOOD_PORT | {"type": "vxlan"}]}, "ports[0].options: None is not accepted: expected remote_ip"),
         ({"ports": [GOOD_PORT | {"type": "system", "mtu": 1450}]}, "ports[0].mtu: 1450 is not accepted: expected no value"),

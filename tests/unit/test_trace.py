@@ -103,7 +103,7 @@ def test_the_ports():
 
 
 def test_into_a_tunnel():
-    found = parse(OUT, PORTS)
+    found = parse(OUT, PORTS, "br0")
     assert (found["ports"], found["normal"]) == ([], False)
     [tunnel] = found["tunnels"]
     assert (tunnel["destination"], tunnel["vni"], tunnel["problem"]) == ("10.1.0.1", 5000, "")
@@ -126,7 +126,7 @@ def test_into_two_tunnels():
     second = "    output:4\n     -> output to native tunnel\n     -> tunneling to 10.2.0.1 via br-underlay\n"
     text = f"{BEGIN}{TUNNELED}\n{first}{second}\n{UNDERLAY}\nDatapath actions: clone({header}),{header.replace('10.1.0.1', '10.2.0.1')}"
     ports = {**PORTS, ("br0_vtep_ls2", 4): Port("vx4", "vxlan", {"key": "5000", "remote_ip": "10.2.0.1"})}
-    found = parse(text, ports)
+    found = parse(text, ports, "br0")
     assert [(tunnel["destination"], tunnel["vni"], tunnel["problem"]) for tunnel in found["tunnels"]] == [
         ("10.1.0.1", 5000, ""),
         ("10.2.0.1", 5000, ""),
@@ -139,16 +139,16 @@ def test_into_two_tunnels():
 
 def test_tables_with_two_digits():
     text = 'bridge("br0")\n-------------\n 0. in_port=1\n    resubmit(,10)\n10. priority 0\n    NORMAL\n\nDatapath actions: 5'
-    assert [flow["table"] for flow in parse(text, PORTS)["flows"]] == [0, 10] and parse(text, PORTS)["normal"]
+    assert [flow["table"] for flow in parse(text, PORTS, "br0")["flows"]] == [0, 10] and parse(text, PORTS, "br0")["normal"]
 
 
 def test_out_of_a_tunnel():
-    found = parse(IN, PORTS)
+    found = parse(IN, PORTS, "br0")
     assert (found["ports"], found["tunnels"]) == (["red1"], [])
 
 
 def test_dropped():
-    found = parse(DROPPED, PORTS)
+    found = parse(DROPPED, PORTS, "br0")
     assert (found["ports"], found["tunnels"], found["flows"][0]["actions"]) == ([], [], ["drop"])
 
 
@@ -164,7 +164,7 @@ def test_dropped():
     ],
 )
 def test_a_tunnel_that_leads_nowhere(said, problem):
-    found = parse(f"{BEGIN}{said}\n\nFinal flow: unchanged\nDatapath actions: drop", PORTS)
+    found = parse(f"{BEGIN}{said}\n\nFinal flow: unchanged\nDatapath actions: drop", PORTS, "br0")
     [tunnel] = found["tunnels"]
     assert (tunnel["destination"], tunnel["vni"], tunnel["problem"], tunnel["header"]) == ("10.1.0.1", 5000, problem, {})
 
@@ -173,7 +173,7 @@ def test_a_bridge_that_has_become_an_ordinary_switch():
     text = (
         'bridge("br0")\n-------------\n 0. priority 0\n    NORMAL\n     -> no learned MAC for destination, flooding\n\nDatapath actions: 5'
     )
-    assert parse(text, PORTS)["normal"]
+    assert parse(text, PORTS, "br0")["normal"]
 
 
 def test_the_kernels_datapath():
@@ -182,7 +182,7 @@ def test_the_kernels_datapath():
         OUT.partition("Datapath actions: ")[0]
         + "Datapath actions: set(tunnel(tun_id=0x1388,dst=10.1.0.1,ttl=64,tp_dst=4789,flags(df|key))),3"
     )
-    [tunnel] = parse(text, PORTS)["tunnels"]
+    [tunnel] = parse(text, PORTS, "br0")["tunnels"]
     assert tunnel["header"] == {"ipv4.destination": "10.1.0.1", "ipv4.ttl": 64, "vxlan.vni": 5000}
 
 
@@ -191,3 +191,49 @@ def test_frames_as_open_vswitch_takes_them():
     assert question.match() == "arp,dl_src=00:00:00:00:00:01,dl_dst=ff:ff:ff:ff:ff:ff,arp_op=1,arp_spa=192.168.1.1,arp_tpa=192.168.1.2"
     ping = Frame("00:00:00:00:00:01", "00:00:00:00:00:02", "192.168.1.1", "192.168.1.2")
     assert ping.match().startswith("icmp,") and "nw_ttl=64,icmp_type=8" in ping.match()
+
+
+TAGGED = """\
+Flow: arp,tun_id=0x1388,in_port=2,vlan_tci=0x0000,dl_src=00:00:00:00:00:01,dl_dst=ff:ff:ff:ff:ff:ff,arp_op=1
+
+bridge("br0_vtep_ls2")
+----------------------
+ 0. in_port=2, priority 1000
+    resubmit(,1)
+ 1. in_port=2, priority 1
+    output:1
+
+    bridge("br0")
+    -------------
+     0. in_port=3, priority 32768
+        mod_vlan_vid:30
+        output:1
+    output:3
+
+bridge("br0")
+-------------
+ 0. in_port=2, priority 32768
+    output:5
+
+Final flow: unchanged
+Datapath actions: push_vlan(vid=30,pcp=0),8,pop_vlan,9
+"""
+
+
+def test_ports_with_tags_and_without():
+    """A trunk is a device of the machine, and its bridge is no underlay for that."""
+    ports = {
+        ("br0", 1): Port("trunk", "system", {}),
+        ("br0", 3): Port("0030-trunk-p", "patch", {}),
+        ("br0", 5): Port("vm1", "tap", {}),
+        ("br0_vtep_ls2", 1): Port("0030-trunk-l", "patch", {}),
+        ("br0_vtep_ls2", 3): Port("0000-vm1-l", "patch", {}),
+    }
+    found = parse(TAGGED, ports, "br0")
+    assert found["ports"] == ["trunk VLAN 30", "vm1"] and not found["normal"]
+    assert parse(TAGGED.replace("mod_vlan_vid:30", "NORMAL"), ports, "br0")["normal"]
+
+
+def test_a_frame_with_a_tag():
+    assert ",dl_vlan=30," in f"{Frame('00:00:00:00:00:01', BROADCAST, '192.168.1.1', '192.168.1.2', 30).match()},"
+    assert "vlan" not in Frame("00:00:00:00:00:01", BROADCAST, "192.168.1.1", "192.168.1.2").match()

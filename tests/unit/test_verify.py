@@ -38,7 +38,8 @@ def right(lab):
         }
         for host in [node["name"] for node in lab["nodes"]]
     }
-    states = {host: {"emulators": [7], "mtus": {vm["name"]: 1450 for vm in lab["vms"]}} for host in switches}
+    mtus, tags = {vm["name"]: 1450 for vm in lab["vms"]}, {vm["name"]: vm["vlan"] for vm in lab["vms"]}
+    states = {host: {"emulators": [7], "mtus": dict(mtus), "tags": dict(tags)} for host in switches}
     pinged = [dict(ping, replies=1) for pings in mesh(lab).values() for ping in pings]
     tables = intended(lab)
     return {"tables": tables, "states": states, "traced": traced, "pinged": pinged}
@@ -69,9 +70,12 @@ def test_a_row_that_is_wrong_is_to_blame_and_nothing_else(name):
     for host, place, value, words in faults(lab):
         seen = right(lab)
         seen["tables"] = planted(lab, host, place, value)
-        switch = place[1] if place[0] == "logical_switches" else next(vm["logical_switch"] for vm in lab["vms"] if vm["name"] == place[3])
-        # A port that is bound to another tenant's switch harms both.
-        harmed = {switch, *(value.values() if place[-1] == "vlan_bindings" and value else ())}
+        if place[0] == "logical_switches":
+            harmed = {place[1]}
+        else:
+            # A port that is bound to another tenant's switch harms both; and a VLAN too many, the switch that it is bound to.
+            had = intended(lab)[host]["physical_switches"][lab["bridge"]]["ports"][place[3]]["vlan_bindings"]
+            harmed = {name for vlan, name in {*had.items()} ^ {*value.items()}}
         vms = {vm["name"]: vm for vm in lab["vms"]}
         if host in seen["traced"]:
             for one, trace in zip(entrances(lab, host), seen["traced"][host]["traces"]):
@@ -126,6 +130,12 @@ def test_emulators_ports_and_pings():
         seen["states"]["hv2"]["mtus"]["vm2"] = mtu
         [(layer, said)] = told(lab, seen)
         assert layer == "datapath" and said.startswith(f"hv2: {words}")
+    tenants, unused = scenario("tenants")
+    seen = right(tenants)
+    seen["states"]["hv2"]["tags"]["blue2"] = 44
+    seen["pinged"][1]["replies"] = 0
+    [(layer, said)] = told(tenants, seen)
+    assert layer == "datapath" and said.startswith("hv2: port blue2 is in VLAN 44 of its switch, wanted 40")
     seen = right(lab)
     seen["traced"]["hv1"] = {"failed": True, "msg": "'ovs-appctl dpif/show' failed"}
     seen["pinged"][0]["replies"] = 0

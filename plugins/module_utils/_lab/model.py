@@ -8,7 +8,8 @@ It follows each frame through the VTEPs' tables as they are in their databases (
 routers, into the other VTEPs' tables; and says for each packet it meets on the way what its headers must hold, and which row
 decided. What it does not say must not be seen.
 
-A *point* is where one listens: a VM's name for its switch port, ``NODE:INTERFACE`` for a node's interface in the underlay.
+A *point* is where one listens: a VM's name for its switch port, ``NODE:INTERFACE`` for a node's interface in the underlay, and
+``NODE:trunk`` for the port of a VTEP that brings the frames of VMs in VLANs, with their tags.
 """
 
 from __future__ import annotations
@@ -19,7 +20,15 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import HYPERVISOR, LINUX, MTU, VXLAN_OVERHEAD
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import (
+    HYPERVISOR,
+    LINUX,
+    MTU,
+    TRUNK,
+    UNTAGGED,
+    VXLAN_OVERHEAD,
+    trunk,
+)
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.walk import Row, Step, Walk
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._packets import Fields
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import UNKNOWN_DST, VXLAN_PORT, host_ip
@@ -30,8 +39,6 @@ TTL = 64
 #: Bytes that a ping sends by default (ping(8), -s), and those of the ICMP and IPv4 headers before them (RFC 792, RFC 791).
 PING_SIZE = 56
 PING_HEADERS = 8 + 20
-# What a VM sends has no VLAN tag (vtep(5), vlan_bindings).
-UNTAGGED = 0
 #: What stands for a table where the VTEP is the Linux kernel (bridge(8)).
 LINUX_TABLES = {
     "Physical_Port": "bridge port",
@@ -87,12 +94,25 @@ class Node:
 
 @dataclass(frozen=True)
 class Vm:
-    """A VM, on a port of its hypervisor."""
+    """A VM, on a port of its hypervisor's VTEP."""
 
     name: str
     mac: str
     ip: str
     hypervisor: str
+    port: str
+    #: That of its frames at this port; 0 for those without a tag.
+    vlan: int
+
+    @classmethod
+    def of(cls, vm: Mapping[str, Any]) -> Vm:
+        """One of a topology's."""
+        return cls(vm["name"], vm["mac"].lower(), host_ip(vm["ip"]), vm["hypervisor"], vm.get("port", vm["name"]), vm.get("vlan", UNTAGGED))
+
+    @property
+    def bound_at(self) -> tuple[str, int]:
+        """What a binding has to name: port and VLAN."""
+        return self.port, self.vlan
 
 
 @dataclass(frozen=True)
@@ -193,7 +213,7 @@ class _Lab:
 
     def __init__(self, topology: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]]) -> None:
         self.nodes = {node["name"]: Node(node, topology["macs"]) for node in topology["nodes"]}
-        self.vms = {vm["name"]: Vm(vm["name"], vm["mac"].lower(), host_ip(vm["ip"]), vm["hypervisor"]) for vm in topology["vms"]}
+        self.vms = {vm["name"]: Vm.of(vm) for vm in topology["vms"]}
         self.vteps = {host: Vtep(host, tables[host], self.nodes[host].kind) for host in tables}
         self.service_node = (topology.get("service_node") or {}).get("name")
         #: The MTU of the underlay; without one, everything fits.
@@ -209,7 +229,7 @@ class _Lab:
 
     def at(self, hypervisor: str, ports: Iterable[tuple[str, int]]) -> list[Vm]:
         """The VMs that are reached at these ports."""
-        return [vm for vm in self.vms.values() if vm.hypervisor == hypervisor and (vm.name, UNTAGGED) in ports]
+        return [vm for vm in self.vms.values() if vm.hypervisor == hypervisor and vm.bound_at in ports]
 
 
 def intended(topology: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -386,7 +406,7 @@ class _Ping:
         self._arrived: list[_Way] = []
         known = len(self.ends)
         vtep = self.lab.vteps[frame.sender.hypervisor]
-        port = (frame.sender.name, UNTAGGED)
+        port = frame.sender.bound_at
         bound = vtep.bindings.get(port)
         row = (
             vtep.row("Physical_Port", physical_switch=vtep.physical_switch, port=port[0], vlan=port[1], logical_switch=bound)
@@ -402,7 +422,11 @@ class _Ping:
             # If one of them is sure to come, so is the frame.
             needs = set() if certain else set(cause.needs)
             way = _Way(hops=set(cause.hops), needs=needs, optional=cause.optional and not certain)
-            self._see(frame.sender.name, (frame.sender.name, vtep.host), frame, way, reason, row)
+            hop = (frame.sender.name, vtep.host)
+            self._see(frame.sender.name, hop, frame, way, reason, row)
+            if port[1]:
+                tagged = f"{frame.sender.name} is in VLAN {port[1]} of its switch, whose trunk to the VTEP carries the tag."
+                self._see(trunk(vtep.host), hop, frame, way, tagged, row, vlan=port[1])
             self._spoken.add(frame.sender.name)
             if bound is None:
                 self.ends.append(f"{vtep.host}: no row of Physical_Port binds {_port(*port)}")
@@ -413,9 +437,7 @@ class _Ping:
             self._after = [step for step in first.passed if all(step in other.passed for other in others)]
         elif causes and len(self.ends) == known:
             to = frame.receiver
-            self.ends.append(
-                f"{to.hypervisor}: no row of Physical_Port binds {_port(to.name, UNTAGGED)} to the switch that the frame is in"
-            )
+            self.ends.append(f"{to.hypervisor}: no row of Physical_Port binds {_port(*to.bound_at)} to the switch that the frame is in")
         return self._arrived
 
     def _forward(
@@ -431,15 +453,16 @@ class _Ping:
                 frame, vtep, switch, locator, row, f"{vtep.host} has a unicast remote for {frame.destination}: it is behind {locator}.", way
             )
             return
-        local = [vm for vm in self.lab.at(vtep.host, vtep.ports(switch.name)) if (vm.name, UNTAGGED) != entered]
-        known = [] if frame.broadcast else [vm for vm in local if vm.mac == frame.destination]
+        local = sorted(vtep.ports(switch.name) - {entered})
+        owners = [] if frame.broadcast else [vm for vm in self.lab.at(vtep.host, local) if vm.mac == frame.destination]
+        known = [vm.bound_at for vm in owners]
         if known:
             self._deliver(frame, vtep, switch, known, way)
-            if known[0].name in self._spoken:
+            if owners[0].name in self._spoken:
                 return
             # A switch forgets what it has learned, and then sends the frame to all.
             way = way.branch(optional=True)
-        self._deliver(frame, vtep, switch, [vm for vm in local if vm not in known], way)
+        self._deliver(frame, vtep, switch, [port for port in local if port not in known], way)
         if sender is not None and (sender in switch.flood or vtep.is_linux):
             # What comes from one of them went to all of them; and a bridge sends nothing back to the port that it comes from.
             return
@@ -447,7 +470,7 @@ class _Ping:
             # ovs-vtep (3.1) keeps to its local ports for a locator that it once had in its flood list.
             way = way.branch(optional=True)
         locators = switch.flood[:1] if switch.replication_mode == "service_node" else switch.flood
-        if not locators and sender is None and not any(vm is frame.receiver for vm in local):
+        if not locators and sender is None and frame.receiver not in self.lab.at(vtep.host, local):
             self.ends.append(f"{vtep.host}: {switch.name} has no row of Mcast_Macs_Remote for {UNKNOWN_DST}")
         way.copied = len(locators) > 1
         for locator in locators:
@@ -456,20 +479,24 @@ class _Ping:
                 what = "a broadcast" if frame.broadcast else "for a MAC address without a row"
                 self._tunnel(frame, vtep, switch, locator, row, f"The frame is {what}: {vtep.host} sends it to {locator}.", way)
 
-    def _deliver(self, frame: Frame, vtep: Vtep, switch: Switch, vms: Iterable[Vm], way: _Way) -> None:
-        for vm in vms:
-            row = vtep.row("Physical_Port", physical_switch=vtep.physical_switch, port=vm.name, vlan=UNTAGGED, logical_switch=switch.name)
+    def _deliver(self, frame: Frame, vtep: Vtep, switch: Switch, ports: Iterable[tuple[str, int]], way: _Way) -> None:
+        for port, vlan in ports:
+            row = vtep.row("Physical_Port", physical_switch=vtep.physical_switch, port=port, vlan=vlan, logical_switch=switch.name)
             own = way.branch()
-            self._see(
-                vm.name,
-                (vtep.host, vm.name),
-                frame,
-                own,
-                f"{vtep.host} hands the frame to the port of {vm.name}, which is in {switch.name}.",
-                row,
-            )
-            if vm.name == frame.receiver.name:
-                self._arrived.append(own)
+            there = self.lab.at(vtep.host, [(port, vlan)])
+            # Of other ports the lab knows nothing, and nobody listens there.
+            owner = there[0].name if there else port
+            if port == TRUNK:
+                reason = f"{vtep.host} hands the frame to its trunk, with the tag of VLAN {vlan}, which is in {switch.name}."
+                self._see(trunk(vtep.host), (vtep.host, owner), frame, own, reason, row, vlan=vlan)
+            elif vlan and port in self.lab.vms:
+                reason = f"{vtep.host} hands the frame to port {port}, with the tag of VLAN {vlan}, which is in {switch.name}."
+                self._see(port, (vtep.host, port), frame, own, reason, row, vlan=vlan)
+            for vm in there:
+                where = f"its switch takes the tag of VLAN {vlan} off" if vlan else f"which is in {switch.name}"
+                self._see(vm.name, (vtep.host, vm.name), frame, own, f"{vtep.host} hands the frame to the port of {vm.name}, {where}.", row)
+                if vm == frame.receiver:
+                    self._arrived.append(own)
 
     def _tunnel(self, frame: Frame, vtep: Vtep, switch: Switch, locator: str, row: Row, reason: str, way: _Way) -> None:
         """Wrap a frame, and follow it to the end of the tunnel."""
@@ -547,6 +574,8 @@ class _Ping:
                 "ipv4.destination": locator,
                 "ipv4.ttl": ttl,
                 "udp.destination_port": VXLAN_PORT,
+                # A tag that stays in the tunnel would show here, with 4 bytes more (RFC 7348, section 6.1).
+                "ipv4.total_length": whole if frame.length else None,
                 "vxlan.flags": "0x08",  # the VNI is valid
                 "vxlan.vni": vni,
             }
@@ -621,10 +650,14 @@ class _Ping:
         reason: str,
         row: Row | None,
         outer: Fields | None = None,
+        vlan: int = 0,
     ) -> None:
-        """A frame passes a point: bare, or wrapped in an outer header."""
+        """A frame passes a point: bare, with the tag of a VLAN, or wrapped in an outer header."""
         match, expect, key, request = frame.match, frame.expect, frame.key, frame.replies_to
         inner = ""
+        if vlan:
+            match = {"vlan.id": vlan, **match}
+            key, request = f"{key}_vlan{vlan}", f"{request}_vlan{vlan}"
         if outer:
             source, destination = outer["ipv4.source"], outer["ipv4.destination"]
             inner = "inner."

@@ -34,6 +34,10 @@ UNDERLAY = "underlay"
 HYPERVISOR, LINUX, ROUTER, SERVICE_NODE = KINDS = ("hypervisor", "linux", "router", "service_node")
 # Names that Linux or Ansible give another meaning.
 RESERVED_NAMES = (UNDERLAY, *_names.OF_LINUX, "localhost", "ungrouped")
+#: What frames without a VLAN tag are in (vtep(5), vlan_bindings), and the highest number of a VLAN (IEEE 802.1Q).
+UNTAGGED, MOST_VLANS = 0, 4094
+#: The port of a VTEP that VLANs come through; the other end of this cable; and the switch there, which has the VMs at its access ports.
+TRUNK, TRUNK_PEER, VM_BRIDGE = "trunk", "trunk-vms", "br-vms"
 #: The MTU of the underlay in bytes, from what every IPv4 host takes (RFC 791, section 3.1).
 MTU = Integer(576, 65535)
 #: Outer IPv4, UDP and VXLAN headers and the inner Ethernet header in bytes (RFC 7348, section 5).
@@ -146,6 +150,11 @@ def port_name(node: str, number: int) -> str:
     """The port on an underlay's bridge that a node's interface with this number ends at."""
     # A node has no dot in its name, so this is the name of no other.
     return f"{node}.{number}" if number else node
+
+
+def trunk(hypervisor: str) -> str:
+    """Where one listens to a hypervisor's trunk."""
+    return f"{hypervisor}:{TRUNK}"
 
 
 def underlay_of(lab: str, mtu: int, networks: Iterable[str]) -> Node:

@@ -20,7 +20,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import (
     intended,
     walk,
 )
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import MTU, VXLAN_OVERHEAD
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import MTU, VXLAN_OVERHEAD, trunk
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.topology import Keys, Optional, Reader, pings, some
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.walk import Comparison, Walk, check_walk
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._packets import CapturedPacket
@@ -225,6 +225,7 @@ def _complete(
     points = topology["points"]
     underlay = topology["underlay"]["interface"]
     listen = [source["name"], target["name"], f"{source['hypervisor']}:{underlay}", f"{target['hypervisor']}:{underlay}"]
+    listen += [trunk(vm["hypervisor"]) for vm in (source, target) if vm["vlan"]]
     between = [*topology["routers"], *([topology["service_node"]["name"]] if topology["service_node"] else [])]
     listen += [point for point, place in points.items() if place["node"] in between]
     listen += chapter["listen"] or []

@@ -22,14 +22,20 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import (
     LAB_NAME_WORDS,
     LINUX as LINUX_KIND,
     LONGEST_PREFIX,
+    MOST_VLANS,
     MTU,
     ROUTER as ROUTER_KIND,
     SERVICE_NODE as SERVICE_NODE_KIND,
+    TRUNK,
+    TRUNK_PEER,
+    UNTAGGED,
+    VM_BRIDGE,
     VXLAN_OVERHEAD,
     Interface,
     lab_name,
     node_name,
     port_name,
+    trunk,
 )
 
 T = TypeVar("T")
@@ -145,6 +151,7 @@ VM: Keys = {
     "mac": vm_mac,
     "ip": read_address,
     "logical_switch": Optional(_names.switch),
+    "vlan": Optional(_values.Integer(0, MOST_VLANS), UNTAGGED),
 }
 # Never given to a function that takes it for text.
 _WHOLE = (some, networks, hypervisors_or_count)
@@ -380,6 +387,7 @@ def agree(
     reader.unique(
         [("lab_underlay.interface", underlay["interface"]), ("lab_bridge", bridge)] + [(f"{vm['where']}.name", vm["name"]) for vm in vms]
     )
+    agree_on_vlans(reader, underlay["interface"], bridge, hypervisors)
     known = {switch["name"] for switch in switches}
     for vm in vms:
         if vm["logical_switch"] and vm["logical_switch"] not in known and not reader.full:
@@ -394,6 +402,25 @@ def agree(
     if len({vm["logical_switch"] for vm in vms}) == len(vms) and len(hypervisors) > 1:
         reader.problems.append("lab_hypervisors: no two VMs are on one logical switch. Put two on one, on different hypervisors.")
     agree_outside(reader, underlay["networks"], routers, ends)
+
+
+def agree_on_vlans(reader: Reader, interface: str | None, bridge: str | None, hypervisors: list[dict[str, Any]]) -> None:
+    """The VLANs of each hypervisor's trunk, which nobody else knows."""
+    taken = [("lab_underlay.interface", interface), ("lab_bridge", bridge)]
+    tagged = False
+    for hypervisor in hypervisors:
+        on_trunk = [vm for vm in hypervisor["vms"] if vm["vlan"]]
+        tagged = tagged or bool(on_trunk)
+        taken += [(f"{vm['where']}.name", vm["name"]) for vm in hypervisor["vms"]]
+        reader.unique((f"{vm['where']}.vlan", f"VLAN {vm['vlan']}") for vm in on_trunk)
+        for vm in on_trunk if hypervisor["kind"] == "linux" else ():
+            if not reader.full:
+                reader.refuse(
+                    f"{vm['where']}.vlan", vm["vlan"], "the bridges of a kernel's VTEP take frames without a tag; use kind ovs, or no VLAN"
+                )
+    for where, name in taken if tagged else ():
+        if name in (TRUNK, TRUNK_PEER, VM_BRIDGE) and not reader.full:
+            reader.refuse(where, name, "where VMs are in VLANs, it joins them to the VTEP; use another name")
 
 
 def agree_outside(
@@ -516,6 +543,11 @@ def suit_docker(
                 f"{hypervisor['where']}.kind: the VMs of linux have a network namespace each, which a container without CAP_SYS_ADMIN cannot"
                 " make. Use the driver netns, or ovs."
             )
+        if any(vm["vlan"] for vm in hypervisor["vms"]) and not reader.full:
+            reader.problems.append(
+                f"{hypervisor['where']}.vms: a VM in a VLAN has a network namespace of its own, which a container without CAP_SYS_ADMIN"
+                " cannot make. Use the driver netns."
+            )
         apart = {vm["logical_switch"] for vm in hypervisor["vms"]}
         if len(apart) > 1 and not reader.full:
             reader.problems.append(
@@ -547,8 +579,9 @@ def complete(
     done = []
     for hypervisor in hypervisors:
         # The commands of the seed work where there is one VM; two would meet in one IP stack.
-        # A VM on a kernel's VTEP cannot share the stack with the VTEP itself.
-        apart = namespaces and (len(hypervisor["vms"]) > 1 or hypervisor["kind"] == "linux")
+        # A VM on a kernel's VTEP cannot share the stack with the VTEP itself; and one in a VLAN is not where the bridge of the VTEP is.
+        tagged = any(vm["vlan"] for vm in hypervisor["vms"])
+        apart = namespaces and (len(hypervisor["vms"]) > 1 or hypervisor["kind"] == "linux" or tagged)
         vms = [
             {
                 "name": vm["name"],
@@ -558,6 +591,9 @@ def complete(
                 "hypervisor": hypervisor["name"],
                 "logical_switch": vm["logical_switch"],
                 "namespace": vm["name"] if apart else "",
+                # The VTEP's port that its frames come through, and their VLAN there.
+                "port": TRUNK if vm["vlan"] else vm["name"],
+                "vlan": vm["vlan"],
             }
             for vm in hypervisor["vms"]
         ]
@@ -573,11 +609,9 @@ def complete(
                     if other is not hypervisor and own & {vm["logical_switch"] for vm in other["vms"]}
                 ],
                 "vms": vms,
-                "ports": [
-                    {"name": vm["name"], "mac": vm["mac"], "ip": vm["ip"], "mtu": mtu}
-                    | ({"namespace": vm["namespace"]} if vm["namespace"] else {})
-                    for vm in vms
-                ],
+                "ports": [port(vm, mtu) for vm in vms if not vm["vlan"]] + ([{"name": TRUNK, "type": "system"}] if tagged else []),
+                # Those of the switch between the trunk and the VMs in its VLANs.
+                "vm_ports": [port(vm, mtu) | {"tag": vm["vlan"]} for vm in vms if vm["vlan"]],
             }
         )
     vms = [vm for hypervisor in done for vm in hypervisor["vms"]]
@@ -614,8 +648,8 @@ def complete(
             {
                 "host": vm["hypervisor"],
                 "physical_switch": bridge,
-                "port": vm["name"],
-                "vlan": 0,
+                "port": vm["port"],
+                "vlan": vm["vlan"],
                 "logical_switch": vm["logical_switch"],
                 "mac": vm["mac"],
                 "ip": vm["address"],
@@ -628,6 +662,11 @@ def complete(
         "target": target,
         "points": points(done, nodes, underlay["interface"]),
     }
+
+
+def port(vm: Mapping[str, Any], mtu: int) -> dict[str, Any]:
+    """A VM's port at a switch."""
+    return {"name": vm["name"], "mac": vm["mac"], "ip": vm["ip"], "mtu": mtu} | ({"namespace": vm["namespace"]} if vm["namespace"] else {})
 
 
 def pings(vm: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
@@ -679,6 +718,13 @@ def points(hypervisors: Sequence[Mapping[str, Any]], nodes: Sequence[Mapping[str
                 "namespace": vm["namespace"],
                 "interface": vm["name"],
                 "file": f"{vm['name']}_overlay",
+            }
+        if hypervisor["vm_ports"]:
+            found[trunk(hypervisor["name"])] = {
+                "node": hypervisor["name"],
+                "namespace": "",
+                "interface": TRUNK,
+                "file": f"{hypervisor['name']}_{TRUNK}",
             }
         found[f"{hypervisor['name']}:{interface}"] = {
             "node": hypervisor["name"],

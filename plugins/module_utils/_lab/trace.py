@@ -16,6 +16,8 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._packets import Fiel
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 _BRIDGE = re.compile(r'bridge\("(.+)"\)')
 _FLOW = re.compile(r"(\d+)\. (.+)")
+# How ovs-vtep says that a port's frames get a tag.
+_TAGGED = re.compile(r"mod_vlan_vid:(\d+)")
 _OUTPUT = re.compile(r"output:(\d+)")
 _TUNNELING = re.compile(r"-> tunneling (?:to|via) (\S+)")
 _MISS = re.compile(r"-> neighbor cache miss for (\S+) on bridge (\S+),")
@@ -46,7 +48,7 @@ class Trace(TypedDict):
     #: The flows that it takes: bridge, table, match and actions.
     flows: list[dict[str, Any]]
     tunnels: list[Tunnel]
-    #: Names of the ports that it is handed to.
+    #: The ports that it is handed to, as ``named`` names them.
     ports: list[str]
     #: Whether a flow forwards like an ordinary learning switch, which no VTEP's does.
     normal: bool
@@ -69,6 +71,8 @@ class Frame:
     destination_mac: str
     source_ip: str
     destination_ip: str
+    #: That of its tag; 0 where it has none.
+    vlan: int = 0
 
     @property
     def is_question(self) -> bool:
@@ -77,20 +81,26 @@ class Frame:
 
     def match(self) -> str:
         """The frame as ovs-ofctl(8) writes it: an ARP request, or an echo request."""
-        macs = f"dl_src={self.source_mac},dl_dst={self.destination_mac}"
+        macs = f"dl_src={self.source_mac},dl_dst={self.destination_mac}" + (f",dl_vlan={self.vlan}" if self.vlan else "")
         if self.is_question:
             return f"arp,{macs},arp_op=1,arp_spa={self.source_ip},arp_tpa={self.destination_ip}"
         return f"icmp,{macs},nw_src={self.source_ip},nw_dst={self.destination_ip},nw_ttl=64,icmp_type=8"
 
 
-def parse(text: str, ports: Mapping[tuple[str, int], Port]) -> Trace:
-    """Read what ofproto/trace says. ``ports``: by bridge and OpenFlow port number."""
+def named(port: str, vlan: int) -> str:
+    """A port, and the VLAN of the frames there that have a tag."""
+    return f"{port} VLAN {vlan}" if vlan else port
+
+
+def parse(text: str, ports: Mapping[tuple[str, int], Port], vtep: str) -> Trace:
+    """Read what ofproto/trace says. ``ports``: by bridge and OpenFlow port number. ``vtep``: the bridge that is a VTEP."""
     flows: list[dict[str, Any]] = []
     tunnels: list[Tunnel] = []
     names: list[str] = []
     # The bridges that the frame is in, with their indentation: all but the last of several copies are told in between.
     inside: list[tuple[int, str, list[str]]] = []
     last: Port | None = None
+    vlan = 0
     for line in text.splitlines():
         said = line.strip()
         indent = len(line) - len(line.lstrip())
@@ -112,9 +122,10 @@ def parse(text: str, ports: Mapping[tuple[str, int], Port]) -> Trace:
             actions.append(said)
             if found := _OUTPUT.fullmatch(said):
                 last = ports.get((bridge, int(found[1])))
-                if last and last.type not in ("patch", "vxlan") and last.name != bridge and not _is_underlay(bridge, ports):
-                    names.append(last.name)
-            elif said.startswith(">> skipping output") and names and last and last.name == names[-1]:
+                vlan = next((int(tag[1]) for action in reversed(actions) if (tag := _TAGGED.fullmatch(action))), 0)
+                if last and last.type not in ("patch", "vxlan") and last.name != bridge and not _is_underlay(bridge, ports, vtep):
+                    names.append(named(last.name, vlan))
+            elif said.startswith(">> skipping output") and names and last and named(last.name, vlan) == names[-1]:
                 names.pop()
             elif "output to native tunnel" in said or "output to kernel tunnel" in said:
                 tunnels.append(_end(last))
@@ -127,7 +138,7 @@ def parse(text: str, ports: Mapping[tuple[str, int], Port]) -> Trace:
     for tunnel in tunnels:
         tunnel["header"] = _header(text, tunnel["destination"])
         tunnel["vni"] = tunnel["header"].get("vxlan.vni", tunnel["vni"])
-    normal = any("NORMAL" in flow["actions"] and not _is_underlay(flow["bridge"], ports) for flow in flows)
+    normal = any("NORMAL" in flow["actions"] and not _is_underlay(flow["bridge"], ports, vtep) for flow in flows)
     return {"flows": flows, "tunnels": tunnels, "ports": names, "normal": normal}
 
 
@@ -183,6 +194,6 @@ def _header(text: str, destination: str) -> Fields:
     return {}
 
 
-def _is_underlay(bridge: str, ports: Mapping[tuple[str, int], Port]) -> bool:
+def _is_underlay(bridge: str, ports: Mapping[tuple[str, int], Port], vtep: str) -> bool:
     """Whether a bridge carries the wrapped packets: it has a real interface, and is an ordinary switch."""
-    return any(at == bridge and port.type == "system" for (at, _number), port in ports.items())
+    return bridge != vtep and any(at == bridge and port.type == "system" for (at, _number), port in ports.items())

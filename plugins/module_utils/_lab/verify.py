@@ -18,9 +18,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypedDict
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import intended
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import VXLAN_OVERHEAD
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import UNTAGGED, VXLAN_OVERHEAD
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.story import deviations
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.trace import BROADCAST
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.trace import BROADCAST, named
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import VXLAN_PORT
 
 LAYERS = DATABASE, EMULATOR, DATAPATH, PACKETS = ("database", "emulator", "datapath", "packets")
@@ -50,8 +50,9 @@ class Report(TypedDict):
 class Entrance(NamedTuple):
     """A frame of one VM, where it comes in at a hypervisor; and what has to become of it."""
 
-    #: The VM's port; empty where it comes from a tunnel.
+    #: The VM's port, and the VLAN there; empty where it comes from a tunnel.
     port: str
+    vlan: int
     source: str
     switch: str
     vni: int
@@ -66,7 +67,7 @@ class Entrance(NamedTuple):
 
     def words(self) -> str:
         """Who sends what to whom."""
-        comes = f"port {self.port}" if self.port else f"the tunnel from {self.source}, VNI {self.vni}"
+        comes = f"port {named(self.port, self.vlan)}" if self.port else f"the tunnel from {self.source}, VNI {self.vni}"
         what = f"a frame of {self.sender['name']} for {self.receiver['name']}" if self.receiver else f"a broadcast of {self.sender['name']}"
         return f"{what} from {comes}"
 
@@ -76,6 +77,11 @@ def entrances(topology: Mapping[str, Any], host: str) -> list[Entrance]:
     if topology["service_node"] and host == topology["service_node"]["name"]:
         return list(_copies(topology))
     return list(_entrances(topology, host)) if kinds(topology)[host] == "hypervisor" else []
+
+
+def bound_at(vm: Mapping[str, Any]) -> str:
+    """A VM's port, as a trace names it."""
+    return named(vm["port"], vm["vlan"])
 
 
 def kinds(topology: Mapping[str, Any]) -> dict[str, str]:
@@ -91,7 +97,7 @@ def _copies(topology: Mapping[str, Any]) -> Iterator[Entrance]:
         vms = {vm["hypervisor"]: vm for vm in reversed(topology["vms"]) if vm["logical_switch"] == switch["name"]}
         for host, vm in vms.items():
             others = frozenset(addresses.values()) - {addresses[host]}
-            yield Entrance("", addresses[host], switch["name"], switch["tunnel_key"], vm, None, none, none, others, none)
+            yield Entrance("", UNTAGGED, addresses[host], switch["name"], switch["tunnel_key"], vm, None, none, none, others, none)
 
 
 def _entrances(topology: Mapping[str, Any], host: str) -> Iterator[Entrance]:
@@ -102,35 +108,36 @@ def _entrances(topology: Mapping[str, Any], host: str) -> Iterator[Entrance]:
     for name in wanted:
         vms = [vm for vm in topology["vms"] if vm["logical_switch"] == name]
         here = [vm for vm in vms if vm["hypervisor"] == host]
-        ports = frozenset(vm["name"] for vm in here)
+        ports = frozenset(bound_at(vm) for vm in here)
         flood = frozenset(locator for entry in wanted[name]["mcast_remote"].values() for locator in entry["locators"])
         none: frozenset[str] = frozenset()
         for vm in here:
-            others = ports - {vm["name"]}
-            yield Entrance(vm["name"], "", name, keys[name], vm, None, others, none, flood, none)
+            others = ports - {bound_at(vm)}
+            entrance = (vm["port"], vm["vlan"], "", name, keys[name], vm)
+            yield Entrance(*entrance, None, others, none, flood, none)
             for other in vms:
                 if other is vm:
                     continue
                 if other["hypervisor"] == host:
                     # A switch that has not heard of it lately sends it to all.
-                    yield Entrance(vm["name"], "", name, keys[name], vm, other, frozenset([other["name"]]), others, none, flood)
+                    yield Entrance(*entrance, other, frozenset([bound_at(other)]), others, none, flood)
                 else:
-                    yield Entrance(vm["name"], "", name, keys[name], vm, other, none, none, frozenset([vteps[other["hypervisor"]]]), none)
+                    yield Entrance(*entrance, other, none, none, frozenset([vteps[other["hypervisor"]]]), none)
         for vm in vms:
             if vm["hypervisor"] != host:
                 source = vteps[vm["hypervisor"]]
-                yield Entrance("", copier or source, name, keys[name], vm, None, ports, none, none, none)
+                yield Entrance("", UNTAGGED, copier or source, name, keys[name], vm, None, ports, none, none, none)
                 # Sent to all, it may go out again to whom it does not come from.
                 again = none if source in flood else flood
                 for other in here:
-                    yield Entrance("", source, name, keys[name], vm, other, frozenset([other["name"]]), ports, none, again)
+                    yield Entrance("", UNTAGGED, source, name, keys[name], vm, other, frozenset([bound_at(other)]), ports, none, again)
 
 
 def frames(topology: Mapping[str, Any], host: str) -> list[dict[str, Any]]:
     """The same as lab_trace takes them."""
     return [
         {
-            **({"port": one.port} if one.port else {"tunnel_source": one.source, "tunnel_key": one.vni}),
+            **({"port": one.port, "vlan": one.vlan} if one.port else {"tunnel_source": one.source, "tunnel_key": one.vni}),
             "source_mac": one.sender["mac"],
             "destination_mac": one.receiver["mac"] if one.receiver else BROADCAST,
             "source_ip": one.sender["address"],
@@ -165,6 +172,7 @@ def report(
         if not _explained(finding, above) and not _explained({**finding, "node": end or host}, above)
     ]
     above += [finding for host, state in states.items() for finding in _sizes(topology, host, state["mtus"])]
+    above += [finding for host, state in states.items() for finding in _tags(topology, host, state["tags"])]
     packets = list(_packets(topology, pinged, above))
     looked = {
         DATABASE: sum(
@@ -188,13 +196,14 @@ def _explained(finding: Finding, above: Iterable[Finding]) -> bool:
 
 
 def _database(topology: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
-    vms = {vm["name"]: vm for vm in topology["vms"]}
     for words in deviations(topology, tables):
         host, rest = words.split(" ", 1)
         # Those that the words name, also as what is there and what should be.
         said = f" {rest.replace(':', ' ').replace(',', ' ')} "
         names = [switch["name"] for switch in topology["logical_switches"] if f" {switch['name']} " in said]
-        names += [vm["logical_switch"] for name, vm in vms.items() if f" {name} VLAN" in f" {rest}"]
+        ports = [vm for vm in topology["vms"] if vm["hypervisor"] == host and f" {vm['port']} VLAN" in f" {rest}"]
+        # Of a trunk, a VLAN that is not a VM's own may be any's.
+        names += [vm["logical_switch"] for vm in [vm for vm in ports if f" VLAN {vm['vlan']}:" in rest] or ports]
         yield {"layer": DATABASE, "node": host, "switches": sorted(set(names)), "words": words}
 
 
@@ -211,8 +220,8 @@ def _emulator(topology: Mapping[str, Any], host: str, tables: Mapping[str, Any],
         )
     registered = {port for switch in tables["physical_switches"].values() for port in switch["ports"]}
     for vm in topology["vms"]:
-        if vm["hypervisor"] == host and vm["name"] not in registered:
-            yield finding(f"port {vm['name']} is not registered as a Physical_Port", [vm["logical_switch"]])
+        if vm["hypervisor"] == host and vm["port"] not in registered:
+            yield finding(f"port {vm['port']} is not registered as a Physical_Port", [vm["logical_switch"]])
 
 
 def _sizes(topology: Mapping[str, Any], host: str, mtus: Mapping[str, int | None]) -> Iterator[Finding]:
@@ -224,6 +233,15 @@ def _sizes(topology: Mapping[str, Any], host: str, mtus: Mapping[str, int | None
             has = f"the MTU of port {vm['name']} is {mtu}, and the underlay has room for {room}: longer packets vanish"
             words = f"{host}: {has}" if mtu else f"{host}: port {vm['name']} has no interface"
             yield {"layer": DATAPATH, "node": host, "switches": [vm["logical_switch"]], "words": words}
+
+
+def _tags(topology: Mapping[str, Any], host: str, tags: Mapping[str, int]) -> Iterator[Finding]:
+    """Ports of VMs in another VLAN than theirs."""
+    for vm in topology["vms"]:
+        tag = tags.get(vm["name"], vm["vlan"])
+        if vm["hypervisor"] == host and tag != vm["vlan"]:
+            has = f"port {vm['name']} is in VLAN {tag} of its switch, wanted {vm['vlan']} (ovs-vsctl get port {vm['name']} tag)"
+            yield {"layer": DATAPATH, "node": host, "switches": [vm["logical_switch"]], "words": f"{host}: {has}"}
 
 
 def _silent(host: str, traced: Mapping[str, Any]) -> Iterator[Finding]:

@@ -13,11 +13,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypedDict
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import MOST_TUNNELS, TTL, UNTAGGED, Node, Vm, Vtep, answers_instead
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.trace import BROADCAST, Frame
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import MOST_TUNNELS, TTL, Node, Vm, Vtep, answers_instead
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import UNTAGGED
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.trace import BROADCAST, Frame, named
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.walk import Row
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._packets import Fields
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import VXLAN_PORT, host_ip
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import VXLAN_PORT
 
 
 class Hop(TypedDict):
@@ -52,15 +53,16 @@ class Request(NamedTuple):
     """A frame at one entrance of a hypervisor."""
 
     leg: int
-    #: The VM's port; empty where it comes from a tunnel.
+    #: The VM's port, and the VLAN there; empty where it comes from a tunnel.
     port: str
+    vlan: int
     source: str
     vni: int
 
 
 class _Lab:
     def __init__(self, topology: Mapping[str, Any], source: str, target: str) -> None:
-        self.vms = {vm["name"]: Vm(vm["name"], vm["mac"].lower(), host_ip(vm["ip"]), vm["hypervisor"]) for vm in topology["vms"]}
+        self.vms = {vm["name"]: Vm.of(vm) for vm in topology["vms"]}
         for option, name in (("from", source), ("to", target)):
             if name not in self.vms:
                 raise UserError(f"{option}: there is no VM {name!r}. Use {', '.join(sorted(self.vms))}.")
@@ -84,7 +86,7 @@ def requests(topology: Mapping[str, Any], host: str, source: str, target: str) -
     lab = _Lab(topology, source, target)
     return [
         {
-            **({"port": one.port} if one.port else {"tunnel_source": one.source, "tunnel_key": one.vni}),
+            **({"port": one.port, "vlan": one.vlan} if one.port else {"tunnel_source": one.source, "tunnel_key": one.vni}),
             "source_mac": frame.source_mac,
             "destination_mac": frame.destination_mac,
             "source_ip": frame.source_ip,
@@ -100,8 +102,8 @@ def _entrances(lab: _Lab, host: str) -> list[Request]:
     others = [name for name in lab.ends if name != host] + ([lab.copier] if lab.copier else [])
     for number, (_title, sender, _receiver, _frame) in enumerate(lab.legs):
         if sender.hypervisor == host:
-            found.append(Request(number, sender.name, "", 0))
-        found += [Request(number, "", lab.nodes[other].ip, vni) for other in others for vni in lab.vnis]
+            found.append(Request(number, *sender.bound_at, "", 0))
+        found += [Request(number, "", UNTAGGED, lab.nodes[other].ip, vni) for other in others for vni in lab.vnis]
     return found
 
 
@@ -128,7 +130,7 @@ class _Leg:
 
     def follow(self) -> Leg:
         """From the sender's port on."""
-        self._at(self.sender.hypervisor, Request(self.number, self.sender.name, "", 0), 0)
+        self._at(self.sender.hypervisor, Request(self.number, *self.sender.bound_at, "", 0), 0)
         if not self.arrives and not self.ends:
             self.ends.append(f"no copy of the frame comes to {self.receiver.name}")
         return {
@@ -142,7 +144,7 @@ class _Leg:
 
     def _at(self, host: str, request: Request, tunnels: int) -> None:
         """A frame comes into a hypervisor."""
-        enters = f"port {request.port}" if request.port else f"tunnel from {request.source}, VNI {request.vni}"
+        enters = f"port {named(request.port, request.vlan)}" if request.port else f"tunnel from {request.source}, VNI {request.vni}"
         if tunnels > MOST_TUNNELS:
             self.ends.append(f"{host}: the frame goes in a circle between VTEPs")
             return
@@ -156,7 +158,7 @@ class _Leg:
         flow = _deciding(seen["flows"])
         for port in seen["ports"]:
             self._hop(host, enters, f"handed to port {port}", flow, self._binding(vtep, port), {})
-            if port == self.receiver.name and host == self.receiver.hypervisor:
+            if port == named(*self.receiver.bound_at) and host == self.receiver.hypervisor:
                 self.arrives = True
         for tunnel in seen["tunnels"]:
             row = self._remote(vtep, request, tunnel["destination"])
@@ -181,7 +183,7 @@ class _Leg:
     def _by_kernel(self, vtep: Vtep, request: Request) -> Mapping[str, Any]:
         """The same of a VTEP that is the kernel, which has no trace: bridge and VXLAN device do what their tables say."""
         if request.port:
-            name = vtep.bindings.get((request.port, UNTAGGED))
+            name = vtep.bindings.get((request.port, request.vlan))
             switch = vtep.switches.get(name) if name else None
         else:
             switch = next((one for one in vtep.switches.values() if one.vni == request.vni), None)
@@ -239,22 +241,22 @@ class _Leg:
             self._hop(at, f"tunnel from {self.lab.nodes[host].ip}, VNI {vni}", "copied to all other VTEPs", "actions=ALL", None, {})
             for other in self.lab.ends:
                 if other != host:
-                    self._at(other, Request(self.number, "", self.lab.nodes[at].ip, vni or 0), tunnels + 1)
+                    self._at(other, Request(self.number, "", UNTAGGED, self.lab.nodes[at].ip, vni or 0), tunnels + 1)
         elif at in self.lab.ends:
-            self._at(at, Request(self.number, "", self.lab.nodes[host].ip, vni or 0), tunnels)
+            self._at(at, Request(self.number, "", UNTAGGED, self.lab.nodes[host].ip, vni or 0), tunnels)
         else:
             self.ends.append(f"{at}: {destination} is not a VTEP")
 
-    def _binding(self, vtep: Vtep, port: str) -> Row | None:
-        bound = vtep.bindings.get((port, UNTAGGED))
-        if bound is None:
-            return None
-        return vtep.row("Physical_Port", physical_switch=vtep.physical_switch, port=port, vlan=UNTAGGED, logical_switch=bound)
+    def _binding(self, vtep: Vtep, handed: str) -> Row | None:
+        for (port, vlan), bound in vtep.bindings.items():
+            if named(port, vlan) == handed:
+                return vtep.row("Physical_Port", physical_switch=vtep.physical_switch, port=port, vlan=vlan, logical_switch=bound)
+        return None
 
     def _remote(self, vtep: Vtep, request: Request, locator: str) -> Row | None:
         """The row that leads into a tunnel."""
         if request.port:
-            name = vtep.bindings.get((request.port, UNTAGGED))
+            name = vtep.bindings.get((request.port, request.vlan))
         else:
             name = next((one.name for one in vtep.switches.values() if one.vni == request.vni), None)
         switch = vtep.switches.get(name) if name else None
