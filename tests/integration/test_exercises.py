@@ -22,8 +22,8 @@ FOUND = {
     "one-way": [("database", "hv2 Mcast_Macs_Remote ls0 unknown-dst: "), ("database", "hv2 Ucast_Macs_Remote ls0 00:00:00:00:00:01: ")],
     "wrong-locator": [("database", "hv1 Ucast_Macs_Remote ls0 00:00:00:00:00:02: ")],
     "wrong-vni": [("database", "hv2 Logical_Switch ls0 tunnel_key: ")],
-    "wrong-vlan": [("database", "hv2 Physical_Port vm2 VLAN 0: "), ("database", "hv2 Physical_Port vm2 VLAN 10: ")],
-    "wrong-tenant": [("database", "hv2 Physical_Port blue2 VLAN 0: ")],
+    "wrong-vlan": [("database", "hv2 Physical_Port trunk VLAN 40: "), ("database", "hv2 Physical_Port trunk VLAN 44: ")],
+    "wrong-tenant": [("database", "hv2 Physical_Port trunk VLAN 40: ")],
     "moved-vm": [
         ("database", "hv1 Ucast_Macs_Remote ls0 00:00:00:00:00:03: "),
         ("database", "hv2 Ucast_Macs_Remote ls0 00:00:00:00:00:03: "),

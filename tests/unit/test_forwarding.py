@@ -282,3 +282,14 @@ def test_who_may_be_missing_and_what_comes_first_where_a_packet_takes_two_ways()
     assert not steps["vm2", "echo_reply_1"]["optional"] and found["replies"] == found["certain"] == 2
     # vm2 pings as soon as the first of the two answers is there, whatever hv1 has to say to hv3.
     assert steps["hv3:eth0", "echo_request_1_10.2.0.1>10.3.0.1"]["after"] == []
+
+
+def test_an_answer_may_take_more_questions_than_there_are():
+    """The VTEP, the service node and the other VTEP each lose one while they ask for their next hop, and a kernel asks three times."""
+    lab, unused = scenario("service_node")
+    for forget, certain in ((True, 0), ("vms", 1), (False, 1)):
+        found = walk(lab, intended(lab), "vm1", "vm2", forget=forget)
+        assert (found["replies"], found["certain"]) == (1, certain)
+        answers = {step["point"]: step["optional"] for step in found["steps"] if step["key"].startswith("arp_reply")}
+        # vm2 answers, and whether the answer gets away from there is the question.
+        assert answers == {} if forget is False else answers["vm1"] == (forget is True) and not answers["vm2"]

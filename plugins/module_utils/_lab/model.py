@@ -39,6 +39,8 @@ TTL = 64
 #: Bytes that a ping sends by default (ping(8), -s), and those of the ICMP and IPv4 headers before them (RFC 792, RFC 791).
 PING_SIZE = 56
 PING_HEADERS = 8 + 20
+#: How often a VM's kernel asks for a MAC address (arp(7), mcast_solicit).
+MOST_ASKS = 3
 #: What stands for a table where the VTEP is the Linux kernel (bridge(8)).
 LINUX_TABLES = {
     "Physical_Port": "bridge port",
@@ -369,7 +371,7 @@ class _Ping:
         if all(way.copied for way in answers):
             # Who has got none of the copies asks again.
             for way in answers:
-                way.optional, way.needs = False, set()
+                way.optional, way.needs = len(way.hops) >= MOST_ASKS, set()
         return answers
 
     def _is_sure(self, ways: Sequence[_Way]) -> bool:
@@ -556,6 +558,8 @@ class _Ping:
                     # The userspace datapath drops a packet while it asks for the next hop's MAC address.
                     way.needs.add(step)
                 way.hops.add(step)
+                # Each of them costs a question for the VM's MAC address, or its answer, and there may be no further one.
+                way.optional = way.optional or (not frame.length and len(way.hops) >= MOST_ASKS)
             if not self._neighbour(node, interface, via, way, row if node is start else None, locator):
                 self.ends.append(f"{node.name}: nobody has the address {via}")
                 return None
