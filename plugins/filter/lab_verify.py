@@ -11,7 +11,7 @@ version_added: 0.1.0
 description:
   - Compares the databases, the emulators, what the switches would do, and pings with the topology, in this order. What follows from a fault
     further up at the same node is not told again.
-positional: tables, states, traced, pinged
+positional: tables, states, traced, pinged, pairs
 options:
   _input:
     description: The topology, as P(vxlanlab.vtep.lab_topology#filter) completes it.
@@ -36,6 +36,10 @@ options:
     type: list
     elements: dict
     required: true
+  pairs:
+    description: What P(vxlanlab.vtep.lab_verify_pairs#filter) returned, where not all pairs of VMs were looked at.
+    type: list
+    elements: list
 author:
   - The vxlanlab.vtep maintainers (@vxlanlab)
 """

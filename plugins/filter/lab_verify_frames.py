@@ -12,7 +12,7 @@ description:
   - For a hypervisor with Open vSwitch, returns a frame of each VM of its logical switches for each other one, and a question to all, at
     each place where they come in.
   - For a service node, a question of each hypervisor. For any other node, nothing.
-positional: host
+positional: host, pairs
 options:
   _input:
     description: The topology, as P(vxlanlab.vtep.lab_topology#filter) completes it.
@@ -22,6 +22,10 @@ options:
     description: Name of the node.
     type: str
     required: true
+  pairs:
+    description: What P(vxlanlab.vtep.lab_verify_pairs#filter) returned, where not all pairs of VMs are to be looked at.
+    type: list
+    elements: list
 author:
   - The vxlanlab.vtep maintainers (@vxlanlab)
 """

@@ -11,7 +11,8 @@ import pytest
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import intended
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.story import mesh
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.verify import entrances, frames, kinds, report
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.topology import pings
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.verify import entrances, frames, kinds, report, sample
 from ansible_collections.vxlanlab.vtep.tests.unit.test_forwarding import NAMES, faults, planted, scenario
 
 
@@ -185,3 +186,36 @@ def test_what_a_switch_has_not_learned_goes_to_all_but_where_it_comes_from():
             if one.source == "10.0.0.1" and one.receiver:
                 trace["tunnels"] += [{"destination": "10.9.0.1", "vni": 5000, "problem": ""}]
         assert [layer for layer, said in told(lab, seen)] == ([] if spare else ["datapath"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_sample_of_all_is_all(name):
+    lab, unused = scenario(name)
+    everybody = sample(lab, 0)
+    assert sorted(everybody) == sorted((a["name"], b["name"]) for a in lab["vms"] for b in lab["vms"] if pings(a, b))
+    assert mesh(lab, everybody) == mesh(lab)
+    for host in kinds(lab):
+        assert entrances(lab, host, everybody) == entrances(lab, host)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_a_sample_looks_at_so_many_of_each_vm_and_a_fault_between_them_is_found(count):
+    lab, unused = scenario("fabric")
+    pairs = sample(lab, count, 7)
+    assert pairs == sample(lab, count, 7)
+    assert count > 2 or any(sample(lab, count, seed) != pairs for seed in range(20))
+    assert {a for a, b in pairs} == {vm["name"] for vm in lab["vms"]}
+    assert len(pairs) == len(set(pairs)) == 4 * min(count, 3)
+    assert sum(len(one) for one in mesh(lab, pairs).values()) == len(pairs)
+    seen = right(lab)
+    for host in seen["traced"]:
+        everything, chosen = entrances(lab, host), entrances(lab, host, pairs)
+        assert len(frames(lab, host, pairs)) == len(chosen) <= len(everything)
+        seen["traced"][host]["traces"] = [trace for one, trace in zip(everything, seen["traced"][host]["traces"]) if one in chosen]
+    assert report(lab, **seen, pairs=pairs)["ok"]
+    for host in seen["traced"]:
+        for number, one in enumerate(entrances(lab, host, pairs)):
+            if one.tunnels:
+                broken = copy.deepcopy(seen)
+                broken["traced"][host]["traces"][number]["tunnels"] = []
+                assert not report(lab, **broken, pairs=pairs)["ok"]

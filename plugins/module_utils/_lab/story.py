@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypedDict, cast
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils import _values
@@ -392,14 +392,22 @@ def _check(name: str, expected: str, seen: str) -> Check:
     return {"name": name, "expected": expected, "seen": seen, "ok": expected == seen}
 
 
-def mesh(topology: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
-    """Pings that go through a tunnel, by the hypervisor that they start from: all of them, or ``MOST_PINGS`` of each VM."""
+def mesh(topology: Mapping[str, Any], pairs: Collection[tuple[str, str]] | None = None) -> dict[str, list[dict[str, str]]]:
+    """Pings that go through a tunnel, by the hypervisor that they start from: all of them, or ``MOST_PINGS`` of each VM.
+
+    ``pairs``: by name, who is to ping whom; otherwise everybody.
+    """
+    wanted = None if pairs is None else {tuple(pair) for pair in pairs}
     of_switch: dict[str, list[Mapping[str, Any]]] = {}
     for vm in topology["vms"]:
         of_switch.setdefault(vm["logical_switch"], []).append(vm)
     found: dict[str, list[dict[str, str]]] = {hypervisor["name"]: [] for hypervisor in topology["hypervisors"]}
     for vms in of_switch.values():
         for number, vm in enumerate(vms):
-            others = (other for other in itertools.chain(vms[number + 1 :], vms[:number]) if pings(vm, other))
+            others = (
+                other
+                for other in itertools.chain(vms[number + 1 :], vms[:number])
+                if pings(vm, other) and (wanted is None or (vm["name"], other["name"]) in wanted)
+            )
             found[vm["hypervisor"]] += [ping(vm, other) for other in itertools.islice(others, MOST_PINGS)]
     return found

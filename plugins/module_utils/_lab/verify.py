@@ -14,12 +14,14 @@ What a layer does wrong follows from the layer above it where that is wrong too,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import random
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypedDict
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import intended
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import UNTAGGED, VXLAN_OVERHEAD
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.story import deviations
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.topology import pings
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.trace import BROADCAST, named
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import VXLAN_PORT
 
@@ -72,11 +74,44 @@ class Entrance(NamedTuple):
         return f"{what} from {comes}"
 
 
-def entrances(topology: Mapping[str, Any], host: str) -> list[Entrance]:
-    """All frames that a node with Open vSwitch has to deal with, one of each kind. None for a node without."""
+#: Who of the VMs pings whom, by name.
+Pairs = Collection[tuple[str, str]]
+
+
+def sample(topology: Mapping[str, Any], count: int, seed: int | None = None) -> list[tuple[str, str]]:
+    """From each VM, so many others that it reaches through a tunnel, chosen by chance; all of them with 0."""
+    chance = random.Random(seed)
+    pairs = []
+    for vm in topology["vms"]:
+        others = [other["name"] for other in topology["vms"] if pings(vm, other)]
+        pairs += [(vm["name"], other) for other in (chance.sample(others, min(count, len(others))) if count else others)]
+    return pairs
+
+
+def entrances(topology: Mapping[str, Any], host: str, pairs: Pairs | None = None) -> list[Entrance]:
+    """All frames that a node with Open vSwitch has to deal with, one of each kind. None for a node without.
+
+    With ``pairs``, what goes through a tunnel does so between two of these VMs.
+    """
     if topology["service_node"] and host == topology["service_node"]["name"]:
         return list(_copies(topology))
-    return list(_entrances(topology, host)) if kinds(topology)[host] == "hypervisor" else []
+    if kinds(topology)[host] != "hypervisor":
+        return []
+    found = list(_entrances(topology, host))
+    if pairs is None:
+        return found
+    known = {frozenset(pair) for pair in pairs}
+    here = [vm["name"] for vm in topology["vms"] if vm["hypervisor"] == host]
+
+    def belongs(one: Entrance) -> bool:
+        if one.receiver is None:
+            # A question to all, of a VM of its own, or of one that is asked about here.
+            return bool(one.port) or any(frozenset((one.sender["name"], name)) in known for name in here)
+        if one.sender["hypervisor"] == one.receiver["hypervisor"]:
+            return True
+        return frozenset((one.sender["name"], one.receiver["name"])) in known
+
+    return [one for one in found if belongs(one)]
 
 
 def bound_at(vm: Mapping[str, Any]) -> str:
@@ -133,7 +168,7 @@ def _entrances(topology: Mapping[str, Any], host: str) -> Iterator[Entrance]:
                     yield Entrance("", UNTAGGED, source, name, keys[name], vm, other, frozenset([bound_at(other)]), ports, none, again)
 
 
-def frames(topology: Mapping[str, Any], host: str) -> list[dict[str, Any]]:
+def frames(topology: Mapping[str, Any], host: str, pairs: Pairs | None = None) -> list[dict[str, Any]]:
     """The same as lab_trace takes them."""
     return [
         {
@@ -144,7 +179,7 @@ def frames(topology: Mapping[str, Any], host: str) -> list[dict[str, Any]]:
             # Of a question, whoever is asked for.
             "destination_ip": (one.receiver or one.sender)["address"],
         }
-        for one in entrances(topology, host)
+        for one in entrances(topology, host, pairs)
     ]
 
 
@@ -154,12 +189,13 @@ def report(
     states: Mapping[str, Mapping[str, Any]],
     traced: Mapping[str, Mapping[str, Any]],
     pinged: Sequence[Mapping[str, Any]],
+    pairs: Pairs | None = None,
 ) -> Report:
     """Compare a running lab with its topology.
 
     ``tables``: what vtep_info or linux_vtep returned, by hypervisor. ``states``: by hypervisor with Open vSwitch, what lab_state returned.
     ``traced``: by node, what lab_trace returned for ``frames``, and on what has no Open vSwitch for the other VTEPs, also where it failed.
-    ``pinged``: the results of lab_ping for all pings of ``mesh``.
+    ``pinged``: the results of lab_ping for all pings of ``mesh``. ``pairs``: those that were looked at, where these are not all.
     """
     database = list(_database(topology, tables))
     emulator = [finding for host in states for finding in _emulator(topology, host, tables[host], states[host])]
@@ -167,7 +203,7 @@ def report(
     above += [
         finding
         for host in traced
-        for finding, end in _datapath(topology, host, traced[host])
+        for finding, end in _datapath(topology, entrances(topology, host, pairs), host, traced[host])
         # What is in no tunnel has its end here.
         if not _explained(finding, above) and not _explained({**finding, "node": end or host}, above)
     ]
@@ -250,7 +286,9 @@ def _silent(host: str, traced: Mapping[str, Any]) -> Iterator[Finding]:
         yield {"layer": DATAPATH, "node": host, "switches": [], "words": f"{host}: {traced['msg']}"}
 
 
-def _datapath(topology: Mapping[str, Any], host: str, traced: Mapping[str, Any]) -> Iterator[tuple[Finding, str]]:
+def _datapath(
+    topology: Mapping[str, Any], asked: Sequence[Entrance], host: str, traced: Mapping[str, Any]
+) -> Iterator[tuple[Finding, str]]:
     """What each frame would do, against what it should, and the node at the end of the tunnel that is to blame or else nothing.
 
     The first of a kind and switch stands for the others.
@@ -264,7 +302,7 @@ def _datapath(topology: Mapping[str, Any], host: str, traced: Mapping[str, Any])
             yield finding(f"no way to {destination} for VXLAN (UDP port {VXLAN_PORT}): see 'ip route' and 'ip rule' there"), ""
     owners = {node["interfaces"][0]["address"].split("/")[0]: node["name"] for node in topology["nodes"]}
     told: set[tuple[str, str, str]] = set()
-    for one, trace in zip(entrances(topology, host), traced.get("traces", [])):
+    for one, trace in zip(asked, traced.get("traces", [])):
         for kind, words, destination in _wrong(one, trace):
             end = owners.get(destination, "")
             if (kind, one.switch, end) not in told:
