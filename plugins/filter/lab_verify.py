@@ -32,9 +32,8 @@ options:
     type: dict
     required: true
   pinged:
-    description: The results of M(vxlanlab.vtep.lab_ping) for all pings of C(mesh) in the topology.
-    type: list
-    elements: dict
+    description: By hypervisor, the results of M(vxlanlab.vtep.lab_ping) for the pings of P(vxlanlab.vtep.lab_verify_pings#filter).
+    type: dict
     required: true
   pairs:
     description: What P(vxlanlab.vtep.lab_verify_pairs#filter) returned, where not all pairs of VMs were looked at.

@@ -28,6 +28,7 @@ COUNT = int(os.environ.get("VXLANLAB_RANDOM_FAULTS", "4"))
 NAMES = ("tenants", "routed") if "VXLANLAB_RANDOM_FAULTS" in os.environ else ("tenants",)
 LOG = ROOT / ".cache/random_faults.jsonl"
 NOBODY = "10.9.9.9"
+TABLES = ["Physical_Switch", "Physical_Port", "Logical_Switch", "Ucast_Macs_Remote", "Mcast_Macs_Remote", "Physical_Locator"]
 SECOND = "/run/second"
 # How long an emulator and the caches of the VMs may take after a repair.
 SETTLE_SECONDS = 120
@@ -45,6 +46,8 @@ class Fault:
     layer: str
     #: What the first finding has to name.
     names: list[str] = field(default_factory=list)
+    #: Commands for every hypervisor, after the repair.
+    everywhere: str = ""
 
 
 def faults(lab):
@@ -65,6 +68,8 @@ def faults(lab):
             "ovs-ofctl --strict del-flows br0 priority=65535",
             "datapath",
             [f"{name}: ", "(NORMAL)"],
+            # What a switch learns in the wrong place takes the place of the emulator's own flow, on either side.
+            "kill -KILL $(cat /run/openvswitch/ovs-vtep.pid)",
         )
         yield Fault(
             "another emulator",
@@ -160,11 +165,13 @@ def of_tunnels(node, switch, columns, others):
 def of_a_vm(node, vm, underlay):
     inside = f"ip netns exec {vm['namespace']} " if vm["namespace"] else ""
     room = underlay - 50
+    # Of a port that it finds, ovs-vswitchd keeps the MTU.
+    resize = f"{inside}ip link set dev {vm['name']} mtu " if inside else f"ovs-vsctl set Interface {vm['name']} mtu_request="
     yield Fault(
         "an MTU that is too great",
         node,
-        f"{inside}ip link set dev {vm['name']} mtu {underlay}",
-        f"{inside}ip link set dev {vm['name']} mtu {room}",
+        f"{resize}{underlay}",
+        f"{resize}{room}",
         "datapath",
         [f"{node}: the MTU of port {vm['name']} is {underlay}"],
     )
@@ -219,11 +226,12 @@ def on(lab, node, command):
 
 
 def state(lab, topology):
-    """All rows, and the flows that nobody has learned."""
+    """All rows but those of counters and of what was learned; and the flows that nobody has learned."""
     found = {}
     for hypervisor in topology["hypervisors"]:
         node = hypervisor["name"]
-        found[node, "rows"] = on(lab, node, "ovsdb-client dump unix:/var/run/openvswitch/db.sock hardware_vtep")
+        for table in TABLES:
+            found[node, table] = on(lab, node, f"ovsdb-client dump unix:/var/run/openvswitch/db.sock hardware_vtep {table}")
         for bridge in on(lab, node, "ovs-vsctl list-br").split():
             flows = on(lab, node, f"ovs-ofctl --no-stats --no-names dump-flows {bridge}")
             found[node, bridge] = sorted(line for line in flows.splitlines() if "idle_timeout" not in line)
@@ -231,8 +239,10 @@ def state(lab, topology):
 
 
 def findings(lab, succeeds, **options):
+    written = lab.folder / "artifacts/check.json"
+    written.unlink(missing_ok=True)
     lab.run(str(ROOT / "playbooks/lab_check.yml"), succeeds=succeeds, **options)
-    report = json.loads((lab.folder / "artifacts/check.json").read_text())
+    report = json.loads(written.read_text())
     return [(finding["layer"], finding["words"]) for finding in report["findings"]]
 
 
@@ -254,6 +264,8 @@ def test_each_fault_is_named_and_nothing_else(name, tmp_path):
             on(lab, fault.node, fault.plant)
             found = findings(lab, None)
             on(lab, fault.node, fault.repair)
+            for hypervisor in topology["hypervisors"] if fault.everywhere else ():
+                on(lab, hypervisor["name"], fault.everywhere)
             healthy = findings(lab, None, lab_check_wait=SETTLE_SECONDS)
             layers = {layer for layer, words in found}
             right = layers == {fault.layer} and all(part in found[0][1] for part in fault.names)

@@ -40,6 +40,7 @@ def test_the_seeds_lab(topology):
     assert (lab["bridge"], lab["logical_switches"]) == ("br0", [{"name": "ls0", "tunnel_key": 5000}])
     vm1 = {
         "name": "vm1",
+        "interface": "vm1",
         "mac": "00:00:00:00:00:01",
         "ip": "192.168.1.1/24",
         "address": "192.168.1.1",

@@ -53,7 +53,7 @@ LAB = {
     "trace": set(),
     "way": {"model", "node", "trace", "walk"},
     "story": {"model", "node", "topology", "walk"},
-    "verify": {"model", "node", "story", "trace"},
+    "verify": {"model", "node", "story", "topology", "trace"},
     "exercise": {"model", "story", "topology"},
     "by_hand": {"model"},
     "comments": {"walk"},

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 
 import pytest
 
@@ -41,7 +42,7 @@ def right(lab):
     }
     mtus, tags = {vm["name"]: 1450 for vm in lab["vms"]}, {vm["name"]: vm["vlan"] for vm in lab["vms"]}
     states = {host: {"emulators": [7], "mtus": dict(mtus), "tags": dict(tags)} for host in switches}
-    pinged = [dict(ping, replies=1) for pings in mesh(lab).values() for ping in pings]
+    pinged = {host: [dict(ping, replies=1) for ping in of_host] for host, of_host in mesh(lab).items()}
     tables = intended(lab)
     return {"tables": tables, "states": states, "traced": traced, "pinged": pinged}
 
@@ -58,7 +59,7 @@ def test_a_lab_that_is_right(name):
     seen = right(lab)
     assert told(lab, seen) == []
     looked = report(lab, **seen)["looked"]
-    assert all(looked.values()) and looked["packets"] == len(seen["pinged"])
+    assert all(looked.values()) and looked["packets"] == sum(map(len, seen["pinged"].values()))
     for host in seen["traced"]:
         assert len(frames(lab, host)) == len(entrances(lab, host)) == len(seen["traced"][host]["traces"])
         assert bool(frames(lab, host)) == (kinds(lab)[host] in ("hypervisor", "service_node"))
@@ -82,7 +83,7 @@ def test_a_row_that_is_wrong_is_to_blame_and_nothing_else(name):
             for one, trace in zip(entrances(lab, host), seen["traced"][host]["traces"]):
                 if one.switch in harmed:
                     trace.update(ports=[], tunnels=[])
-        for ping in seen["pinged"]:
+        for ping in itertools.chain(*seen["pinged"].values()):
             a = vms[ping["interface"]]
             b = next(vm for vm in vms.values() if (vm["logical_switch"], vm["address"]) == (a["logical_switch"], ping["address"]))
             if a["logical_switch"] in harmed and host in (a["hypervisor"], b["hypervisor"]):
@@ -134,15 +135,15 @@ def test_emulators_ports_and_pings():
     tenants, unused = scenario("tenants")
     seen = right(tenants)
     seen["states"]["hv2"]["tags"]["blue2"] = 44
-    seen["pinged"][1]["replies"] = 0
+    seen["pinged"]["hv1"][1]["replies"] = 0
     [(layer, said)] = told(tenants, seen)
     assert layer == "datapath" and said.startswith("hv2: port blue2 is in VLAN 44 of its switch, wanted 40")
     seen = right(lab)
     seen["traced"]["hv1"] = {"failed": True, "msg": "'ovs-appctl dpif/show' failed"}
-    seen["pinged"][0]["replies"] = 0
+    seen["pinged"]["hv1"][0]["replies"] = 0
     assert told(lab, seen) == [("datapath", "hv1: 'ovs-appctl dpif/show' failed")]
     seen = right(lab)
-    seen["pinged"][0]["replies"] = 0
+    seen["pinged"]["hv1"][0]["replies"] = 0
     assert told(lab, seen) == [("packets", "vm1 -> vm2: no reply, and nothing above says why")]
     seen = right(lab)
     del seen["tables"]["hv1"]["physical_switches"]["br0"]["ports"]["vm1"]
@@ -171,7 +172,7 @@ def test_what_others_need_is_to_blame_for_what_they_miss(name, node, words):
             for tunnel in trace["tunnels"]:
                 if tunnel["destination"] == address:
                     tunnel["problem"] = f"nobody answers who has {address}"
-    for ping in seen["pinged"]:
+    for ping in itertools.chain(*seen["pinged"].values()):
         ping["replies"] = 0
     [(layer, said)] = told(lab, seen)
     assert layer == "datapath" and said.startswith(words)

@@ -265,7 +265,7 @@ def _capture(point: str, place: Mapping[str, str], file: str) -> dict[str, Any]:
 
 def ping(source: Mapping[str, Any], target: Mapping[str, Any]) -> dict[str, str]:
     """A ping from one VM to another, as lab_ping takes it."""
-    return {"interface": source["name"], "namespace": source["namespace"], "address": target["address"]}
+    return {"interface": source["interface"], "namespace": source["namespace"], "address": target["address"]}
 
 
 def deviations(topology: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]]) -> list[str]:

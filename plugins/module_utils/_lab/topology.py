@@ -585,6 +585,7 @@ def complete(
         vms = [
             {
                 "name": vm["name"],
+                "interface": vm["name"],
                 "mac": vm["mac"],
                 "ip": str(vm["ip"]),
                 "address": str(vm["ip"].ip),

@@ -153,6 +153,9 @@ def _entrances(topology: Mapping[str, Any], host: str) -> Iterator[Entrance]:
             for other in vms:
                 if other is vm:
                     continue
+                if other["hypervisor"] == host and bound_at(other) == bound_at(vm):
+                    # Both are behind one port, which is no affair of this switch.
+                    continue
                 if other["hypervisor"] == host:
                     # A switch that has not heard of it lately sends it to all.
                     yield Entrance(*entrance, other, frozenset([bound_at(other)]), others, none, flood)
@@ -188,14 +191,14 @@ def report(
     tables: Mapping[str, Mapping[str, Any]],
     states: Mapping[str, Mapping[str, Any]],
     traced: Mapping[str, Mapping[str, Any]],
-    pinged: Sequence[Mapping[str, Any]],
+    pinged: Mapping[str, Sequence[Mapping[str, Any]]],
     pairs: Pairs | None = None,
 ) -> Report:
     """Compare a running lab with its topology.
 
     ``tables``: what vtep_info or linux_vtep returned, by hypervisor. ``states``: by hypervisor with Open vSwitch, what lab_state returned.
     ``traced``: by node, what lab_trace returned for ``frames``, and on what has no Open vSwitch for the other VTEPs, also where it failed.
-    ``pinged``: the results of lab_ping for all pings of ``mesh``. ``pairs``: those that were looked at, where these are not all.
+    ``pinged``: by hypervisor, the results of lab_ping for all pings of ``mesh``. ``pairs``: those that were looked at, where these are not all.
     """
     database = list(_database(topology, tables))
     emulator = [finding for host in states for finding in _emulator(topology, host, tables[host], states[host])]
@@ -218,7 +221,7 @@ def report(
         ),
         EMULATOR: len(states),
         DATAPATH: sum(len(one.get("traces", [])) for one in traced.values()),
-        PACKETS: len(pinged),
+        PACKETS: sum(len(pings_of) for pings_of in pinged.values()),
     }
     findings = [*above, *packets]
     return {"ok": not findings, "findings": findings, "looked": looked}
@@ -264,19 +267,19 @@ def _sizes(topology: Mapping[str, Any], host: str, mtus: Mapping[str, int | None
     """Ports that let packets through for which the underlay has no room."""
     room = topology["underlay"]["mtu"] - VXLAN_OVERHEAD
     for vm in topology["vms"]:
-        mtu = mtus.get(vm["name"])
-        if vm["hypervisor"] == host and (mtu is None or mtu > room):
-            has = f"the MTU of port {vm['name']} is {mtu}, and the underlay has room for {room}: longer packets vanish"
-            words = f"{host}: {has}" if mtu else f"{host}: port {vm['name']} has no interface"
+        mtu = mtus.get(vm["interface"])
+        if vm["hypervisor"] == host and vm["interface"] and (mtu is None or mtu > room):
+            has = f"the MTU of port {vm['interface']} is {mtu}, and the underlay has room for {room}: longer packets vanish"
+            words = f"{host}: {has}" if mtu else f"{host}: port {vm['interface']} has no interface"
             yield {"layer": DATAPATH, "node": host, "switches": [vm["logical_switch"]], "words": words}
 
 
 def _tags(topology: Mapping[str, Any], host: str, tags: Mapping[str, int]) -> Iterator[Finding]:
     """Ports of VMs in another VLAN than theirs."""
     for vm in topology["vms"]:
-        tag = tags.get(vm["name"], vm["vlan"])
+        name, tag = vm["interface"], tags.get(vm["interface"], vm["vlan"])
         if vm["hypervisor"] == host and tag != vm["vlan"]:
-            has = f"port {vm['name']} is in VLAN {tag} of its switch, wanted {vm['vlan']} (ovs-vsctl get port {vm['name']} tag)"
+            has = f"port {name} is in VLAN {tag} of its switch, wanted {vm['vlan']} (ovs-vsctl get port {name} tag)"
             yield {"layer": DATAPATH, "node": host, "switches": [vm["logical_switch"]], "words": f"{host}: {has}"}
 
 
@@ -332,12 +335,12 @@ def _wrong(one: Entrance, trace: Mapping[str, Any]) -> Iterator[tuple[str, str, 
             yield f"wrong {kind}", f"it goes to {kind} {', '.join(sorted(extra))}, where it does not belong", ""
 
 
-def _packets(topology: Mapping[str, Any], pinged: Sequence[Mapping[str, Any]], above: Sequence[Finding]) -> Iterator[Finding]:
-    vms = {vm["name"]: vm for vm in topology["vms"]}
+def _packets(topology: Mapping[str, Any], pinged: Mapping[str, Sequence[Mapping[str, Any]]], above: Sequence[Finding]) -> Iterator[Finding]:
+    vms = {(vm["hypervisor"], vm["interface"]): vm for vm in topology["vms"]}
     # What goes through them is everybody's.
     between = [name for name, kind in kinds(topology).items() if kind in ("router", "service_node")]
-    for ping in pinged:
-        a = vms[ping["interface"]]
+    for host, ping in ((host, ping) for host, pings_of in pinged.items() for ping in pings_of):
+        a = vms[host, ping["interface"]]
         [b] = [vm for vm in vms.values() if (vm["logical_switch"], vm["address"]) == (a["logical_switch"], ping["address"])]
         found: Finding = {
             "layer": PACKETS,
