@@ -22,7 +22,7 @@ options:
     elements: dict
     default: []
     suboptions:
-      name:
+      interface:
         description: Name of the interface.
         type: str
         required: true
@@ -48,7 +48,7 @@ EXAMPLES = r"""
 - name: Look whether the emulator runs
   vxlanlab.vtep.lab_state:
     bridge: br0
-    ports: [{name: vm1}]
+    ports: [{interface: vm1}]
 """
 
 RETURN = r"""
@@ -61,6 +61,10 @@ tags:
   description:
     - The VLAN of each of O(ports) at its switch (C(tag) in ovs-vswitchd.conf.db(5)), 0 where it is in none. Empty where the database server
       does not answer.
+  returned: success
+  type: dict
+addresses:
+  description: The IPv4 addresses of each of O(ports).
   returned: success
   type: dict
 mtus:
@@ -102,15 +106,15 @@ def emulators(bridge: str) -> list[int]:
     return sorted(pid for pid, parent in found.items() if parent not in found)
 
 
-def mtu(name: str, namespace: str | None) -> int | None:
-    """The MTU of an interface, in its namespace or, where it never went there, in that of the task."""
+def interface(name: str, namespace: str | None) -> dict[str, Any]:
+    """An interface, in its namespace or, where it never went there, in that of the task; empty where there is none."""
     inside = ["-n", namespace] if namespace and exists(namespace) else []
     try:
-        done = subprocess.run(["ip", *inside, "-json", "link", "show", "dev", name], capture_output=True, text=True, check=False)
+        done = subprocess.run(["ip", *inside, "-json", "address", "show", "dev", name], capture_output=True, text=True, check=False)
     except FileNotFoundError:
         raise UserError("the program ip is missing. Install the package iproute2.") from None
     links = json.loads(done.stdout or "[]") if not done.returncode else []
-    return links[0]["mtu"] if links else None
+    return next((link for link in links if link.get("ifname")), {})
 
 
 def tags(names: list[str]) -> dict[str, int]:
@@ -137,9 +141,17 @@ def run(options: dict[str, Any]) -> dict[str, Any]:
     check_texts(options)
     accepted(interface_name, "bridge", options["bridge"])
     for port in options["ports"]:
-        accepted(interface_name, "ports: name", port["name"])
-    mtus = {port["name"]: mtu(port["name"], port["namespace"]) for port in options["ports"]}
-    return {"changed": False, "emulators": emulators(options["bridge"]), "tags": tags(list(mtus)), "mtus": mtus}
+        accepted(interface_name, "ports: interface", port["interface"])
+    links = {port["interface"]: interface(port["interface"], port["namespace"]) for port in options["ports"]}
+    return {
+        "changed": False,
+        "emulators": emulators(options["bridge"]),
+        "tags": tags(list(links)),
+        "mtus": {name: link.get("mtu") for name, link in links.items()},
+        "addresses": {
+            name: [one["local"] for one in link.get("addr_info", []) if one.get("family") == "inet"] for name, link in links.items()
+        },
+    }
 
 
 def main() -> NoReturn:
@@ -150,7 +162,7 @@ def main() -> NoReturn:
                 "type": "list",
                 "elements": "dict",
                 "default": [],
-                "options": {"name": {"type": "str", "required": True}, "namespace": {"type": "str"}},
+                "options": {"interface": {"type": "str", "required": True}, "namespace": {"type": "str"}},
             },
         },
         supports_check_mode=True,

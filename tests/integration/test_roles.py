@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -176,6 +177,36 @@ def test_the_database_is_what_the_overlay_declares(lab):
         assert line in macs
     assert lab.run("hv1", "vtep-ctl", "get", "Logical_Switch", "ls0", "replication_mode") == "source_node"
     assert lab.run("hv1", "vtep-ctl", "get", "Physical_Switch", "br0", "tunnel_ips") == f'["{vtep(1)}"]'
+
+
+def test_a_verification_from_the_same_endpoints(lab):
+    """Of hosts, too: right at first; a row, a tunnel, and an address that was lost are named, and nothing else; it waits until all is right."""
+    assert "The VTEPs are right." in lab.play("verify.yml", "-e", "vtep_verify_wait=60")
+    text = lab.play("verify.yml")
+    assert set(changed(text).values()) == {0}
+    lab.run("hv1", "vtep-ctl", "del-ucast-remote", "ls0", mac(2))
+    words = f"hv1 Ucast_Macs_Remote ls0 {mac(2)}: missing, wanted {vtep(2)}"
+    assert words in lab.play("verify.yml", fails=True)
+    assert words in lab.play("verify.yml", "-e", '{"vtep_verify_fail": false, "vtep_verify_sample": 1}')
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(lab.play, "verify.yml", "-e", "vtep_verify_wait=90")
+        lab.run("hv1", "vtep-ctl", "add-ucast-remote", "ls0", mac(2), vtep(2))
+        assert "The VTEPs are right." in waiting.result()
+    [tunnel] = lab.run(
+        "hv2", *f"ovs-vsctl --bare --columns=name find Interface type=vxlan options:remote_ip={vtep(3)} options:key=5000".split()
+    ).split()
+    lab.run("hv2", "ovs-vsctl", "set", "Interface", tunnel, "options:key=7")
+    text = lab.play("verify.yml", fails=True)
+    assert "hv2: a broadcast of hv2/vm2 from port vm2: it leaves with VNI 7, not 5000" in text
+    lab.run("hv2", "ovs-vsctl", "set", "Interface", tunnel, "options:key=5000")
+    lab.run("hv3", "ip", "address", "flush", "dev", "vm3")
+    text = lab.play("verify.yml", fails=True)
+    assert "hv1/vm1 -> hv3/vm3: no reply, and nothing above says why" in text and "hv3/vm3 ->" not in text
+    lab.run("hv3", "ip", "address", "add", f"{vm(3)}/24", "dev", "vm3")
+    assert "The VTEPs are right." in lab.play("verify.yml", "-e", "vtep_verify_wait=60")
+    text = lab.play("verify.yml", "--limit", "hv1,hv2", fails=True)
+    assert "vtep_verify_endpoints: hv3 is not accepted. Run the role on all hosts that have endpoints, in one play." in text
+    assert "vtep_verify_host: other is not accepted." in lab.play("verify.yml", "-e", "vtep_verify_host=other", fails=True)
 
 
 def test_tcp_arrives_whole(lab):

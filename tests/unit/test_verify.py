@@ -40,7 +40,7 @@ def right(lab):
         }
         for host in [node["name"] for node in lab["nodes"]]
     }
-    mtus, tags = {vm["name"]: 1450 for vm in lab["vms"]}, {vm["name"]: vm["vlan"] for vm in lab["vms"]}
+    mtus, tags = {vm["interface"]: 1450 for vm in lab["vms"]}, {vm["interface"]: vm["vlan"] for vm in lab["vms"] if vm["interface"]}
     states = {host: {"emulators": [7], "mtus": dict(mtus), "tags": dict(tags)} for host in switches}
     pinged = {host: [dict(ping, replies=1) for ping in of_host] for host, of_host in mesh(lab).items()}
     tables = intended(lab)
