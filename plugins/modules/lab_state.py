@@ -29,6 +29,10 @@ options:
       namespace:
         description: Network namespace that it is in, as C(ip netns) names it. By default that of the task.
         type: str
+  switch:
+    description: Whether to look at Open vSwitch, too, and return RV(version), RV(datapath_type), RV(flows) and RV(tunnels).
+    type: bool
+    default: false
 attributes:
   check_mode:
     support: full
@@ -67,6 +71,26 @@ addresses:
   description: The IPv4 addresses of each of O(ports).
   returned: success
   type: dict
+version:
+  description: The version of Open vSwitch.
+  returned: with O(switch)
+  type: str
+  sample: 3.1.0
+datapath_type:
+  description: The datapath of O(bridge).
+  returned: with O(switch)
+  type: str
+  sample: netdev
+flows:
+  description:
+    - The flows of each bridge, each with C(table), C(priority), C(match) (empty for all packets), C(actions), and C(idle_timeout) in seconds
+      (0 for a flow that stays; what a switch has learned goes).
+  returned: with O(switch)
+  type: dict
+tunnels:
+  description: The VXLAN tunnels by port, each with C(bridge), C(destination) and C(key).
+  returned: with O(switch)
+  type: dict
 mtus:
   description: The MTU of each of O(ports) in bytes, V(null) where there is no such interface.
   returned: success
@@ -81,6 +105,8 @@ from typing import Any, NoReturn
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError, accepted, check_texts
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.flows import parse_flows
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.trace import read_ports
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._module import finish
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._namespaces import exists
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import interface_name
@@ -104,6 +130,33 @@ def emulators(bridge: str) -> list[int]:
             found[int(entry)] = parent
     # One that begins a program is for a moment a copy of itself.
     return sorted(pid for pid, parent in found.items() if parent not in found)
+
+
+def say(*words: str) -> str:
+    """What a program of Open vSwitch answers."""
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise UserError(f"the program {words[0]} is missing. Install the package openvswitch-switch.") from None
+    if done.returncode:
+        raise UserError(f"'{' '.join(words)}' failed: {done.stderr.strip()}. Does Open vSwitch run, and is this root?")
+    return done.stdout
+
+
+def switch(bridge: str) -> dict[str, Any]:
+    """Open vSwitch, as a reader wants to see it."""
+    bridges = say("ovs-vsctl", "--timeout=10", "list-br").split()
+    ports = read_ports(say("ovs-appctl", "--timeout=10", "dpif/show"))
+    return {
+        "version": say("ovs-vswitchd", "--version").splitlines()[0].split()[-1],
+        "datapath_type": say("ovs-vsctl", "--timeout=10", "get", "Bridge", bridge, "datapath_type").strip().strip('"'),
+        "flows": {name: parse_flows(say("ovs-ofctl", "--names", "--no-stats", "dump-flows", name)) for name in bridges},
+        "tunnels": {
+            port.name: {"bridge": where, "destination": port.options.get("remote_ip", ""), "key": port.options.get("key", "0")}
+            for (where, _number), port in ports.items()
+            if port.type == "vxlan"
+        },
+    }
 
 
 def interface(name: str, namespace: str | None) -> dict[str, Any]:
@@ -144,6 +197,7 @@ def run(options: dict[str, Any]) -> dict[str, Any]:
         accepted(interface_name, "ports: interface", port["interface"])
     links = {port["interface"]: interface(port["interface"], port["namespace"]) for port in options["ports"]}
     return {
+        **(switch(options["bridge"]) if options["switch"] else {}),
         "changed": False,
         "emulators": emulators(options["bridge"]),
         "tags": tags(list(links)),
@@ -158,6 +212,7 @@ def main() -> NoReturn:
     module = AnsibleModule(
         argument_spec={
             "bridge": {"type": "str", "default": "br0"},
+            "switch": {"type": "bool", "default": False},
             "ports": {
                 "type": "list",
                 "elements": "dict",

@@ -172,7 +172,7 @@ def lab_report(summary: Data, captures: Sequence[Data]) -> Shown:
         "networks": topology["underlay"]["networks"],
         "ok": all(check["ok"] for check in summary["checks"]),
         "checks": summary["checks"],
-        "tables": [{"hypervisor": name, "rows": rows} for name, rows in tables.items()],
+        "tables": [{"hypervisor": one["name"], "rows": tables[one["name"]], "bridges": _flows(one)} for one in summary["hypervisors"]],
         "drawing": drawing,
         "steps": _steps(shown, drawing, underlay, first, [router["name"] for router in topology["routers"]]),
         "at": "every hop" if topology["routers"] else underlay,
@@ -212,6 +212,22 @@ def _rows(hypervisor: Data) -> list[Row]:
         for mac, columns in switch["mcast_remote"].items():
             rows += [_row(hypervisor, "Mcast_Macs_Remote", mac, locator, name, name, mac, locator) for locator in columns["locators"]]
     return rows
+
+
+def _flows(hypervisor: Data) -> list[Shown]:
+    """The flows of the bridges that do as the rows say, and where their tunnels lead."""
+    tunnels = hypervisor.get("tunnels", {})
+    found = []
+    for bridge, flows in hypervisor.get("flows", {}).items():
+        # One that only forwards like an ordinary switch follows from no row.
+        if any(flow["actions"] != "NORMAL" for flow in flows):
+            leads = [
+                f"{port} is the tunnel to {tunnel['destination']}, VNI {tunnel['key']}"
+                for port, tunnel in sorted(tunnels.items())
+                if tunnel["bridge"] == bridge
+            ]
+            found.append({"name": bridge, "tunnels": "; ".join(leads), "flows": flows})
+    return found
 
 
 def _row(hypervisor: Data, table: str, key: str, value: str, note: str, *names: str) -> Row:

@@ -212,6 +212,13 @@ def test_tenants(lab):
         seen = tshark(artifacts / file, "icmp.type", "frame.len", "vlan.id")
         return {tuple(row[1:]) for row in seen if row[0]}
 
+    # The report has the flows that follow from the rows, and where the tunnels lead.
+    hv1 = lab.summary["hypervisors"][0]
+    assert {"in_port=trunk,dl_vlan=10", "in_port=trunk,dl_vlan=20"} < {flow["match"] for flow in hv1["flows"]["br0"]}
+    assert {("10.1.0.1", "5000"), ("10.1.0.1", "5001")} < {(one["destination"], one["key"]) for one in hv1["tunnels"].values()}
+    page = (artifacts / "report.html").read_text()
+    assert "in_port=trunk,dl_vlan=10" in page and "is the tunnel to 10.1.0.1, VNI 5001" in page
+
     # The tag is on the trunk, and nowhere else.
     for chapter, vlans in (("", ("10", "30")), ("_blue", ("20", "40"))):
         vm1, vm2 = ("blue1", "blue2") if chapter else ("red1", "red2")
