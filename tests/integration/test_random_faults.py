@@ -71,6 +71,17 @@ def faults(lab):
             # What a switch learns in the wrong place takes the place of the emulator's own flow, on either side.
             "kill -KILL $(cat /run/openvswitch/ovs-vtep.pid)",
         )
+        [node] = [node for node in lab["nodes"] if node["name"] == name]
+        next_hop = node["routes"][0]["via"] if node["routes"] else others[0]
+        yield Fault(
+            "another host that answers for the next hop",
+            name,
+            # As ARP would leave it behind.
+            f"ovs-appctl tnl/neigh/set br-underlay {next_hop} 02:00:00:00:00:66",
+            "ovs-appctl tnl/neigh/flush",
+            "datapath",
+            [f"{name}: ", "leave for MAC 02:00:00:00:00:66", f"{next_hop} has 02:42:"],
+        )
         yield Fault(
             "another emulator",
             name,

@@ -10,7 +10,7 @@ import itertools
 
 import pytest
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import intended
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import Node, intended
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.story import mesh
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.topology import pings
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.verify import entrances, frames, kinds, report, sample
@@ -96,8 +96,8 @@ def test_a_row_that_is_wrong_is_to_blame_and_nothing_else(name):
 WRONG = {
     "problem": ({"problem": "no port takes packets"}, "no port takes packets"),
     "normal": ({"normal": True}, "forwards like an ordinary switch (NORMAL)"),
-    "key": ({"tunnels": [{"destination": "10.1.0.1", "vni": 7, "problem": ""}]}, "it leaves with VNI 7, not"),
-    "nobody": ({"tunnels": [{"destination": "10.77.0.1", "vni": 5000, "problem": "nobody answers who has 10.77.0.1"}]}, "nobody answers who has 10.77.0.1"),
+    "key": ({"tunnels": [{"destination": "10.1.0.1", "vni": 7, "problem": "", "header": {}}]}, "it leaves with VNI 7, not"),
+    "nobody": ({"tunnels": [{"destination": "10.77.0.1", "vni": 5000, "problem": "nobody answers who has 10.77.0.1", "header": {}}]}, "nobody answers who has 10.77.0.1"),
     "dropped": ({"tunnels": [], "ports": []}, "it does not go to"),
     "leak": ({"ports": ["stranger"]}, "it goes to port stranger, where it does not belong"),
 }  # fmt: skip
@@ -118,6 +118,32 @@ def test_a_frame_that_goes_wrong_is_told(name, kind):
             found = told(lab, seen)
             assert found and {layer for layer, said in found} == {"datapath"}
             assert any(words in said for layer, said in found), found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_who_answers_for_another_is_told(name):
+    """Of every next hop of every node: at a hypervisor by the header of its tunnels, at routers and kernels by their neighbours."""
+    lab, unused = scenario(name)
+    for host in kinds(lab):
+        seen = right(lab)
+        node = next(one for one in lab["nodes"] if one["name"] == host)
+        traced = seen["traced"][host]
+        right_macs = copy.deepcopy(seen)
+        for state, mac in ((right_macs, None), (seen, "02:00:00:00:00:66")):
+            for destination, route in state["traced"][host]["routes"].items():
+                via = Node(node, lab["macs"]).hop(destination)[1]
+                route["destination_mac"] = mac or lab["macs"][via]
+            for trace in state["traced"][host]["traces"]:
+                for tunnel in trace["tunnels"]:
+                    via = Node(node, lab["macs"]).hop(tunnel["destination"])[1]
+                    tunnel["header"] = {"ethernet.destination": mac or lab["macs"][via]}
+        assert told(lab, right_macs) == []
+        found = told(lab, seen)
+        leads = traced["routes"] or any(trace["tunnels"] for trace in traced["traces"])
+        assert bool(found) == bool(leads)
+        assert all(
+            layer == "datapath" and said.startswith(f"{host}: ") and "leave for MAC 02:00:00:00:00:66" in said for layer, said in found
+        )
 
 
 def test_emulators_ports_and_pings():
@@ -185,7 +211,7 @@ def test_what_a_switch_has_not_learned_goes_to_all_but_where_it_comes_from():
         seen = right(lab)
         for one, trace in zip(entrances(lab, "hv2"), seen["traced"]["hv2"]["traces"]):
             if one.source == "10.0.0.1" and one.receiver:
-                trace["tunnels"] += [{"destination": "10.9.0.1", "vni": 5000, "problem": ""}]
+                trace["tunnels"] += [{"destination": "10.9.0.1", "vni": 5000, "problem": "", "header": {}}]
         assert [layer for layer, said in told(lab, seen)] == ([] if spare else ["datapath"])
 
 

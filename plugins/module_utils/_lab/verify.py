@@ -18,7 +18,7 @@ import random
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypedDict
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import intended
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import Node, intended
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import UNTAGGED, VXLAN_OVERHEAD
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.story import deviations
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.topology import pings
@@ -300,17 +300,42 @@ def _datapath(
     def finding(words: str, switches: Sequence[str] = ()) -> Finding:
         return {"layer": DATAPATH, "node": host, "switches": list(switches), "words": f"{host}: {words}"}
 
+    hops = _NextHops(topology, host)
     for destination, route in traced.get("routes", {}).items():
         if route is None:
             yield finding(f"no way to {destination} for VXLAN (UDP port {VXLAN_PORT}): see 'ip route' and 'ip rule' there"), ""
+        elif words := hops.stranger(destination, route.get("destination_mac")):
+            yield finding(words), ""
     owners = {node["interfaces"][0]["address"].split("/")[0]: node["name"] for node in topology["nodes"]}
     told: set[tuple[str, str, str]] = set()
     for one, trace in zip(asked, traced.get("traces", [])):
-        for kind, words, destination in _wrong(one, trace):
+        strangers = (
+            ("mac", words, "")
+            for tunnel in trace["tunnels"]
+            if (words := hops.stranger(tunnel["destination"], tunnel["header"].get("ethernet.destination")))
+        )
+        for kind, words, destination in (*_wrong(one, trace), *strangers):
             end = owners.get(destination, "")
             if (kind, one.switch, end) not in told:
                 told.add((kind, one.switch, end))
                 yield finding(f"{one.words()}: {words}", [one.switch]), end
+
+
+class _NextHops:
+    """Whom a node's packets go to in the underlay."""
+
+    def __init__(self, topology: Mapping[str, Any], host: str) -> None:
+        #: Those that are known beforehand, by address.
+        self.macs: Mapping[str, str] = topology.get("macs", {})
+        [self.node] = [Node(node, self.macs) for node in topology["nodes"] if node["name"] == host]
+
+    def stranger(self, destination: str, mac: str | None) -> str:
+        """What is wrong where packets go to a MAC address that is not that of their next hop; else nothing."""
+        hop = self.node.hop(destination) if mac and self.macs and destination else None
+        owner = self.macs.get(hop[1]) if hop else None
+        if hop is None or owner in (None, mac):
+            return ""
+        return f"packets to {destination} leave for MAC {mac}, and {hop[1]} has {owner}: another host or interface answers for its address"
 
 
 def _wrong(one: Entrance, trace: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
