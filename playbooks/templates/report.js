@@ -12,14 +12,17 @@
   addEventListener("hashchange", reveal);
   reveal();
 
+  // Where nothing was captured, there is nothing to open.
   const toggle = one("[data-toggle]");
-  toggle.hidden = false;
-  toggle.addEventListener("click", () => {
-    const open = toggle.getAttribute("aria-pressed") !== "true";
-    all("details.packet").forEach((packet) => { packet.open = open; });
-    toggle.setAttribute("aria-pressed", open);
-    toggle.textContent = open ? "Close all packets" : "Open all packets";
-  });
+  if (toggle) {
+    toggle.hidden = false;
+    toggle.addEventListener("click", () => {
+      const open = toggle.getAttribute("aria-pressed") !== "true";
+      all("details.packet").forEach((packet) => { packet.open = open; });
+      toggle.setAttribute("aria-pressed", open);
+      toggle.textContent = open ? "Close all packets" : "Open all packets";
+    });
+  }
 
   // The walk: one step at a time.
   const walk = one("[data-walk]"), steps = all("[data-step]", walk);

@@ -7,14 +7,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator, Mapping, Sequence
-from itertools import combinations, pairwise
-from typing import Any, TypedDict
+from collections.abc import Container, Mapping, Sequence
+from typing import Any
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import LINUX_TABLES
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import TRUNK, trunk
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._packets import CapturedPacket, Layer
+from ansible_collections.vxlanlab.vtep.plugins.plugin_utils.lab_drawing import (
+    Data,
+    Drawing,
+    Shown,
+    deciding_row,
+    drawing_of,
+    headers_of,
+    hop_of,
+    route_of,
+    rows_of,
+    vnis_of,
+)
 
 # Layer -> what it is called, and what it does outside and inside of the tunnel.
 LAYERS = {
@@ -63,79 +73,10 @@ OVERLAY = {
     "icmp": LAYERS["icmp"][2],
     "data": LAYERS["data"][2],
 }
-# Table -> what its rows are, in a word.
-MEANINGS = {"Physical_Port": "binding", "Ucast_Macs_Remote": "unicast", "Mcast_Macs_Remote": "multicast"}
 ACRONYMS = {"mac": "MAC", "ip": "IP", "vni": "VNI", "ttl": "TTL", "dscp": "DSCP", "id": "ID"}
 BYTES_IN_A_LINE = 16
 # All but the first of the echo requests and replies.
 LATER_ECHO = re.compile(r"echo_[a-z]+_([2-9]|[1-9][0-9])")
-
-# Where things are in the drawing, in its own units.
-WIDTH = 460
-EDGE = 8
-BOX_WIDTH, HEADER, ROW = 344, 34, 19
-VM_LEFT, VM_WIDTH, VM_HEIGHT = 20, 180, 46
-VTEP_LEFT, VTEP_WIDTH = 244, 96
-BAND_LEFT, BAND_WIDTH = 368, 84
-UNDERLAY_LANE, TUNNEL_LANE, OTHER_LANES = 384, 410, (438, 448)
-GAP = 18
-# Half of what moves.
-MARKER = 14
-# So many logical switches have a colour of their own.
-TENANTS = 4
-# Routers stand in the underlay's lane, which is then wider.
-ROUTER_WIDTH, ROUTER_HEIGHT = 56, 34
-
-
-# A part of a JSON document: the summary's as the lab wrote it, the report's as the template reads it.
-Data = Mapping[str, Any]
-Shown = dict[str, Any]
-
-
-class Row(TypedDict):
-    """A line of a VTEP's tables."""
-
-    table: str
-    #: What it is, in a word.
-    means: str
-    key: str
-    value: str
-    note: str
-    id: str
-
-
-class Box(TypedDict):
-    """A hypervisor in the drawing."""
-
-    name: str
-    underlay_ip: str
-    switch: str
-    left: int
-    top: int
-    width: int
-    height: int
-    vms: list[Shown]
-    vtep_left: int
-    vtep_width: int
-    vtep_y: float
-    rows: list[Shown]
-
-
-class Drawing(TypedDict):
-    """The topology with coordinates, in the unit of the SVG's view box."""
-
-    width: int
-    height: int
-    boxes: list[Box]
-    routers: list[Shown]
-    tunnels: list[Shown]
-    #: Name of a VM -> name of its hypervisor.
-    hypervisor_of: dict[str, str]
-    band: Shown
-    underlay: Shown
-    #: Where tunnels run.
-    lane: int
-    vtep_right: int
 
 
 def lab_report(summary: Data, captures: Sequence[Data]) -> Shown:
@@ -152,13 +93,14 @@ def lab_report(summary: Data, captures: Sequence[Data]) -> Shown:
     topology = summary["topology"]
     first = summary["chapters"][0]
     source, target = first["source"], first["target"]
-    tables = {hypervisor["name"]: _rows(hypervisor) for hypervisor in summary["hypervisors"]}
-    drawing = _drawing(summary, tables, source, target)
+    tables = {hypervisor["name"]: rows_of(hypervisor) for hypervisor in summary["hypervisors"]}
+    drawing = drawing_of(summary, tables, source, target)
     shown = [_capture(walk, capture, topology["points"], drawing["hypervisor_of"]) for walk, capture in zip(summary["walks"], captures)]
     # The point that shows what a VM's hypervisor sends.
     points = {vm: one["point"] for one in summary["hypervisors"] for vm in (its["name"] for its in one["vms"])}
     underlay = points[source]
     return {
+        "foretold": False,
         "lab": summary["lab"],
         "title": summary["title"],
         "driver": summary["driver"],
@@ -168,7 +110,7 @@ def lab_report(summary: Data, captures: Sequence[Data]) -> Shown:
         "source": source,
         "target": target,
         "vni": _vni(summary, source),
-        "vnis": _vnis(topology),
+        "vnis": vnis_of(topology),
         "networks": topology["underlay"]["networks"],
         "ok": all(check["ok"] for check in summary["checks"]),
         "checks": summary["checks"],
@@ -187,33 +129,6 @@ def _vni(summary: Data, name: str) -> Any:
     return keys[switch]
 
 
-def _vnis(topology: Data) -> str:
-    keys = [str(switch["tunnel_key"]) for switch in topology["logical_switches"]]
-    return f"VNI {keys[0]}" if len(keys) == 1 else f"VNIs {', '.join(keys[:-1])} and {keys[-1]}"
-
-
-# --- the tables ------------------------------------------------------------------------------------------------------
-
-
-def _rows(hypervisor: Data) -> list[Row]:
-    """What decides in a VTEP, one line each, with the id that a walk's row leads to."""
-    vtep = hypervisor["vtep"]
-    rows: list[Row] = []
-    for switch in vtep["physical_switches"].values():
-        for port, columns in switch["ports"].items():
-            rows += [
-                _row(hypervisor, "Physical_Port", f"port {port}", name, f"VLAN {vlan}", port, vlan)
-                for vlan, name in columns["vlan_bindings"].items()
-            ]
-    for name, switch in vtep["logical_switches"].items():
-        for mac, columns in switch["ucast_remote"].items():
-            locator = columns["locator"]
-            rows.append(_row(hypervisor, "Ucast_Macs_Remote", mac, locator, f"{name} {columns['ipaddr']}".strip(), name, mac, locator))
-        for mac, columns in switch["mcast_remote"].items():
-            rows += [_row(hypervisor, "Mcast_Macs_Remote", mac, locator, name, name, mac, locator) for locator in columns["locators"]]
-    return rows
-
-
 def _flows(hypervisor: Data) -> list[Shown]:
     """The flows of the bridges that do as the rows say, and where their tunnels lead."""
     tunnels = hypervisor.get("tunnels", {})
@@ -228,179 +143,6 @@ def _flows(hypervisor: Data) -> list[Shown]:
             ]
             found.append({"name": bridge, "tunnels": "; ".join(leads), "flows": flows})
     return found
-
-
-def _row(hypervisor: Data, table: str, key: str, value: str, note: str, *names: str) -> Row:
-    shown = LINUX_TABLES[table] if hypervisor["kind"] == "linux" else table
-    id_ = _row_id(hypervisor["name"], shown, *names)
-    return {"table": shown, "means": MEANINGS[table], "key": key, "value": value, "note": note, "id": id_}
-
-
-def _row_id(*words: str) -> str:
-    return "-".join(["row", *(re.sub(r"[^A-Za-z0-9_.]", "_", word) for word in words)])
-
-
-def _deciding(row: Data | None) -> dict[str, str] | None:
-    """A walk's row: its id in the tables and its text."""
-    if not row:
-        return None
-    if "port" in row:
-        names, text = [row["port"], str(row["vlan"])], f"{row['port']} is in {row['logical_switch']}"
-    else:
-        names, text = [row["logical_switch"], row["mac"], row["locator"]], f"{row['mac']} is behind {row['locator']}"
-    return {"id": _row_id(row["hypervisor"], row["table"], *names), "text": f"{row['hypervisor']}, {row['table']}: {text}"}
-
-
-# --- the drawing -----------------------------------------------------------------------------------------------------
-
-
-def _drawing(summary: Data, tables: Mapping[str, Sequence[Row]], source: str, target: str) -> Drawing:
-    """Hypervisors below each other, each with its VMs, its VTEP and the VTEP's rows; the underlay at their right."""
-    topology = summary["topology"]
-    order = [switch["name"] for switch in topology["logical_switches"]]
-    boxes: list[Box] = []
-    top = EDGE
-    for hypervisor in summary["hypervisors"]:
-        boxes.append(_box(hypervisor, tables[hypervisor["name"]], top, order))
-        top += boxes[-1]["height"] + GAP
-    hypervisor_of = {vm["name"]: box["name"] for box in boxes for vm in box["vms"]}
-    story = {hypervisor_of[source], hypervisor_of[target]}
-    wider = ROUTER_WIDTH if topology["routers"] else 0
-    lane, under = TUNNEL_LANE + wider, UNDERLAY_LANE + wider // 2
-    pairs = list(combinations(boxes, 2))
-    others = [pair for pair in pairs if {box["name"] for box in pair} != story]
-    nearest, farthest = (other + wider for other in OTHER_LANES)
-    tunnels: list[Shown] = []
-    for a, b in pairs:
-        main = {a["name"], b["name"]} == story
-        at = lane if main else round(nearest + (farthest - nearest) * others.index((a, b)) / max(len(others) - 1, 1), 1)
-        tunnels.append({"between": [a["name"], b["name"]], "main": main, "lane": at, "top": a["vtep_y"], "bottom": b["vtep_y"]})
-    first, last = boxes[0]["vtep_y"], boxes[-1]["vtep_y"]
-    routers = []
-    for number, router in enumerate(topology["routers"], 1):
-        middle = first + (last - first) * number / (len(topology["routers"]) + 1)
-        routers.append(
-            {
-                "name": router["name"],
-                "addresses": [interface["address"] for interface in router["interfaces"]],
-                "left": under - ROUTER_WIDTH / 2,
-                "top": middle - ROUTER_HEIGHT / 2,
-                "width": ROUTER_WIDTH,
-                "height": ROUTER_HEIGHT,
-                "middle": under,
-                "y": middle,
-            }
-        )
-    band = BAND_WIDTH + wider
-    return {
-        "width": WIDTH + wider,
-        "height": top - GAP + EDGE,
-        "boxes": boxes,
-        "routers": routers,
-        "tunnels": tunnels,
-        "hypervisor_of": hypervisor_of,
-        "band": {"left": BAND_LEFT, "top": EDGE, "width": band, "height": top - GAP - EDGE, "middle": BAND_LEFT + band / 2},
-        "underlay": {"lane": under, "top": first, "bottom": last},
-        "lane": lane,
-        "vtep_right": VTEP_LEFT + VTEP_WIDTH,
-    }
-
-
-def _box(hypervisor: Data, rows: Sequence[Row], top: int, switches: Sequence[str]) -> Box:
-    vms = [
-        dict(
-            vm,
-            tenant=switches.index(vm["logical_switch"]) % TENANTS,
-            note=", ".join([*([vm["logical_switch"]] if len(switches) > 1 else []), *([f"VLAN {vm['vlan']}"] if vm["vlan"] else [])]),
-            left=VM_LEFT,
-            top=top + HEADER + number * (VM_HEIGHT + 8),
-            width=VM_WIDTH,
-            height=VM_HEIGHT,
-        )
-        for number, vm in enumerate(hypervisor["vms"])
-    ]
-    table_top = vms[-1]["top"] + VM_HEIGHT + 12
-    return {
-        "name": hypervisor["name"],
-        "underlay_ip": hypervisor["underlay_ip"],
-        "switch": next(iter(hypervisor["vtep"]["physical_switches"]), ""),
-        "left": EDGE,
-        "top": top,
-        "width": BOX_WIDTH,
-        "height": table_top + ROW * len(rows) + 10 - top,
-        "vms": vms,
-        "vtep_left": VTEP_LEFT,
-        "vtep_width": VTEP_WIDTH,
-        "vtep_y": (vms[0]["top"] + vms[-1]["top"] + VM_HEIGHT) / 2,
-        "rows": [dict(row, top=table_top + ROW * number) for number, row in enumerate(rows)],
-    }
-
-
-def _route(drawing: Drawing, step: Data, source: str, target: str) -> Shown:
-    """The way of a step's packet, as a polyline, where on it the packet is wrapped (0 to 1), and its stations."""
-    boxes = {box["name"]: box for box in drawing["boxes"]}
-    start, end = (boxes[name] for name in step["hop"])
-    # The packet covers no name where it rests.
-    middle = VTEP_LEFT + VTEP_WIDTH + MARKER
-    plain = step["key"].startswith("underlay_")
-    between = {start["name"], end["name"]}
-    lane = drawing["underlay"]["lane"] if plain else next(one["lane"] for one in drawing["tunnels"] if set(one["between"]) == between)
-    points = [(middle, start["vtep_y"]), (lane, start["vtep_y"]), (lane, end["vtep_y"]), (middle, end["vtep_y"])]
-    stations = [start["name"], "underlay" if plain else "tunnel", end["name"]]
-    ends = [0.0, 0.0]
-    if not plain:
-        # Of a copy for others than the two, only the tunnel is of interest.
-        for vm in (source, target):
-            box = boxes[drawing["hypervisor_of"][vm]]
-            if box is start:
-                points, stations = [_port(box, vm), *points], [vm, *stations]
-                ends[0] = _length(points[:2])
-            elif box is end:
-                points, stations = [*points, _port(box, vm)], [*stations, vm]
-                ends[1] = _length(points[-2:])
-    whole = sum(_length(pair) for pair in pairwise(points))
-    wrapped = [round(ends[0] / whole, 3), round(1 - ends[1] / whole, 3)]
-    return {"points": _polyline(points), "wrapped": wrapped, "stations": stations, "plain": plain}
-
-
-def _length(line: Sequence[tuple[float, float]]) -> float:
-    (left, top), (right, bottom) = line
-    return ((left - right) ** 2 + (top - bottom) ** 2) ** 0.5
-
-
-def _hop(drawing: Drawing, step: Data) -> Shown:
-    """The same for one hop of a packet: between two nodes, or a VM and its hypervisor."""
-    places: dict[str, tuple[float, float]] = {router["name"]: (router["middle"], router["y"]) for router in drawing["routers"]}
-    for box in drawing["boxes"]:
-        places[box["name"]] = (VTEP_LEFT + VTEP_WIDTH + MARKER, box["vtep_y"])
-        places.update((vm["name"], _port(box, vm["name"])) for vm in box["vms"])
-    routers = {router["name"] for router in drawing["routers"]}
-    start, end = _beside([places[name] for name in step["hop"]], [name in routers for name in step["hop"]])
-    bare = any(name in drawing["hypervisor_of"] for name in step["hop"])
-    lane = drawing["underlay"]["lane"]
-    points = [start, end] if bare else [start, (lane, start[1]), (lane, end[1]), end]
-    return {
-        "points": _polyline(points),
-        "wrapped": [2, 2] if bare else [0, 1],
-        "stations": step["hop"],
-        "plain": step["key"].startswith("underlay_"),
-    }
-
-
-def _beside(ends: Sequence[tuple[float, float]], routers: Sequence[bool]) -> Iterator[tuple[float, float]]:
-    """Both ends of a hop, but above or below a router: the packet covers no name where it rests."""
-    for (left, top), (_left, other), is_router in zip(ends, reversed(ends), routers):
-        away = ROUTER_HEIGHT / 2 + MARKER - 4
-        yield (left, top + (away if other > top else -away) if is_router else top)
-
-
-def _polyline(points: Sequence[tuple[float, float]]) -> str:
-    return " ".join(f"{x:g},{y:g}" for x, y in points)
-
-
-def _port(box: Box, name: str) -> tuple[float, float]:
-    vm = next(vm for vm in box["vms"] if vm["name"] == name)
-    return vm["left"] + vm["width"], vm["top"] + vm["height"] / 2
 
 
 # --- the walk --------------------------------------------------------------------------------------------------------
@@ -423,7 +165,7 @@ def _steps(captures: Sequence[Shown], drawing: Drawing, underlay: str, chapter: 
             continue
         hops.add(hop)
         packets = {packet["number"]: packet for packet in capture["packets"]}
-        route = _hop(drawing, step) if routers else _route(drawing, step, chapter["source"], chapter["target"])
+        route = hop_of(drawing, step) if routers else route_of(drawing, step, chapter["source"], chapter["target"])
         steps.append(
             dict(
                 step,
@@ -431,23 +173,13 @@ def _steps(captures: Sequence[Shown], drawing: Drawing, underlay: str, chapter: 
                 title=f"{step['title']}: {' → '.join(step['hop'])}" if routers else step["title"],
                 route=route,
                 seen=packets.get(step["packet"]),
-                headers=_headers(step) if routers else "",
+                headers=headers_of(step["seen"] or {}) if routers else "",
+                flow="",
                 file=capture["file"],
                 capture=capture["id"],
             )
         )
     return steps
-
-
-def _headers(step: Shown) -> str:
-    """What changes from hop to hop, and what stays."""
-    seen = step["seen"] or {}
-    if "vxlan.vni" not in seen:
-        return ""
-    return (
-        f"MAC {seen.get('ethernet.source')} → {seen.get('ethernet.destination')}, IP {seen['ipv4.source']} → {seen['ipv4.destination']},"
-        f" TTL {seen['ipv4.ttl']}, VNI {seen['vxlan.vni']}"
-    )
 
 
 def _chapter(chapter: Data, captures: Sequence[Shown], underlay: str, drawn: Mapping[str, str]) -> Shown:
@@ -481,7 +213,7 @@ def _leaves(tree: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
 
 
 def _capture(walk: Data, capture: Data, points: Mapping[str, Data], vms: Container[str]) -> Shown:
-    steps = [dict(step, deciding=_deciding(step["row"])) for step in walk["steps"]]
+    steps = [dict(step, deciding=deciding_row(step["row"])) for step in walk["steps"]]
     of_packet = {step["packet"]: step for step in steps if step["packet"]}
     point = walk["point"]
     overlay = point in vms or points[point]["interface"] == TRUNK

@@ -97,6 +97,8 @@ def assert_foretold(lab):
         walks = [walk for walk in summary["walks"] if (walk["chapter"], walk["point"]) == (chapter["key"], point)]
         [seen] = [step["seen"] for walk in walks for step in walk["steps"] if step["key"].startswith(key)]
         assert len(first["header"]) >= 7 and {name: seen[name] for name in first["header"]} == first["header"]
+    page = (lab.folder / "artifacts/trace.html").read_text()
+    assert page.count(" data-step ") == sum(len(leg["hops"]) + 1 for leg in legs) and "the ping is answered" in page
 
 
 def test_routed(lab):

@@ -97,7 +97,10 @@ WRONG = {
     "problem": ({"problem": "no port takes packets"}, "no port takes packets"),
     "normal": ({"normal": True}, "forwards like an ordinary switch (NORMAL)"),
     "key": ({"tunnels": [{"destination": "10.1.0.1", "vni": 7, "problem": "", "header": {}}]}, "it leaves with VNI 7, not"),
-    "nobody": ({"tunnels": [{"destination": "10.77.0.1", "vni": 5000, "problem": "nobody answers who has 10.77.0.1", "header": {}}]}, "nobody answers who has 10.77.0.1"),
+    "nobody": (
+        {"tunnels": [{"destination": "10.77.0.1", "vni": 5000, "problem": "nobody answers who has 10.77.0.1", "header": {}}]},
+        "nobody answers who has 10.77.0.1",
+    ),
     "dropped": ({"tunnels": [], "ports": []}, "it does not go to"),
     "leak": ({"ports": ["stranger"]}, "it goes to port stranger, where it does not belong"),
 }  # fmt: skip

@@ -29,6 +29,8 @@ class Hop(TypedDict):
     enters: str
     #: What is done with it.
     does: str
+    #: The node or the VM that it goes to from here; empty where it ends.
+    to: str
     #: The flow that decides, or the route; empty where none is known.
     by: str
     #: The row that made it; ``None`` where there is none.
@@ -157,20 +159,22 @@ class _Leg:
             self.ends.append(f"{host}: a bridge of the VTEP forwards like an ordinary switch (NORMAL): the emulator's flows are gone")
         flow = _deciding(seen["flows"])
         for port in seen["ports"]:
-            self._hop(host, enters, f"handed to port {port}", flow, self._binding(vtep, port), {})
+            owner = next((vm.name for vm in self.lab.vms.values() if (vm.hypervisor, named(*vm.bound_at)) == (host, port)), "")
+            self._hop(host, enters, f"handed to port {port}", owner, flow, self._binding(vtep, port), {})
             if port == named(*self.receiver.bound_at) and host == self.receiver.hypervisor:
                 self.arrives = True
         for tunnel in seen["tunnels"]:
             row = self._remote(vtep, request, tunnel["destination"])
             # A datapath in the kernel leaves the MAC addresses to its routes.
             header = {**self._macs(host, tunnel["destination"]), **tunnel["header"]} if tunnel["header"] else {}
-            self._hop(host, enters, f"into the tunnel to {tunnel['destination']}, VNI {tunnel['vni']}", flow, row, header)
+            to = "" if tunnel["problem"] else self._following(host, tunnel["destination"])
+            self._hop(host, enters, f"into the tunnel to {tunnel['destination']}, VNI {tunnel['vni']}", to, flow, row, header)
             if tunnel["problem"]:
                 self.ends.append(f"{host}: the tunnel to {tunnel['destination']}: {tunnel['problem']}")
             else:
                 self._underlay(host, tunnel["destination"], tunnel["vni"], header, tunnels + 1)
         if not seen["ports"] and not seen["tunnels"]:
-            self._hop(host, enters, "dropped", flow, None, {})
+            self._hop(host, enters, "dropped", "", flow, None, {})
             self.ends.append(f"{host}: the frame is dropped ({flow or 'no flow takes it'})")
 
     def _by_switch(self, vtep: Vtep, request: Request) -> Mapping[str, Any]:
@@ -230,22 +234,32 @@ class _Leg:
                 return
             if at != host:
                 if header:
-                    header = {**header, **self._macs(at, destination)}
+                    # Those of the hop before say nothing here, also where the kernel does not know its own yet.
+                    header = {name: value for name, value in header.items() if not name.startswith("ethernet.")}
+                    header |= self._macs(at, destination)
                 if "ipv4.ttl" in header:
                     header["ipv4.ttl"] -= 1
-                self._hop(at, f"{route['interface']} side", f"routed to {following}", f"route to {destination} via {via}", None, header)
+                self._hop(
+                    at, f"{route['interface']} side", f"routed to {following}", following, f"route to {destination} via {via}", None, header
+                )
             at = following
             if via == destination:
                 break
         if at == self.lab.copier:
-            self._hop(at, f"tunnel from {self.lab.nodes[host].ip}, VNI {vni}", "copied to all other VTEPs", "actions=ALL", None, {})
             for other in self.lab.ends:
                 if other != host:
+                    enters = f"tunnel from {self.lab.nodes[host].ip}, VNI {vni}"
+                    self._hop(at, enters, f"copied to {other}", other, "actions=ALL", None, {})
                     self._at(other, Request(self.number, "", UNTAGGED, self.lab.nodes[at].ip, vni or 0), tunnels + 1)
         elif at in self.lab.ends:
             self._at(at, Request(self.number, "", UNTAGGED, self.lab.nodes[host].ip, vni or 0), tunnels)
         else:
             self.ends.append(f"{at}: {destination} is not a VTEP")
+
+    def _following(self, at: str, destination: str) -> str:
+        """The node that packets to an address go to next; empty where that is nobody's."""
+        route = self.traced[at]["routes"].get(destination)
+        return self.lab.owners.get(route["via"] or destination, "") if route else ""
 
     def _binding(self, vtep: Vtep, handed: str) -> Row | None:
         for (port, vlan), bound in vtep.bindings.items():
@@ -268,8 +282,8 @@ class _Leg:
             return vtep.row("Mcast_Macs_Remote", logical_switch=switch.name, mac="unknown-dst", locator=locator)
         return None
 
-    def _hop(self, node: str, enters: str, does: str, by: str, row: Row | None, header: Fields) -> None:
-        self.hops.append({"node": node, "enters": enters, "does": does, "by": by, "row": row, "header": header})
+    def _hop(self, node: str, enters: str, does: str, to: str, by: str, row: Row | None, header: Fields) -> None:
+        self.hops.append({"node": node, "enters": enters, "does": does, "to": to, "by": by, "row": row, "header": header})
 
 
 def _deciding(flows: Sequence[Mapping[str, Any]]) -> str:
