@@ -32,6 +32,8 @@ def test_each_row_is_there_or_left_to_do(name):
             # A remote is left to do until the last stage, where the roles write it.
             assert sum("add-ucast-remote" in command for command in typed) == (0 if last == "remotes" else len(remotes))
             assert len(typed) == len(set(typed))
+            looks = [stage["look"][host].split()[-1] for stage in left if stage["name"] == "binding"]
+            assert set(looks) <= {port for switch in whole["physical_switches"].values() for port in switch["ports"]}
 
 
 @pytest.mark.parametrize("name", OF_OVS)

@@ -78,7 +78,7 @@ def _stage(topology: Mapping[str, Any], name: str) -> Stage:
     first = topology["hypervisors"][0]
     whole = intended(topology)
     look = {
-        hypervisor["name"]: LOOK[name].format(bridge=topology["bridge"], port=hypervisor["vms"][0]["name"])
+        hypervisor["name"]: LOOK[name].format(bridge=topology["bridge"], port=hypervisor["vms"][0]["port"])
         for hypervisor in topology["hypervisors"]
     }
     return {
