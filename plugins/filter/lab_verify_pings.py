@@ -50,7 +50,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.story import me
 
 def lab_verify_pings(topology: Mapping[str, Any], host: str, pairs: Collection[tuple[str, str]] | None = None) -> list[dict[str, str]]:
     """The pings of one hypervisor."""
-    return mesh(topology, pairs).get(host, [])
+    return mesh(topology, pairs, host).get(host, [])
 
 
 class FilterModule:

@@ -55,6 +55,7 @@ _value:
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils import _names, _values
@@ -96,11 +97,7 @@ def overlay_topology(endpoints: Any, switches: Any, service_nodes: Any = (), mtu
         "nodes": [
             {"name": name, "kind": kind, "interfaces": [{"name": "", "address": address}], "routes": []} for kind, name, address in ends
         ],
-        "endpoints": [
-            {"host": one.host, "physical_switch": one.physical_switch, "port": one.port, "vlan": one.vlan, "vtep": one.vtep}
-            | {"logical_switch": one.logical_switch, "mac": one.mac, "ip": one.ip}
-            for one in known
-        ],
+        "endpoints": [asdict(one) for one in known],
     }
 
 

@@ -166,7 +166,7 @@ class Vswitch:
         for table, record, columns in (
             ("Bridge", name, changes.bridge),
             *(
-                (table, port, {column: value for column, value in columns.items() if (column == "tag") == (table == "Port")})
+                (table, port, {column: value for column, value in columns.items() if column in COLUMNS[table]})
                 for port, columns in changes.ports.items()
                 for table in ("Port", "Interface")
             ),

@@ -99,13 +99,13 @@ mtus:
 
 import json
 import os
-import subprocess
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError, accepted, check_texts
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.flows import parse_flows
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.programs import run_command
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.trace import read_ports
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._module import finish
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._namespaces import exists
@@ -134,10 +134,7 @@ def emulators(bridge: str) -> list[int]:
 
 def say(*words: str) -> str:
     """What a program of Open vSwitch answers."""
-    try:
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        raise UserError(f"the program {words[0]} is missing. Install the package openvswitch-switch.") from None
+    done = run_command(*words)
     if done.returncode:
         raise UserError(f"'{' '.join(words)}' failed: {done.stderr.strip()}. Does Open vSwitch run, and is this root?")
     return done.stdout
@@ -162,10 +159,7 @@ def switch(bridge: str) -> dict[str, Any]:
 def interface(name: str, namespace: str | None) -> dict[str, Any]:
     """An interface, in its namespace or, where it never went there, in that of the task; empty where there is none."""
     inside = ["-n", namespace] if namespace and exists(namespace) else []
-    try:
-        done = subprocess.run(["ip", *inside, "-json", "address", "show", "dev", name], capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        raise UserError("the program ip is missing. Install the package iproute2.") from None
+    done = run_command("ip", *inside, "-json", "address", "show", "dev", name)
     links = json.loads(done.stdout or "[]") if not done.returncode else []
     return next((link for link in links if link.get("ifname")), {})
 
@@ -174,15 +168,7 @@ def tags(names: list[str]) -> dict[str, int]:
     """The VLANs of ports at their switches."""
     if not names:
         return {}
-    try:
-        done = subprocess.run(
-            ["ovs-vsctl", "--timeout=10", "--format=json", "--columns=name,tag", "list", "Port"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except FileNotFoundError:
-        raise UserError("the program ovs-vsctl is missing. Install the package openvswitch-switch.") from None
+    done = run_command("ovs-vsctl", "--timeout=10", "--format=json", "--columns=name,tag", "list", "Port")
     if done.returncode:
         return {}
     # No tag is an empty set (RFC 7047, section 5.1).

@@ -132,7 +132,6 @@ routes:
 
 import ipaddress
 import json
-import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
@@ -141,6 +140,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError, accepted, check, check_texts
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import MOST_VLANS, UNTAGGED
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.programs import run_command
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.trace import Frame, Port, entry, parse, read_ports
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._module import finish
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import VXLAN_PORT, Integer, interface_name, ipv4, mac, vni
@@ -148,14 +148,6 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import VXLAN
 POLL_SECONDS = 0.05
 read_vlan = Integer(UNTAGGED, MOST_VLANS)
 Ports = Mapping[tuple[str, int], Port]
-
-
-def run_command(*words: str) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(words, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        package = "iproute2" if words[0] == "ip" else "openvswitch-switch"
-        raise UserError(f"the program {words[0]} is missing. Install the package {package}.") from None
 
 
 def appctl(*words: str) -> str:

@@ -59,6 +59,7 @@ LAB = {
     "by_hand": {"model"},
     "comments": {"walk"},
     "background": set(),
+    "programs": set(),
     "warm": set(),
 }
 PURE_ROOMS = {

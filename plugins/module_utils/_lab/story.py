@@ -392,10 +392,12 @@ def _check(name: str, expected: str, seen: str) -> Check:
     return {"name": name, "expected": expected, "seen": seen, "ok": expected == seen}
 
 
-def mesh(topology: Mapping[str, Any], pairs: Collection[tuple[str, str]] | None = None) -> dict[str, list[dict[str, str]]]:
+def mesh(
+    topology: Mapping[str, Any], pairs: Collection[tuple[str, str]] | None = None, host: str | None = None
+) -> dict[str, list[dict[str, str]]]:
     """Pings that go through a tunnel, by the hypervisor that they start from: all of them, or ``MOST_PINGS`` of each VM.
 
-    ``pairs``: by name, who is to ping whom; otherwise everybody.
+    ``pairs``: by name, who is to ping whom; otherwise everybody. ``host``: the only one whose pings are wanted.
     """
     wanted = None if pairs is None else {tuple(pair) for pair in pairs}
     of_switch: dict[str, list[Mapping[str, Any]]] = {}
@@ -404,6 +406,8 @@ def mesh(topology: Mapping[str, Any], pairs: Collection[tuple[str, str]] | None 
     found: dict[str, list[dict[str, str]]] = {hypervisor["name"]: [] for hypervisor in topology["hypervisors"]}
     for vms in of_switch.values():
         for number, vm in enumerate(vms):
+            if host not in (None, vm["hypervisor"]):
+                continue
             others = (
                 other
                 for other in itertools.chain(vms[number + 1 :], vms[:number])

@@ -87,6 +87,17 @@ class Frame:
         return f"icmp,{macs},nw_src={self.source_ip},nw_dst={self.destination_ip},nw_ttl=64,icmp_type=8"
 
 
+def entering(port: str, vlan: int, source: str, vni: int, frame: Frame) -> dict[str, Any]:
+    """A frame and where it comes in, as lab_trace takes it: at a port with a VLAN, or else from the tunnel of an address and a VNI."""
+    return {
+        **({"port": port, "vlan": vlan} if port else {"tunnel_source": source, "tunnel_key": vni}),
+        "source_mac": frame.source_mac,
+        "destination_mac": frame.destination_mac,
+        "source_ip": frame.source_ip,
+        "destination_ip": frame.destination_ip,
+    }
+
+
 def named(port: str, vlan: int) -> str:
     """A port, and the VLAN of the frames there that have a tag."""
     return f"{port} VLAN {vlan}" if vlan else port

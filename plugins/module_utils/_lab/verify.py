@@ -22,7 +22,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import No
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import UNTAGGED, VXLAN_OVERHEAD
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.story import deviations
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.topology import pings
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.trace import BROADCAST, named
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.trace import BROADCAST, Frame, entering, named
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import VXLAN_PORT
 
 LAYERS = DATABASE, EMULATOR, DATAPATH, PACKETS = ("database", "emulator", "datapath", "packets")
@@ -66,6 +66,13 @@ class Entrance(NamedTuple):
     spare_ports: frozenset[str]
     tunnels: frozenset[str]
     spare_tunnels: frozenset[str]
+
+    def frame(self) -> Frame:
+        """The frame itself."""
+        # Of a question, whoever is asked for.
+        asked = self.receiver or self.sender
+        to = self.receiver["mac"] if self.receiver else BROADCAST
+        return Frame(self.sender["mac"], to, self.sender["address"], asked["address"])
 
     def words(self) -> str:
         """Who sends what to whom."""
@@ -173,17 +180,7 @@ def _entrances(topology: Mapping[str, Any], host: str) -> Iterator[Entrance]:
 
 def frames(topology: Mapping[str, Any], host: str, pairs: Pairs | None = None) -> list[dict[str, Any]]:
     """The same as lab_trace takes them."""
-    return [
-        {
-            **({"port": one.port, "vlan": one.vlan} if one.port else {"tunnel_source": one.source, "tunnel_key": one.vni}),
-            "source_mac": one.sender["mac"],
-            "destination_mac": one.receiver["mac"] if one.receiver else BROADCAST,
-            "source_ip": one.sender["address"],
-            # Of a question, whoever is asked for.
-            "destination_ip": (one.receiver or one.sender)["address"],
-        }
-        for one in entrances(topology, host, pairs)
-    ]
+    return [entering(one.port, one.vlan, one.source, one.vni, one.frame()) for one in entrances(topology, host, pairs)]
 
 
 def report(

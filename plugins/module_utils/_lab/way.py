@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypedDict
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import MOST_TUNNELS, TTL, Node, Vm, Vtep, answers_instead
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import MOST_TUNNELS, TTL, Node, Switch, Vm, Vtep, answers_instead
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import UNTAGGED
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.trace import BROADCAST, Frame, named
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.trace import BROADCAST, Frame, entering, named
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.walk import Row
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._packets import Fields
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import VXLAN_PORT
@@ -86,17 +86,7 @@ class _Lab:
 def requests(topology: Mapping[str, Any], host: str, source: str, target: str) -> list[dict[str, Any]]:
     """The frames that a hypervisor is to trace, as lab_trace takes them: wherever they may come in."""
     lab = _Lab(topology, source, target)
-    return [
-        {
-            **({"port": one.port, "vlan": one.vlan} if one.port else {"tunnel_source": one.source, "tunnel_key": one.vni}),
-            "source_mac": frame.source_mac,
-            "destination_mac": frame.destination_mac,
-            "source_ip": frame.source_ip,
-            "destination_ip": frame.destination_ip,
-        }
-        for one in _entrances(lab, host)
-        for frame in [lab.legs[one.leg][3]]
-    ]
+    return [entering(one.port, one.vlan, one.source, one.vni, lab.legs[one.leg][3]) for one in _entrances(lab, host)]
 
 
 def _entrances(lab: _Lab, host: str) -> list[Request]:
@@ -186,11 +176,7 @@ class _Leg:
 
     def _by_kernel(self, vtep: Vtep, request: Request) -> Mapping[str, Any]:
         """The same of a VTEP that is the kernel, which has no trace: bridge and VXLAN device do what their tables say."""
-        if request.port:
-            name = vtep.bindings.get((request.port, request.vlan))
-            switch = vtep.switches.get(name) if name else None
-        else:
-            switch = next((one for one in vtep.switches.values() if one.vni == request.vni), None)
+        switch = _switch(vtep, request)
         if switch is None:
             return {"problem": f"no VXLAN device has the VNI {request.vni}" if request.source else f"port {request.port} is on no bridge"}
         ports = [name for name, _vlan in sorted(vtep.ports(switch.name)) if name != request.port]
@@ -228,8 +214,8 @@ class _Leg:
                 self.ends.append(f"{at}: no route to {destination}")
                 return
             via = route["via"] or destination
-            following = self.lab.owners.get(via)
-            if following is None:
+            following = self._following(at, destination)
+            if not following:
                 self.ends.append(f"{at}: nobody has the address {via}")
                 return
             if at != host:
@@ -269,11 +255,7 @@ class _Leg:
 
     def _remote(self, vtep: Vtep, request: Request, locator: str) -> Row | None:
         """The row that leads into a tunnel."""
-        if request.port:
-            name = vtep.bindings.get((request.port, request.vlan))
-        else:
-            name = next((one.name for one in vtep.switches.values() if one.vni == request.vni), None)
-        switch = vtep.switches.get(name) if name else None
+        switch = _switch(vtep, request)
         if switch is None:
             return None
         if switch.unicast.get(self.frame.destination_mac) == locator:
@@ -284,6 +266,13 @@ class _Leg:
 
     def _hop(self, node: str, enters: str, does: str, to: str, by: str, row: Row | None, header: Fields) -> None:
         self.hops.append({"node": node, "enters": enters, "does": does, "to": to, "by": by, "row": row, "header": header})
+
+
+def _switch(vtep: Vtep, request: Request) -> Switch | None:
+    """The logical switch that a frame is in, by its binding or by its VNI."""
+    if request.port:
+        return vtep.switches.get(vtep.bindings.get((request.port, request.vlan), ""))
+    return next((one for one in vtep.switches.values() if one.vni == request.vni), None)
 
 
 def _deciding(flows: Sequence[Mapping[str, Any]]) -> str:
