@@ -10,7 +10,7 @@ module: lab_state
 short_description: Look at the emulator of a hypervisor and at its VMs' interfaces
 version_added: 0.1.0
 description:
-  - Returns which processes of the emulator C(ovs-vtep) run for a bridge, and the MTU of each VM's interface. Changes nothing.
+  - Returns which processes of the emulators C(vtepd) and C(ovs-vtep) run for a bridge, and the MTU of each VM's interface. Changes nothing.
 options:
   bridge:
     description: Bridge that is the VTEP.
@@ -111,11 +111,12 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._module import finis
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._namespaces import exists
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import interface_name
 
-SCRIPT = "ovs-vtep"
+# The program of an emulator, and the word that comes next where there is one.
+EMULATORS = (("ovs-vtep",), ("vtepd.pyz", "emulate"))
 
 
 def emulators(bridge: str) -> list[int]:
-    """The processes that are ``python ovs-vtep ... BRIDGE``."""
+    """The processes that are ``python ovs-vtep ... BRIDGE`` or ``python vtepd.pyz emulate BRIDGE ...``."""
     found: dict[int, int] = {}
     for entry in os.listdir("/proc"):
         try:
@@ -126,8 +127,10 @@ def emulators(bridge: str) -> list[int]:
         except (FileNotFoundError, NotADirectoryError, ProcessLookupError):
             continue
         # The shell that holds it names it as well.
-        if "python" in os.path.basename(words[0]) and len(words) > 2 and os.path.basename(words[1]) == SCRIPT and bridge in words[2:]:
-            found[int(entry)] = parent
+        if "python" in os.path.basename(words[0]) and len(words) > 2 and bridge in words[2:]:
+            program = (os.path.basename(words[1]), *words[2:])
+            if any(program[: len(one)] == one for one in EMULATORS):
+                found[int(entry)] = parent
     # One that begins a program is for a moment a copy of itself.
     return sorted(pid for pid, parent in found.items() if parent not in found)
 

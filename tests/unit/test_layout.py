@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -62,7 +63,29 @@ LAB = {
     "programs": set(),
     "warm": set(),
 }
+# And for the emulator, which runs on any node with Python's standard library alone.
+VTEPD = {
+    "connection": set(),
+    "replica": set(),
+    "survey": {"replica"},
+    "acl": {"replica", "survey"},
+    "flows": {"acl", "survey"},
+    "ports": {"replica", "survey"},
+    "publish": {"ports", "replica", "survey"},
+    "openflow": {"flows"},
+    "devices": set(),
+    "supervise": set(),
+    "emulator": {"acl", "connection", "devices", "flows", "openflow", "ports", "publish", "replica", "supervise", "survey"},
+    "main": {"connection", "emulator", "ports", "replica", "supervise"},
+}
+FLOORS = {"_vtep": ENGINE, "_lab": LAB, "_vtepd": VTEPD}
 PURE_ROOMS = {
+    "_vtepd.replica",
+    "_vtepd.survey",
+    "_vtepd.acl",
+    "_vtepd.flows",
+    "_vtepd.ports",
+    "_vtepd.publish",
     "_vtep.rows",
     "_vtep.tables",
     "_vtep.normal",
@@ -139,17 +162,22 @@ def ids(paths: list[Path]) -> list[str]:
     return [str(path.relative_to(ROOT)) for path in paths]
 
 
-ROOMS = [(floor, room) for floor, rooms in (("_vtep", ENGINE), ("_lab", LAB)) for room in rooms]
+ROOMS = [(floor, room) for floor, rooms in FLOORS.items() for room in rooms]
 
 
-@pytest.mark.parametrize(("floor", "rooms"), [("_vtep", ENGINE), ("_lab", LAB)])
+@pytest.mark.parametrize(("floor", "rooms"), FLOORS.items())
 def test_every_room_is_on_the_plan(floor, rooms):
     assert {path.stem for path in MODULE_UTILS if path.parent.name == floor} == set(rooms)
 
 
+@pytest.mark.parametrize("room", VTEPD)
+def test_the_emulator_needs_nothing_but_the_standard_library(room):
+    assert outside(ROOT / f"plugins/module_utils/_vtepd/{room}.py") <= sys.stdlib_module_names
+
+
 @pytest.mark.parametrize(("floor", "room"), ROOMS, ids=[".".join(pair) for pair in ROOMS])
 def test_a_room_looks_only_into_those_further_in(floor, room):
-    rooms = {"_vtep": ENGINE, "_lab": LAB}[floor]
+    rooms = FLOORS[floor]
     allowed = {f"{floor}.{name}" for name in rooms[room]} | FOR_ALL | ({"_module"} if room == "module" else set())
     assert utils(ROOT / f"plugins/module_utils/{floor}/{room}.py") <= allowed
     assert list(rooms).index(room) > max((list(rooms).index(name) for name in rooms[room]), default=-1)

@@ -44,6 +44,7 @@ def answer(lab, host, frame):
             "destination": locator,
             "vni": switch["tunnel_key"],
             "problem": "",
+            "flow": 0,
             "header": {"ipv4.source": own, "ipv4.destination": locator, "ipv4.ttl": 64, "vxlan.vni": switch["tunnel_key"]},
         }
         for locator in locators

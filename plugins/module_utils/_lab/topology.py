@@ -65,6 +65,8 @@ _DOCKER_NETWORKS = ("bridge", "host", "none", "default")
 #: What a hypervisor's VTEP is: Open vSwitch with the emulator, or the Linux kernel -> the kind of node.
 _VTEPS = {"ovs": HYPERVISOR_KIND, "linux": LINUX_KIND}
 _DATAPATHS = ("auto", "system", "netdev")
+#: What makes a bridge of Open vSwitch a VTEP (vtep_emulator_engine of the role vtep_emulator).
+EMULATORS = VTEPD, OVS_VTEP = ("vtepd", "ovs-vtep")
 _LOOPBACK, _MULTICAST = ipaddress.IPv4Network("127.0.0.0/8"), ipaddress.IPv4Network("224.0.0.0/4")
 
 
@@ -253,6 +255,7 @@ def completed(topology: Any) -> dict[str, Any]:
         for place, network in numbered(underlay.pop("network") or [], topology.get("underlay"))
     ]
     bridge = reader.value("lab_bridge", topology.get("bridge"), _names.bridge)
+    emulator = reader.value("lab_emulator", topology.get("emulator", VTEPD), _values.Choice(EMULATORS))
     listed = reader.value("lab_logical_switches", topology.get("logical_switches"), some) or []
     switches = list(reader.entries("lab_logical_switches", listed, LOGICAL_SWITCH))
     routers = list(reader.entries("lab_routers", topology.get("routers") or [], ROUTER)) if routers_fit(reader, topology) else []
@@ -284,7 +287,8 @@ def completed(topology: Any) -> dict[str, Any]:
         more = ["There may be more; mend these first."] if reader.full else []
         return {"problems": reader.problems[:MOST_PROBLEMS] + more}
     namespaces = topology.get("driver") != "docker"
-    return {"problems": [], "bridge": bridge, **complete(underlay, bridge, switches, routers, hypervisors, service_node, namespaces)}
+    named = {"bridge": bridge, "emulator": emulator}
+    return {"problems": [], **named, **complete(underlay, bridge, switches, routers, hypervisors, service_node, namespaces)}
 
 
 def numbered(values: Sequence[Any], underlay: Any) -> Iterator[tuple[str, Any]]:

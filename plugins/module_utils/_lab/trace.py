@@ -16,8 +16,9 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._packets import Fiel
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 _BRIDGE = re.compile(r'bridge\("(.+)"\)')
 _FLOW = re.compile(r"(\d+)\. (.+)")
-# How ovs-vtep says that a port's frames get a tag.
-_TAGGED = re.compile(r"mod_vlan_vid:(\d+)")
+# How ovs-vtep says that a port's frames get a tag, and how vtepd does (with a bit above the VLAN, ovs-fields(7)).
+_TAGGED = re.compile(r"mod_vlan_vid:(\d+)|set_field:(\d+)->vlan_vid")
+_VLAN_BITS = 0xFFF
 _OUTPUT = re.compile(r"output:(\d+)")
 _TUNNELING = re.compile(r"-> tunneling (?:to|via) (\S+)")
 _MISS = re.compile(r"-> neighbor cache miss for (\S+) on bridge (\S+),")
@@ -40,6 +41,8 @@ class Tunnel(TypedDict):
     header: Fields
     #: Why it does not leave all the same; else empty.
     problem: str
+    #: The flow that sends it there, by its place in ``flows``.
+    flow: int
 
 
 class Trace(TypedDict):
@@ -109,7 +112,9 @@ def parse(text: str, ports: Mapping[tuple[str, int], Port], vtep: str) -> Trace:
     tunnels: list[Tunnel] = []
     names: list[str] = []
     # The bridges that the frame is in, with their indentation: all but the last of several copies are told in between.
-    inside: list[tuple[int, str, list[str]]] = []
+    inside: list[tuple[int, str]] = []
+    # The flows that it is in, with theirs, by their place in `flows`: one may ask others (resubmit) and go on.
+    asking: list[tuple[int, int]] = []
     last: Port | None = None
     vlan = 0
     for line in text.splitlines():
@@ -117,29 +122,32 @@ def parse(text: str, ports: Mapping[tuple[str, int], Port], vtep: str) -> Trace:
         indent = len(line) - len(line.lstrip())
         if found := _BRIDGE.match(said):
             inside = [one for one in inside if one[0] < indent]
-            inside.append((indent, found[1], []))
+            inside.append((indent, found[1]))
             continue
         # Numbers of tables have two places, and need both from 10 on.
         around = [one for one in inside if one[0] < indent + bool(_FLOW.fullmatch(said))]
         if not around or not said or set(said) == {"-"}:
             continue
         inside = around
-        start, bridge, actions = inside[-1]
+        _start, bridge = inside[-1]
         if found := _FLOW.fullmatch(said):
-            actions = []
-            inside[-1] = (start, bridge, actions)
-            flows.append({"bridge": bridge, "table": int(found[1]), "match": found[2], "actions": actions})
-        else:
+            # As if its table had one place.
+            indent += len(found[1]) - 1
+            asking = [one for one in asking if one[0] < indent]
+            asking.append((indent, len(flows)))
+            flows.append({"bridge": bridge, "table": int(found[1]), "match": found[2], "actions": []})
+        elif asking := [one for one in asking if one[0] < indent]:
+            actions = flows[asking[-1][1]]["actions"]
             actions.append(said)
             if found := _OUTPUT.fullmatch(said):
                 last = ports.get((bridge, int(found[1])))
-                vlan = next((int(tag[1]) for action in reversed(actions) if (tag := _TAGGED.fullmatch(action))), 0)
+                vlan = next((int(tag[1] or tag[2]) & _VLAN_BITS for action in reversed(actions) if (tag := _TAGGED.fullmatch(action))), 0)
                 if last and last.type not in ("patch", "vxlan") and last.name != bridge and not _is_underlay(bridge, ports, vtep):
                     names.append(named(last.name, vlan))
             elif said.startswith(">> skipping output") and names and last and named(last.name, vlan) == names[-1]:
                 names.pop()
             elif "output to native tunnel" in said or "output to kernel tunnel" in said:
-                tunnels.append(_end(last))
+                tunnels.append(_end(last, asking[-1][1]))
             elif (found := _TUNNELING.match(said)) and tunnels:
                 tunnels[-1]["destination"] = tunnels[-1]["destination"] or found[1]
             elif (found := _MISS.match(said)) and tunnels:
@@ -175,7 +183,7 @@ def entry(ports: Mapping[tuple[str, int], Port], source: str, vni: int) -> tuple
     return None
 
 
-def _end(port: Port | None) -> Tunnel:
+def _end(port: Port | None, flow: int) -> Tunnel:
     options = port.options if port else {}
     destination, key = options.get("remote_ip", ""), options.get("key", "")
     return {
@@ -183,6 +191,7 @@ def _end(port: Port | None) -> Tunnel:
         "vni": int(key) if key.isdigit() else None,
         "header": {},
         "problem": "",
+        "flow": flow,
     }
 
 

@@ -249,7 +249,7 @@ def _emulator(topology: Mapping[str, Any], host: str, tables: Mapping[str, Any],
 
     running = state["emulators"]
     if not running:
-        yield finding("no emulator runs (ovs-vtep): rows that change have no effect. See its log in /var/log/openvswitch")
+        yield finding("no emulator runs: rows that change have no effect. See its log in /var/log/openvswitch")
     elif len(running) > 1:
         yield finding(
             f"{len(running)} emulators run (PIDs {', '.join(map(str, running))}): each undoes what the other does. End all but one"

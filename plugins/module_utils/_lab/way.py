@@ -147,7 +147,7 @@ class _Leg:
             return
         if seen["normal"]:
             self.ends.append(f"{host}: a bridge of the VTEP forwards like an ordinary switch (NORMAL): the emulator's flows are gone")
-        flow = _deciding(seen["flows"])
+        flow = _named(_deciding(seen["flows"]))
         for port in seen["ports"]:
             owner = next((vm.name for vm in self.lab.vms.values() if (vm.hypervisor, named(*vm.bound_at)) == (host, port)), "")
             self._hop(host, enters, f"handed to port {port}", owner, flow, self._binding(vtep, port), {})
@@ -158,7 +158,8 @@ class _Leg:
             # A datapath in the kernel leaves the MAC addresses to its routes.
             header = {**self._macs(host, tunnel["destination"]), **tunnel["header"]} if tunnel["header"] else {}
             to = "" if tunnel["problem"] else self._following(host, tunnel["destination"])
-            self._hop(host, enters, f"into the tunnel to {tunnel['destination']}, VNI {tunnel['vni']}", to, flow, row, header)
+            sends = _named(seen["flows"][tunnel["flow"]]) if seen["flows"] else ""
+            self._hop(host, enters, f"into the tunnel to {tunnel['destination']}, VNI {tunnel['vni']}", to, sends, row, header)
             if tunnel["problem"]:
                 self.ends.append(f"{host}: the tunnel to {tunnel['destination']}: {tunnel['problem']}")
             else:
@@ -275,8 +276,11 @@ def _switch(vtep: Vtep, request: Request) -> Switch | None:
     return next((one for one in vtep.switches.values() if one.vni == request.vni), None)
 
 
-def _deciding(flows: Sequence[Mapping[str, Any]]) -> str:
+def _deciding(flows: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """The last flow of the switch itself, before the underlay's: what decides where a frame goes."""
     own = [flow for flow in flows if "NORMAL" not in flow["actions"]] or list(flows)
-    deciding = next((flow for flow in reversed(own) if flow["table"]), own[-1] if own else None)
-    return f"{deciding['bridge']} table={deciding['table']} {deciding['match']}" if deciding else ""
+    return next((flow for flow in reversed(own) if flow["table"]), own[-1] if own else None)
+
+
+def _named(flow: Mapping[str, Any] | None) -> str:
+    return f"{flow['bridge']} table={flow['table']} {flow['match']}" if flow else ""

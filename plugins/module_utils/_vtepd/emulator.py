@@ -1,0 +1,513 @@
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The emulator at work: follows both databases and what is learned, and brings flows, ports and rows to what they should be."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import os
+import select
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtepd import acl, devices, flows, openflow, ports, publish
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtepd.connection import Connection, Lost, Message
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtepd.replica import OWN, SWITCH, TABLES, VTEP, Change, Replica, requests
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtepd.supervise import RUN, log
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtepd.survey import Fault, Mac, Vtep, place, remote_mac, survey
+
+# After a connection was lost; the longer one where it is there and does not do what it should.
+RETRY_SECONDS, FAULT_SECONDS = 0.1, 1.0
+COUNT_SECONDS = 10.0
+# Tables whose rows make no flow.
+_SILENT = {"Ucast_Macs_Local", "Mcast_Macs_Local", "Logical_Binding_Stats"}
+_MAC_TABLE = "Ucast_Macs_Remote"
+Handler = Callable[[Any], None]
+
+
+@dataclass
+class Options:
+    """How the emulator behaves."""
+
+    #: Whether questions for the address of a remote MAC address are answered here.
+    arp_suppression: bool = True
+
+
+def control_socket(bridge: str) -> str:
+    return f"{RUN}/vtepd.{bridge}.ctl"
+
+
+@dataclass
+class _Session:
+    """A connection to ovsdb-server, and the copies of the rows that it gives."""
+
+    connection: Connection
+    vtep: Replica = field(default_factory=lambda: Replica(VTEP))
+    switch: Replica = field(default_factory=lambda: Replica(SWITCH))
+    #: What is done with the reply to a request.
+    handlers: dict[int, Handler] = field(default_factory=dict)
+    #: Databases whose rows are there.
+    read: set[str] = field(default_factory=set)
+    #: Databases with a transaction under way.
+    busy: set[str] = field(default_factory=set)
+
+    def replica(self, database: str) -> Replica:
+        return self.vtep if database == VTEP else self.switch
+
+
+class Emulator:
+    """One bridge as a VTEP."""
+
+    def __init__(self, bridge: str, options: Options) -> None:
+        self.bridge = bridge
+        self.options = options
+        self.flowtable = openflow.Flowtable(bridge, str(RUN))
+        self.session: _Session | None = None
+        self.watch: openflow.Watch | None = None
+        #: cur_cfg that ovs-vswitchd has to reach before its port numbers can be trusted; ``None`` before it was asked.
+        self.awaited: int | None = None
+        #: The flows that are there: all but those of MAC addresses, and the matches and actions of those.
+        self.structure: flows.Flows = {}
+        self.macs: dict[Mac, flows.Flows] = {}
+        #: Whether the flow table is known to hold these.
+        self.synchronised = False
+        #: The rows of each remote MAC address; more than one is a mistake of who wrote them.
+        self.rows: dict[Mac, set[str]] = {}
+        self.bad_rows: dict[str, Fault] = {}
+        self.bad_macs: dict[Mac, Fault] = {}
+        self.changed_macs: set[Mac] = set()
+        self.changed = True
+        self.own: Vtep | None = None
+        self.rules: list[acl.Rule] = []
+        self.faults: list[Fault] = []
+        self.said: set[str] = set()
+        self.told: list[str] = []
+        self.counted: dict[tuple[str, int], tuple[int, int, int, int]] = {}
+        self.count_at = 0.0
+        self.retry_at = 0.0
+        self.control = self._listen()
+        self.clients: dict[int, tuple[socket.socket, dict[str, Any]]] = {}
+
+    # -- the loop ---------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Never ends."""
+        while True:
+            try:
+                if not self.session and time.monotonic() >= self.retry_at:
+                    self._connect()
+                self._reconcile()
+                self._count()
+                self._reply()
+            except Lost as error:
+                self._disconnect(str(error))
+            except openflow.Unreachable as error:
+                self._detach(str(error))
+            self._wait()
+
+    def _wait(self) -> None:
+        """Block until something has come, and take it."""
+        sources: list[Any] = [self.control, *(client for client, _asked in self.clients.values())]
+        sources += [one for one in (self.session and self.session.connection, self.watch) if one]
+        now = time.monotonic()
+        deadlines = [moment for moment in (self.retry_at, self._next_count()) if moment > now]
+        attached = self.session and self.watch
+        left = min(deadlines, default=now + RETRY_SECONDS if not attached else None) if deadlines or not attached else None
+        ready = select.select(sources, [], [], None if left is None else max(0.0, left - now))[0]
+        for source in ready:
+            try:
+                if source is self.control:
+                    self._accept()
+                elif self.watch and source is self.watch:
+                    self.changed |= self.watch.read()
+                elif self.session and source is self.session.connection:
+                    for message in source.read():
+                        self._take(message)
+                else:
+                    self._ask(source)
+            except Lost as error:
+                self._disconnect(str(error))
+            except openflow.Unreachable as error:
+                self._detach(str(error))
+
+    # -- the databases ----------------------------------------------------------------------------------------------
+
+    def _connect(self) -> None:
+        connection = Connection(str(RUN / "db.sock"))
+        self.session = _Session(connection)
+        self.rows.clear()
+        self.bad_rows.clear()
+        self.awaited = None
+        for database in TABLES:
+            number = connection.request("monitor", database, database, requests(database))
+            self.session.handlers[number] = functools.partial(self._first, database)
+
+    def _disconnect(self, why: str) -> None:
+        if self.session:
+            self.session.connection.close()
+            self._tell(f"ovsdb-server: {why}")
+        self.session = None
+        self.retry_at = time.monotonic() + RETRY_SECONDS
+
+    def _take(self, message: Message) -> None:
+        session = self.session
+        if session is None:
+            return
+        if message.get("method") == "update":
+            database, updates = message["params"]
+            self._follow(session.replica(database).take(updates))
+        elif message.get("id") in session.handlers:
+            handler = session.handlers.pop(message["id"])
+            if message.get("error"):
+                raise Lost(str(message["error"].get("details") or message["error"])[:200])
+            handler(message["result"])
+
+    def _first(self, database: str, rows: Any) -> None:
+        if self.session:
+            self._follow(self.session.replica(database).take(rows))
+            self.session.read.add(database)
+            self.changed = True
+            # Those that went while there was no connection are found by this.
+            self.changed_macs.update(self.macs)
+            if self.session.read == set(TABLES):
+                self._tell("connected to ovsdb-server")
+                self.told.clear()
+
+    def _follow(self, changes: Iterable[Change]) -> None:
+        for table, uuid, old, new in changes:
+            if table == _MAC_TABLE:
+                self._follow_mac(uuid, old, new)
+            elif table in OWN and old and new and all(old[column] == new[column] for column in old if column not in OWN[table]):
+                continue
+            elif table == "Physical_Locator" and old and new:
+                self.changed = True
+                self.changed_macs.update(mac for mac, rows in self.rows.items() if any(self._row(one)["locator"] == uuid for one in rows))
+            elif table not in _SILENT:
+                self.changed = True
+
+    def _row(self, uuid: str) -> dict[str, Any]:
+        assert self.session
+        return self.session.vtep[_MAC_TABLE][uuid]
+
+    def _follow_mac(self, uuid: str, old: dict[str, Any] | None, new: dict[str, Any] | None) -> None:
+        for row, is_new in ((old, False), (new, True)):
+            mac = remote_mac(row) if row else None
+            if mac and is_new:
+                self.rows.setdefault(mac, set()).add(uuid)
+            elif mac:
+                self.rows[mac].discard(uuid)
+                if not self.rows[mac]:
+                    del self.rows[mac]
+            if mac:
+                self.changed_macs.add(mac)
+        self.bad_rows.pop(uuid, None)
+        if new and not remote_mac(new):
+            self.bad_rows[uuid] = self._fault(f"Ucast_Macs_Remote {new['MAC']}: no unicast MAC address")
+        # The news of the controller goes before what was learned (see `_flows`).
+        self.changed = True
+
+    def _fault(self, words: str) -> Fault:
+        return Fault("Physical_Switch", self.own.uuid if self.own else "", "unspecified_fault", words)
+
+    def _transact(self, database: str, operations: list[ports.Operation], then: Handler | None = None) -> None:
+        """Send a transaction; while it is under way no other is sent to this database."""
+        session = self.session
+        assert session
+        session.busy.add(database)
+
+        def done(results: Any) -> None:
+            session.busy.discard(database)
+            errors = [one for one in results if one and one.get("error")]
+            if errors:
+                # Somebody else has changed a row that it names; the news of that are on their way, and lead to another one.
+                log(f"{database}: a transaction was refused: {errors[0].get('error')}: {errors[0].get('details', '')}")
+                self.retry_at = time.monotonic() + RETRY_SECONDS
+            elif then:
+                then(results)
+
+        number = session.connection.request("transact", database, *operations)
+        session.handlers[number] = done
+
+    # -- the switch -------------------------------------------------------------------------------------------------
+
+    def _attach(self) -> bool:
+        """Whether ovs-vswitchd is reached and its port numbers are those of now."""
+        session = self.session
+        assert session
+        if self.watch is None:
+            if time.monotonic() < self.retry_at:
+                return False
+            if not self.flowtable.is_there():
+                self.retry_at = time.monotonic() + RETRY_SECONDS
+                return False
+            self.watch = openflow.Watch(self.bridge)
+            self.awaited = None
+            self.synchronised = False
+            self._tell("connected to ovs-vswitchd")
+        if self.awaited is None and SWITCH not in session.busy:
+            self.awaited = sys.maxsize
+            ask = {"op": "mutate", "table": "Open_vSwitch", "where": [], "mutations": [["next_cfg", "+=", 1]]}
+            look = {"op": "select", "table": "Open_vSwitch", "where": [], "columns": ["next_cfg"]}
+            self._transact(SWITCH, [ask, look], self._asked)
+        current = max((row["cur_cfg"] for row in session.switch["Open_vSwitch"].values()), default=-1)
+        return self.awaited is not None and current >= self.awaited
+
+    def _asked(self, results: Any) -> None:
+        self.awaited = results[1]["rows"][0]["next_cfg"]
+
+    def _detach(self, why: str) -> None:
+        if self.watch:
+            self.watch.close()
+            self._tell(f"ovs-vswitchd: {why}")
+        self.watch = None
+        self.synchronised = False
+        self.changed = True
+        self.retry_at = time.monotonic() + (FAULT_SECONDS if self.flowtable.is_there() else RETRY_SECONDS)
+
+    def _tell(self, words: str) -> None:
+        """Log something that may come again and again, once."""
+        if words not in self.told:
+            log(words)
+        # What is said of both daemons comes by turns.
+        self.told = [*self.told[-3:], words]
+
+    # -- what should be ---------------------------------------------------------------------------------------------
+
+    def _reconcile(self) -> None:
+        session = self.session
+        if session is None or session.read != set(TABLES):
+            return
+        if self.changed:
+            self._survey(session)
+        attached = self._attach()
+        if self.own is None:
+            if attached and (self.structure or self.macs or not self.synchronised):
+                self._synchronise({}, {})
+            self.changed = False
+            return
+        if SWITCH not in session.busy:
+            operations = ports.operations(session.switch, self.bridge, ports.wanted(session.vtep, self.own))
+            if operations:
+                self._transact(SWITCH, operations)
+        if attached and (self.changed or not self.synchronised):
+            self._flows(session, self.own)
+            self.changed = False
+        if self.watch and VTEP not in session.busy and time.monotonic() >= self.retry_at:
+            faults = [*self.faults, *self.bad_rows.values(), *self.bad_macs.values()]
+            operations = publish.operations(session.vtep, session.switch, self.bridge, self.own, self._learned(self.own), faults)
+            if operations:
+                self._transact(VTEP, operations)
+
+    def _survey(self, session: _Session) -> None:
+        before = self.own
+        self.own = survey(session.vtep, session.switch, self.bridge)
+        if self.own is None:
+            self.rules, self.faults = [], []
+            return
+        self.rules, faults = acl.rules(session.vtep, self.own.physical)
+        self.faults = [*self.own.faults, *faults]
+        self._say({fault.words for fault in (*self.faults, *self.bad_rows.values(), *self.bad_macs.values())})
+        if before is None or before.tunnel != self.own.tunnel:
+            self.changed_macs.update(self.rows)
+            return
+        touched = {uuid for uuid in before.switches.keys() | self.own.switches.keys() if _key(before, uuid) != _key(self.own, uuid)}
+        if touched:
+            self.changed_macs.update(mac for mac in self.rows if mac.switch in touched)
+            self.changed_macs.update(mac for mac in self.macs if mac.switch in touched)
+
+    def _say(self, words: set[str]) -> None:
+        for one in sorted(words - self.said):
+            log(f"fault: {one}")
+        for one in sorted(self.said - words):
+            log(f"no longer: {one}")
+        self.said = words
+
+    def _flows(self, session: _Session, own: Vtep) -> None:
+        structure = flows.structure(own, self.rules)
+        if not self.synchronised:
+            names = {row["name"] for row in session.switch["Interface"].values() if row["type"] == "internal"}
+            for words in devices.repair(names):
+                log(words)
+            macs = {mac: found for mac in self.rows if (found := self._mac_flows(session, own, mac))}
+            self._synchronise(structure, macs)
+            return
+        new = {mac: self._mac_flows(session, own, mac) for mac in self.changed_macs}
+        old_flows = {match: actions for mac in new for match, actions in self.macs.get(mac, {}).items()}
+        new_flows = {match: actions for found in new.values() for match, actions in found.items()}
+        was = {**self.structure, **old_flows}
+        will = {**structure, **new_flows}
+        places = self._places(own)
+        # The latest news of a MAC address counts: that of the controller, where a row has just come or changed, or else the last frame.
+        moved = {
+            one
+            for one in (openflow.Learned(own.switches[mac.switch].metadata, mac.address) for mac in new if mac.switch in own.switches)
+            if self.watch and one in self.watch.known and new_flows
+        }
+        moved = {one for one in moved if self._is_news(own, one, new)}
+        assert self.watch
+        _good, stray = openflow.bound(self.watch.known, places)
+        remove = [match for match in was if match not in will]
+        add = {match: actions for match, actions in will.items() if was.get(match) != actions}
+        self.flowtable.apply(remove, add, [*sorted(moved), *sorted(stray)])
+        self.structure = structure
+        for mac, found in new.items():
+            if found:
+                self.macs[mac] = found
+            else:
+                self.macs.pop(mac, None)
+        self.changed_macs.clear()
+
+    def _is_news(self, own: Vtep, one: openflow.Learned, new: dict[Mac, flows.Flows]) -> bool:
+        """Whether the controller has just said that a MAC address is elsewhere."""
+        for mac, found in new.items():
+            if mac.address == one.mac and own.switches[mac.switch].metadata == one.metadata:
+                return bool(found) and found != self.macs.get(mac)
+        return False
+
+    def _mac_flows(self, session: _Session, own: Vtep, mac: Mac) -> flows.Flows:
+        """The flows of a remote MAC address; none where its switch has no binding here, or no tunnels."""
+        self.bad_macs.pop(mac, None)
+        switch = own.switches.get(mac.switch)
+        rows = self.rows.get(mac)
+        if not rows or switch is None or switch.key is None or own.tunnel is None:
+            return {}
+        row = self._row(min(rows))
+        try:
+            where = place(session.vtep, row["locator"], switch.key)
+        except ValueError as error:
+            self.bad_macs[mac] = self._fault(f"Ucast_Macs_Remote {mac.address}: its locator: {error}")
+            return {}
+        if where is None:
+            return {}
+        answered = flows.answered(row["ipaddr"]) if self.options.arp_suppression else ""
+        return dict(flows.mac_flows(switch, mac.address, where, own.tunnel, answered))
+
+    def _synchronise(self, structure: flows.Flows, macs: dict[Mac, flows.Flows]) -> None:
+        """Compare with what the switch has, which another emulator may have left, and change the differences."""
+        wanted = {**structure, **{match: actions for found in macs.values() for match, actions in found.items()}}
+        remove, add = self.flowtable.differences(wanted)
+        self.flowtable.apply(remove, add)
+        self.structure, self.macs = structure, macs
+        self.changed_macs.clear()
+        self.synchronised = True
+        self.changed = True
+        self.told.clear()
+        log(f"{len(wanted)} flows: {len(remove)} were removed, {'none was' if not add else 'some were'} missing")
+
+    def _places(self, own: Vtep) -> dict[str, set[openflow.Seen]]:
+        return {
+            switch.metadata: {openflow.Seen(one.port, flows.tag(one.vlan)) for one in switch.bindings} for switch in own.switches.values()
+        }
+
+    def _learned(self, own: Vtep) -> set[Mac]:
+        if not self.watch:
+            return set()
+        names = {switch.metadata: uuid for uuid, switch in own.switches.items()}
+        good, _stray = openflow.bound(self.watch.known, self._places(own))
+        return {Mac(names[one.metadata], one.mac) for one in good}
+
+    # -- counters ---------------------------------------------------------------------------------------------------
+
+    def _next_count(self) -> float:
+        return self.count_at if self.synchronised and self.own and self.own.switches else 0.0
+
+    def _count(self) -> None:
+        session, own, now = self.session, self.own, time.monotonic()
+        if session is None or own is None or not self.synchronised or VTEP in session.busy or now < self.count_at or not own.switches:
+            return
+        self.count_at = now + COUNT_SECONDS
+        counts = self.flowtable.counts()
+        found = {}
+        for one, number in own.physical.items():
+            for vlan, switch in session.vtep["Physical_Port"][one]["vlan_bindings"].items():
+                if switch in own.switches:
+                    found[one, vlan] = openflow.counted_from(counts, number, vlan, flows.tag(vlan), own.switches[switch].metadata)
+        operations = publish.counters(session.vtep, own, found)
+        if operations:
+            self._transact(VTEP, operations)
+
+    # -- who asks ---------------------------------------------------------------------------------------------------
+
+    def _listen(self) -> socket.socket:
+        path = control_socket(self.bridge)
+        if os.path.exists(path):
+            os.unlink(path)
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(path)
+        listener.listen()
+        return listener
+
+    def _accept(self) -> None:
+        client, _address = self.control.accept()
+        self.clients[client.fileno()] = client, {}
+
+    def _ask(self, client: socket.socket) -> None:
+        """A question came: a line of JSON, such as ``{"wait": true, "ports": ["vm1"]}``."""
+        try:
+            text = client.recv(1 << 16, socket.MSG_DONTWAIT)
+            asked = json.loads(text) if text else None
+        except (OSError, ValueError):
+            asked = None
+        if not isinstance(asked, dict):
+            self._close(client)
+            return
+        asked["news"] = set(TABLES) if asked.get("wait") else set()
+        self.clients[client.fileno()] = client, asked
+
+    def _close(self, client: socket.socket) -> None:
+        self.clients.pop(client.fileno(), None)
+        client.close()
+
+    def _reply(self) -> None:
+        session = self.session
+        for client, asked in list(self.clients.values()):
+            if not asked:
+                continue
+            status = self.status()
+            if asked.get("wait"):
+                if asked["news"] and session and session.read == set(TABLES):
+                    # What was committed before the question is heard before its answer.
+                    for database in list(asked["news"]):
+                        if database not in session.busy:
+                            asked["news"].discard(database)
+                            self._transact(database, [{"op": "comment", "comment": "vtepd: a question"}])
+                    continue
+                if not status["ready"] or set(asked.get("ports", [])) - set(status["ports"]):
+                    continue
+            with contextlib.suppress(OSError):
+                client.sendall(json.dumps(status).encode() + b"\n")
+            self._close(client)
+
+    def status(self) -> dict[str, Any]:
+        """What the emulator does, for who asks."""
+        session, own = self.session, self.own
+        rows = session.vtep["Physical_Port"] if session else {}
+        switches = (
+            {switch.name: {"tunnel_key": switch.key, "bindings": len(switch.bindings)} for switch in own.switches.values()} if own else {}
+        )
+        tunnel_missing = bool(own and own.address and own.tunnel is None)
+        return {
+            "pid": os.getpid(),
+            "ready": bool(own and session and not session.busy and self.synchronised and not self.changed and not tunnel_missing),
+            "database": bool(session),
+            "switch": self.synchronised,
+            "tunnel_ip": own.address if own else None,
+            "ports": sorted(rows[one]["name"] for one in own.physical) if own else [],
+            "logical_switches": switches,
+            "flows": len(self.structure) + sum(map(len, self.macs.values())),
+            "learned": len(self.watch.known) if self.watch else 0,
+            "faults": sorted(self.said),
+        }
+
+
+def _key(own: Vtep, uuid: str) -> object:
+    switch = own.switches.get(uuid)
+    return None if switch is None else (switch.key,)
