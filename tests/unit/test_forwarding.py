@@ -24,7 +24,7 @@ NOBODY = "10.0.99.99"
 def scenario(name):
     variables = yaml.safe_load((SCENARIOS / f"{name}.yml").read_text())
     hypervisors = variables["lab_hypervisors"]
-    keys = ("underlay", "routers", "service_node", "bridge", "logical_switches")
+    keys = ("underlay", "routers", "service_node", "bridge", "emulator", "logical_switches")
     topology = {key: variables[f"lab_{key}"] for key in keys if f"lab_{key}" in variables}
     lab = completed({**topology, "hypervisors": 4 if isinstance(hypervisors, str) else hypervisors})
     assert not lab["problems"]
@@ -153,8 +153,8 @@ def test_a_fault_in_a_row_that_decides_ends_the_ping(name):
         elif place[-1] in ("vlan_bindings", "tunnel_key"):
             assert found["replies"] == 0 and found["ends"], words
         elif place[2:3] == ("mcast_remote",):
-            # Only the question is a broadcast; and a VTEP takes it from the service node where a row names that.
-            assert found["replies"] == (0 if host == here or lab["service_node"] else 1), words
+            # Only the question is a broadcast, and vtepd takes it from everybody.
+            assert found["replies"] == (0 if host == here else 1), words
         elif place[-1] == "locator" and (host, place[3]) in deciding:
             assert found["replies"] == 0 and found["ends"], words
 
@@ -270,7 +270,9 @@ def test_who_may_be_missing_and_what_comes_first_where_a_packet_takes_two_ways()
     ]
     underlay = {"network": "10.0.0.0/8", "interface": "eth0", "mtu": 1500}
     switches = [{"name": "ls0", "tunnel_key": 5000}]
-    lab = completed({"underlay": underlay, "bridge": "br0", "logical_switches": switches, "hypervisors": hypervisors})
+    lab = completed(
+        {"underlay": underlay, "bridge": "br0", "logical_switches": switches, "hypervisors": hypervisors, "emulator": "ovs-vtep"}
+    )
     assert not lab["problems"]
     tables = intended(lab)
     del tables["hv3"]["logical_switches"]["ls0"]["ucast_remote"]["00:00:00:00:00:02"]
@@ -293,3 +295,20 @@ def test_an_answer_may_take_more_questions_than_there_are():
         answers = {step["point"]: step["optional"] for step in found["steps"] if step["key"].startswith("arp_reply")}
         # vm2 answers, and whether the answer gets away from there is the question.
         assert answers == {} if forget is False else answers["vm1"] == (forget is True) and not answers["vm2"]
+
+
+@pytest.mark.parametrize(("emulator", "passes_on", "takes"), [("ovs-vtep", True, False), ("vtepd", False, True)])
+def test_what_becomes_of_a_frame_from_a_tunnel_that_no_row_expects(emulator, passes_on, takes):
+    """ovs-vtep has a tunnel port for each locator of its rows, and sends from one into another; vtepd has one port for all."""
+    variables = yaml.safe_load((SCENARIOS / "moved.yml").read_text())
+    topology = {key: variables[f"lab_{key}"] for key in ("underlay", "bridge", "logical_switches", "hypervisors")}
+    lab = completed({**topology, "emulator": emulator})
+    moved = intended(lab)
+    moved["hv1"]["logical_switches"]["ls0"]["ucast_remote"]["00:00:00:00:00:03"]["locator"] = "10.1.0.1"
+    assert bool(walk(lab, moved, "vm1", "vm3")["replies"]) == passes_on
+    strangers = intended(lab)
+    here = strangers["hv2"]["logical_switches"]["ls0"]
+    here["mcast_remote"] = {}
+    here["ucast_remote"] = {mac: entry for mac, entry in here["ucast_remote"].items() if mac != "00:00:00:00:00:01"}
+    ends = walk(lab, strangers, "vm1", "vm2")["ends"]
+    assert any("no row of ls0 names the locator 10.0.0.1" in words for words in ends) == (not takes)

@@ -24,6 +24,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import (
     HYPERVISOR,
     LINUX,
     MTU,
+    OVS_VTEP,
     TRUNK,
     UNTAGGED,
     VXLAN_OVERHEAD,
@@ -133,10 +134,12 @@ class Switch:
 class Vtep:
     """The tables of one VTEP, as ``vtep_info`` returns them."""
 
-    def __init__(self, host: str, tables: Mapping[str, Any], kind: str) -> None:
+    def __init__(self, host: str, tables: Mapping[str, Any], kind: str, emulator: str | None = None) -> None:
         self.host = host
         #: Whether it is the Linux kernel's own.
         self.is_linux = kind == LINUX
+        #: Whether it is ovs-vtep's, which has a tunnel port for each locator that a row names, and sends from one into another.
+        self.has_ports_for_locators = kind == HYPERVISOR and emulator == OVS_VTEP
         self.physical_switch = next(iter(tables["physical_switches"]), "")
         #: (port, VLAN) -> logical switch.
         self.bindings: dict[tuple[str, int], str] = {
@@ -216,7 +219,7 @@ class _Lab:
     def __init__(self, topology: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]]) -> None:
         self.nodes = {node["name"]: Node(node, topology["macs"]) for node in topology["nodes"]}
         self.vms = {vm["name"]: Vm.of(vm) for vm in topology["vms"]}
-        self.vteps = {host: Vtep(host, tables[host], self.nodes[host].kind) for host in tables}
+        self.vteps = {host: Vtep(host, tables[host], self.nodes[host].kind, topology.get("emulator")) for host in tables}
         self.service_node = (topology.get("service_node") or {}).get("name")
         #: The MTU of the underlay; without one, everything fits.
         self.mtu: int = topology.get("underlay", {}).get("mtu") or MTU.high
@@ -449,7 +452,10 @@ class _Ping:
         if switch is None:
             return
         locator = None if frame.broadcast else switch.unicast.get(frame.destination)
-        if locator:
+        if locator and sender is not None and vtep.is_linux:
+            self.ends.append(f"{vtep.host}: {frame.destination} is behind {locator}, and nothing goes from one tunnel into another")
+            return
+        if locator and (sender is None or vtep.has_ports_for_locators):
             row = vtep.row("Ucast_Macs_Remote", logical_switch=switch.name, mac=frame.destination, locator=locator)
             self._tunnel(
                 frame, vtep, switch, locator, row, f"{vtep.host} has a unicast remote for {frame.destination}: it is behind {locator}.", way
@@ -465,8 +471,8 @@ class _Ping:
             # A switch forgets what it has learned, and then sends the frame to all.
             way = way.branch(optional=True)
         self._deliver(frame, vtep, switch, [port for port in local if port not in known], way)
-        if sender is not None and (sender in switch.flood or vtep.is_linux):
-            # What comes from one of them went to all of them; and a bridge sends nothing back to the port that it comes from.
+        if sender is not None and (sender in switch.flood or not vtep.has_ports_for_locators):
+            # What comes from one of them went to all of them; and the others send nothing from one tunnel into another.
             return
         if sender is not None:
             # ovs-vtep (3.1) keeps to its local ports for a locator that it once had in its flood list.
@@ -533,8 +539,7 @@ class _Ping:
         switch = next((switch for switch in vtep.switches.values() if switch.vni == vni and vtep.ports(switch.name)), None)
         if switch is None:
             self.ends.append(f"{vtep.host}: no logical switch with a port has the tunnel_key {vni}")
-        elif not vtep.is_linux and sender not in {*switch.unicast.values(), *switch.flood}:
-            # Open vSwitch has a tunnel port for each locator that a row names, and for no other.
+        elif vtep.has_ports_for_locators and sender not in {*switch.unicast.values(), *switch.flood}:
             self.ends.append(f"{vtep.host}: no row of {switch.name} names the locator {sender}, so nothing is taken from there")
         else:
             self._forward(frame, vtep, switch, sender, way)

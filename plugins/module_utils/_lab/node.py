@@ -31,6 +31,8 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import Integ
 NODE = "vxlanlab.vtep/node"
 NEW_NODE = "vxlanlab.vtep/new-node"
 UNDERLAY = "underlay"
+#: What makes a bridge of Open vSwitch a VTEP (vtep_emulator_engine of the role vtep_emulator).
+EMULATORS = VTEPD, OVS_VTEP = ("vtepd", "ovs-vtep")
 HYPERVISOR, LINUX, ROUTER, SERVICE_NODE = KINDS = ("hypervisor", "linux", "router", "service_node")
 # Names that Linux or Ansible give another meaning.
 RESERVED_NAMES = (UNDERLAY, *_names.OF_LINUX, "localhost", "ungrouped")

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils import _names, _values
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import (
+    EMULATORS,
     HYPERVISOR as HYPERVISOR_KIND,
     LAB_NAME_WORDS,
     LINUX as LINUX_KIND,
@@ -30,6 +31,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import (
     TRUNK_PEER,
     UNTAGGED,
     VM_BRIDGE,
+    VTEPD,
     VXLAN_OVERHEAD,
     Interface,
     lab_name,
@@ -65,8 +67,6 @@ _DOCKER_NETWORKS = ("bridge", "host", "none", "default")
 #: What a hypervisor's VTEP is: Open vSwitch with the emulator, or the Linux kernel -> the kind of node.
 _VTEPS = {"ovs": HYPERVISOR_KIND, "linux": LINUX_KIND}
 _DATAPATHS = ("auto", "system", "netdev")
-#: What makes a bridge of Open vSwitch a VTEP (vtep_emulator_engine of the role vtep_emulator).
-EMULATORS = VTEPD, OVS_VTEP = ("vtepd", "ovs-vtep")
 _LOOPBACK, _MULTICAST = ipaddress.IPv4Network("127.0.0.0/8"), ipaddress.IPv4Network("224.0.0.0/4")
 
 

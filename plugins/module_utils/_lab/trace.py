@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
@@ -19,6 +19,8 @@ _FLOW = re.compile(r"(\d+)\. (.+)")
 # How ovs-vtep says that a port's frames get a tag, and how vtepd does (with a bit above the VLAN, ovs-fields(7)).
 _TAGGED = re.compile(r"mod_vlan_vid:(\d+)|set_field:(\d+)->vlan_vid")
 _VLAN_BITS = 0xFFF
+# How a flow says where a tunnel leads.
+_TOLD = re.compile(r"set_field:(\S+)->(tun_dst|tun_id)")
 _OUTPUT = re.compile(r"output:(\d+)")
 _TUNNELING = re.compile(r"-> tunneling (?:to|via) (\S+)")
 _MISS = re.compile(r"-> neighbor cache miss for (\S+) on bridge (\S+),")
@@ -147,7 +149,7 @@ def parse(text: str, ports: Mapping[tuple[str, int], Port], vtep: str) -> Trace:
             elif said.startswith(">> skipping output") and names and last and named(last.name, vlan) == names[-1]:
                 names.pop()
             elif "output to native tunnel" in said or "output to kernel tunnel" in said:
-                tunnels.append(_end(last, asking[-1][1]))
+                tunnels.append(_end(last, actions, asking[-1][1]))
             elif (found := _TUNNELING.match(said)) and tunnels:
                 tunnels[-1]["destination"] = tunnels[-1]["destination"] or found[1]
             elif (found := _MISS.match(said)) and tunnels:
@@ -183,11 +185,17 @@ def entry(ports: Mapping[tuple[str, int], Port], source: str, vni: int) -> tuple
     return None
 
 
-def _end(port: Port | None, flow: int) -> Tunnel:
+def _end(port: Port | None, actions: Sequence[str], flow: int) -> Tunnel:
+    """Where a tunnel leads: its port says so, or else the flow that has come to it."""
     options = port.options if port else {}
     destination, key = options.get("remote_ip", ""), options.get("key", "")
+    told = {found[2]: found[1] for action in actions if (found := _TOLD.fullmatch(action))}
+    if destination == "flow":
+        destination = told.get("tun_dst", "")
+    if key == "flow":
+        key = str(int(told.get("tun_id", "0"), 0))
     return {
-        "destination": "" if destination == "flow" else destination,
+        "destination": destination,
         "vni": int(key) if key.isdigit() else None,
         "header": {},
         "problem": "",
