@@ -83,7 +83,7 @@ datapath_type:
   sample: netdev
 flows:
   description:
-    - The flows of each bridge, each with C(table), C(priority), C(match) (empty for all packets), C(actions), and C(idle_timeout) in seconds
+    - The flows of each bridge, each with C(table), C(priority), C(match) (empty for all packets), C(actions), and C(timeout) in seconds
       (0 for a flow that stays; what a switch has learned goes).
   returned: with O(switch)
   type: dict

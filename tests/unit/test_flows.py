@@ -29,7 +29,7 @@ def test_the_flows_in_the_order_in_which_they_take_a_packet():
         (1, 1, "in_port=vx1"),
         (1, 0, ""),
     ]
-    assert [flow["idle_timeout"] for flow in flows] == [0, 0, 0, 15, 0, 0]
+    assert [flow["timeout"] for flow in flows] == [0, 0, 0, 15, 0, 0]
     assert flows[0]["actions"].startswith("learn(table=1,idle_timeout=15") and flows[5]["actions"] == 'output:"0000-vm1-l",output:vx1'
 
 

@@ -237,3 +237,73 @@ def test_ports_with_tags_and_without():
 def test_a_frame_with_a_tag():
     assert ",dl_vlan=30," in f"{Frame('00:00:00:00:00:01', BROADCAST, '192.168.1.1', '192.168.1.2', 30).match()},"
     assert "vlan" not in Frame("00:00:00:00:00:01", BROADCAST, "192.168.1.1", "192.168.1.2").match()
+
+
+VTEPD_PORTS = read_ports(
+    """\
+netdev@ovs-netdev: hit:1 missed:1
+  br-underlay:
+    br-underlay 65534/1: (tap)
+    eth0 1/2: (system)
+  br0:
+    br0 65534/3: (tap)
+    trunk 1/4: (system)
+    vm3 3/6: (tap)
+    vtep-vxlan 2/5: (vxlan: key=flow, local_ip=10.0.0.1, remote_ip=flow)
+"""
+)
+# A broadcast to a port and two tunnels, behind a router: the flow that decides asks another for the port, and goes on.
+VTEPD = """\
+bridge("br0")
+-------------
+ 0. in_port=1,dl_vlan=10, priority 100, cookie 0x7e9d
+    pop_vlan
+    set_field:0x100a->reg1
+    goto_table:4
+ 4. priority 0, cookie 0x7e9d
+    resubmit(,5)
+     5. No match.
+            drop
+    goto_table:6
+ 6. reg0=0,reg5=0,metadata=0xe7f04899e6094e91, priority 10, cookie 0x7e9d
+    set_field:0x1->reg2
+    set_field:0x100a->reg3
+    resubmit(,8)
+     8. reg1=0x100a,reg2=0x1,reg3=0x100a,metadata=0xe7f04899e6094e91,in_port=1, priority 120, cookie 0x7e9d
+            drop
+    set_field:0x3->reg2
+    set_field:0x1014->reg3
+    resubmit(,8)
+     8. reg2=0x3,reg3=0x1014,metadata=0xe7f04899e6094e91, priority 100, cookie 0x7e9d
+            push_vlan:0x8100
+            set_field:4116->vlan_vid
+            output:3
+            pop_vlan
+    set_field:10.2.0.1->tun_dst
+    set_field:0x1388->tun_id
+    output:2
+     -> output to native tunnel
+     -> tunneling to 10.0.0.254 via br-underlay
+     -> neighbor cache miss for 10.0.0.254 on bridge br-underlay, sending ARP request
+    set_field:10.1.0.1->tun_dst
+    set_field:0x1389->tun_id
+    output:2
+     -> output to native tunnel
+     -> tunneling to 10.0.0.254 via br-underlay
+
+bridge("br-underlay")
+---------------------
+ 0. priority 0
+    NORMAL
+     -> forwarding to learned port
+"""
+
+
+def test_a_flow_that_asks_others_and_goes_on():
+    found = parse(VTEPD, VTEPD_PORTS, "br0")
+    assert found["ports"] == ["vm3 VLAN 20"] and not found["normal"]
+    assert [(tunnel["destination"], tunnel["vni"]) for tunnel in found["tunnels"]] == [("10.2.0.1", 5000), ("10.1.0.1", 5001)]
+    assert [bool(tunnel["problem"]) for tunnel in found["tunnels"]] == [True, False]
+    assert [found["flows"][tunnel["flow"]]["table"] for tunnel in found["tunnels"]] == [6, 6]
+    assert [flow["table"] for flow in found["flows"] if flow["bridge"] == "br0"] == [0, 4, 5, 6, 8, 8]
+    assert found["flows"][5]["actions"] == ["push_vlan:0x8100", "set_field:4116->vlan_vid", "output:3", "pop_vlan"]

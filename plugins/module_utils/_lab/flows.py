@@ -23,8 +23,8 @@ class Flow(TypedDict):
     #: Empty for all packets.
     match: str
     actions: str
-    #: Seconds without a packet after which it goes; 0 for never. A flow that was learned has some.
-    idle_timeout: int
+    #: Seconds after which it goes, without a packet or without being learned again; 0 for never. A flow that was learned has some.
+    timeout: int
 
 
 def parse_flows(text: str) -> list[Flow]:
@@ -43,7 +43,7 @@ def parse_flows(text: str) -> list[Flow]:
                 "priority": int(known.get("priority", DEFAULT_PRIORITY)),
                 "match": ",".join(match),
                 "actions": actions,
-                "idle_timeout": int(known.get("idle_timeout", 0)),
+                "timeout": int(known.get("idle_timeout") or known.get("hard_timeout") or 0),
             }
         )
     return sorted(flows, key=lambda flow: (flow["table"], -flow["priority"], flow["match"]))
