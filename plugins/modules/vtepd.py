@@ -12,7 +12,8 @@ version_added: 0.1.0
 description:
   - Writes the program C(vtepd), an emulator of a hardware VTEP on a bridge of Open vSwitch, as one file that C(python3) of the host runs. It
     needs nothing but Python's standard library and the programs of Open vSwitch and iproute2.
-  - The role P(vxlanlab.vtep.vtep_emulator#role) does this and runs it, with O(vxlanlab.vtep.vtep_emulator#role:vtep_emulator_engine=vtepd).
+  - The role R(vxlanlab.vtep.vtep_emulator,ansible_collections.vxlanlab.vtep.vtep_emulator_role) does this and runs it, with
+    C(vtep_emulator_engine=vtepd).
 options:
   dest:
     description: Path of the program. Its folder has to be there.

@@ -16,13 +16,13 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtepd import acl, devices, flows, openflow, ports, publish
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtepd.connection import Connection, Lost, Message
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtepd.replica import OWN, SWITCH, TABLES, VTEP, Change, Replica, requests
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtepd.replica import OWN, SWITCH, TABLES, VTEP, Change, Replica, Row, requests
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtepd.supervise import RUN, log
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtepd.survey import Fault, Mac, Vtep, place, remote_mac, survey
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtepd.survey import UNSPECIFIED, Fault, Mac, Vtep, place, remote_mac, survey
 
 # After a connection was lost; the longer one where it is there and does not do what it should.
 RETRY_SECONDS, FAULT_SECONDS = 0.1, 1.0
@@ -31,6 +31,8 @@ COUNT_SECONDS = 10.0
 _SILENT = {"Ucast_Macs_Local", "Mcast_Macs_Local", "Logical_Binding_Stats"}
 _MAC_TABLE = "Ucast_Macs_Remote"
 Handler = Callable[[Any], None]
+Key = TypeVar("Key")
+Item = TypeVar("Item")
 
 
 @dataclass
@@ -81,10 +83,15 @@ class Emulator:
         self.synchronised = False
         #: The rows of each remote MAC address; more than one is a mistake of who wrote them.
         self.rows: dict[Mac, set[str]] = {}
-        self.bad_rows: dict[str, Fault] = {}
-        self.bad_macs: dict[Mac, Fault] = {}
+        #: The MAC addresses that claim an IP address of a logical switch: one of them gets the answers.
+        self.claims: dict[tuple[str, str], set[Mac]] = {}
+        #: What is wrong with rows of remote MAC addresses, in words.
+        self.bad_rows: dict[str, str] = {}
+        self.bad_macs: dict[Mac, str] = {}
         self.changed_macs: set[Mac] = set()
         self.changed = True
+        #: Whether something was learned, moved or forgotten since flows were written last.
+        self.heard = False
         self.own: Vtep | None = None
         self.rules: list[acl.Rule] = []
         self.faults: list[Fault] = []
@@ -127,7 +134,7 @@ class Emulator:
                 if source is self.control:
                     self._accept()
                 elif self.watch and source is self.watch:
-                    self.changed |= self.watch.read()
+                    self.heard |= self.watch.read()
                 elif self.session and source is self.session.connection:
                     for message in source.read():
                         self._take(message)
@@ -144,6 +151,7 @@ class Emulator:
         connection = Connection(str(RUN / "db.sock"))
         self.session = _Session(connection)
         self.rows.clear()
+        self.claims.clear()
         self.bad_rows.clear()
         self.awaited = None
         for database in TABLES:
@@ -193,34 +201,37 @@ class Emulator:
             elif table not in _SILENT:
                 self.changed = True
 
-    def _row(self, uuid: str) -> dict[str, Any]:
-        assert self.session
-        return self.session.vtep[_MAC_TABLE][uuid]
+    def _live(self) -> _Session:
+        if self.session is None:
+            raise Lost("there is no connection")
+        return self.session
 
-    def _follow_mac(self, uuid: str, old: dict[str, Any] | None, new: dict[str, Any] | None) -> None:
+    def _row(self, uuid: str) -> dict[str, Any]:
+        return self._live().vtep[_MAC_TABLE][uuid]
+
+    def _follow_mac(self, uuid: str, old: Row | None, new: Row | None) -> None:
         for row, is_new in ((old, False), (new, True)):
             mac = remote_mac(row) if row else None
-            if mac and is_new:
-                self.rows.setdefault(mac, set()).add(uuid)
-            elif mac:
-                self.rows[mac].discard(uuid)
-                if not self.rows[mac]:
-                    del self.rows[mac]
-            if mac:
-                self.changed_macs.add(mac)
+            if row is None or mac is None:
+                continue
+            _note(self.rows, mac, uuid, is_new)
+            self.changed_macs.add(mac)
+            if address := flows.answered(row["ipaddr"]):
+                claim = (mac.switch, address)
+                _note(self.claims, claim, mac, is_new)
+                self.changed_macs.update(self.claims.get(claim, ()))
         self.bad_rows.pop(uuid, None)
         if new and not remote_mac(new):
-            self.bad_rows[uuid] = self._fault(f"Ucast_Macs_Remote {new['MAC']}: no unicast MAC address")
-        # The news of the controller goes before what was learned (see `_flows`).
+            self.bad_rows[uuid] = f"Ucast_Macs_Remote {new['MAC']}: no unicast MAC address"
         self.changed = True
 
-    def _fault(self, words: str) -> Fault:
-        return Fault("Physical_Switch", self.own.uuid if self.own else "", "unspecified_fault", words)
+    def _all_faults(self, own: Vtep) -> list[Fault]:
+        of_macs = [Fault("Physical_Switch", own.uuid, UNSPECIFIED, words) for words in (*self.bad_rows.values(), *self.bad_macs.values())]
+        return [*self.faults, *of_macs]
 
     def _transact(self, database: str, operations: list[ports.Operation], then: Handler | None = None) -> None:
         """Send a transaction; while it is under way no other is sent to this database."""
-        session = self.session
-        assert session
+        session = self._live()
         session.busy.add(database)
 
         def done(results: Any) -> None:
@@ -240,8 +251,7 @@ class Emulator:
 
     def _attach(self) -> bool:
         """Whether ovs-vswitchd is reached and its port numbers are those of now."""
-        session = self.session
-        assert session
+        session = self._live()
         if self.watch is None:
             if time.monotonic() < self.retry_at:
                 return False
@@ -293,15 +303,18 @@ class Emulator:
                 self._synchronise({}, {})
             self.changed = False
             return
-        if SWITCH not in session.busy:
+        may_write = time.monotonic() >= self.retry_at
+        if SWITCH not in session.busy and may_write:
             operations = ports.operations(session.switch, self.bridge, ports.wanted(session.vtep, self.own))
             if operations:
                 self._transact(SWITCH, operations)
         if attached and (self.changed or not self.synchronised):
             self._flows(session, self.own)
-            self.changed = False
-        if self.watch and VTEP not in session.busy and time.monotonic() >= self.retry_at:
-            faults = [*self.faults, *self.bad_rows.values(), *self.bad_macs.values()]
+        elif self.heard and self.synchronised:
+            self._forget(self.own)
+        if self.synchronised and VTEP not in session.busy and may_write:
+            faults = self._all_faults(self.own)
+            self._say({fault.words for fault in faults})
             operations = publish.operations(session.vtep, session.switch, self.bridge, self.own, self._learned(self.own), faults)
             if operations:
                 self._transact(VTEP, operations)
@@ -314,7 +327,6 @@ class Emulator:
             return
         self.rules, faults = acl.rules(session.vtep, self.own.physical)
         self.faults = [*self.own.faults, *faults]
-        self._say({fault.words for fault in (*self.faults, *self.bad_rows.values(), *self.bad_macs.values())})
         if before is None or before.tunnel != self.own.tunnel:
             self.changed_macs.update(self.rows)
             return
@@ -338,25 +350,19 @@ class Emulator:
                 log(words)
             macs = {mac: found for mac in self.rows if (found := self._mac_flows(session, own, mac))}
             self._synchronise(structure, macs)
+            self.changed = False
             return
         new = {mac: self._mac_flows(session, own, mac) for mac in self.changed_macs}
         old_flows = {match: actions for mac in new for match, actions in self.macs.get(mac, {}).items()}
         new_flows = {match: actions for found in new.values() for match, actions in found.items()}
         was = {**self.structure, **old_flows}
         will = {**structure, **new_flows}
-        places = self._places(own)
         # The latest news of a MAC address counts: that of the controller, where a row has just come or changed, or else the last frame.
-        moved = {
-            one
-            for one in (openflow.Learned(own.switches[mac.switch].metadata, mac.address) for mac in new if mac.switch in own.switches)
-            if self.watch and one in self.watch.known and new_flows
-        }
-        moved = {one for one in moved if self._is_news(own, one, new)}
-        assert self.watch
-        _good, stray = openflow.bound(self.watch.known, places)
+        news = [mac for mac, found in new.items() if found and found != self.macs.get(mac)]
+        moved = {openflow.Learned(own.switches[mac.switch].metadata, mac.address) for mac in news} & self._known().keys()
         remove = [match for match in was if match not in will]
         add = {match: actions for match, actions in will.items() if was.get(match) != actions}
-        self.flowtable.apply(remove, add, [*sorted(moved), *sorted(stray)])
+        self.flowtable.apply(remove, add, sorted(moved | self._strays(own)))
         self.structure = structure
         for mac, found in new.items():
             if found:
@@ -364,13 +370,18 @@ class Emulator:
             else:
                 self.macs.pop(mac, None)
         self.changed_macs.clear()
+        self.changed = self.heard = False
 
-    def _is_news(self, own: Vtep, one: openflow.Learned, new: dict[Mac, flows.Flows]) -> bool:
-        """Whether the controller has just said that a MAC address is elsewhere."""
-        for mac, found in new.items():
-            if mac.address == one.mac and own.switches[mac.switch].metadata == one.metadata:
-                return bool(found) and found != self.macs.get(mac)
-        return False
+    def _forget(self, own: Vtep) -> None:
+        """Remove what was learned at bindings that are gone: a packet that was under way may bring it back."""
+        self.flowtable.apply([], {}, sorted(self._strays(own)))
+        self.heard = False
+
+    def _known(self) -> dict[openflow.Learned, openflow.Seen]:
+        return self.watch.known if self.watch else {}
+
+    def _strays(self, own: Vtep) -> set[openflow.Learned]:
+        return openflow.bound(self._known(), self._places(own))[1]
 
     def _mac_flows(self, session: _Session, own: Vtep, mac: Mac) -> flows.Flows:
         """The flows of a remote MAC address; none where its switch has no binding here, or no tunnels."""
@@ -383,11 +394,13 @@ class Emulator:
         try:
             where = place(session.vtep, row["locator"], switch.key)
         except ValueError as error:
-            self.bad_macs[mac] = self._fault(f"Ucast_Macs_Remote {mac.address}: its locator: {error}")
+            self.bad_macs[mac] = f"Ucast_Macs_Remote {mac.address}: its locator: {error}"
             return {}
         if where is None:
             return {}
         answered = flows.answered(row["ipaddr"]) if self.options.arp_suppression else ""
+        if answered and mac != min(self.claims[mac.switch, answered]):
+            answered = ""
         return dict(flows.mac_flows(switch, mac.address, where, own.tunnel, answered))
 
     def _synchronise(self, structure: flows.Flows, macs: dict[Mac, flows.Flows]) -> None:
@@ -395,10 +408,12 @@ class Emulator:
         wanted = {**structure, **{match: actions for found in macs.values() for match, actions in found.items()}}
         remove, add = self.flowtable.differences(wanted)
         self.flowtable.apply(remove, add)
+        if self.watch:
+            # Before anything is published, so that no controller sees them come and go.
+            self.watch.known.update(self.flowtable.learned())
         self.structure, self.macs = structure, macs
         self.changed_macs.clear()
         self.synchronised = True
-        self.changed = True
         self.told.clear()
         log(f"{len(wanted)} flows: {len(remove)} were removed, {'none was' if not add else 'some were'} missing")
 
@@ -408,10 +423,8 @@ class Emulator:
         }
 
     def _learned(self, own: Vtep) -> set[Mac]:
-        if not self.watch:
-            return set()
         names = {switch.metadata: uuid for uuid, switch in own.switches.items()}
-        good, _stray = openflow.bound(self.watch.known, self._places(own))
+        good = openflow.bound(self._known(), self._places(own))[0]
         return {Mac(names[one.metadata], one.mac) for one in good}
 
     # -- counters ---------------------------------------------------------------------------------------------------
@@ -506,6 +519,16 @@ class Emulator:
             "learned": len(self.watch.known) if self.watch else 0,
             "faults": sorted(self.said),
         }
+
+
+def _note(index: dict[Key, set[Item]], key: Key, item: Item, is_there: bool) -> None:
+    """Keep an index in which no key is without an item."""
+    if is_there:
+        index.setdefault(key, set()).add(item)
+    elif key in index:
+        index[key].discard(item)
+        if not index[key]:
+            del index[key]
 
 
 def _key(own: Vtep, uuid: str) -> object:

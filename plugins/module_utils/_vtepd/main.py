@@ -50,12 +50,12 @@ def main(words: Sequence[str]) -> None:
         case ["wait", seconds, bridge, *names]:
             wait(float(seconds), bridge, names)
         case ["status", bridge]:
-            print(json.dumps(ask(bridge, {}, time.monotonic() + CLEAR_SECONDS) or {}, indent=2))
+            sys.stdout.write(json.dumps(ask(bridge, {}, time.monotonic() + CLEAR_SECONDS) or {}, indent=2) + "\n")
         case ["clear", bridge]:
             end_others(bridge)
             clear(bridge)
         case _:
-            sys.exit((__doc__ or "").strip())
+            raise SystemExit((__doc__ or "").strip())
 
 
 def split(words: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -90,7 +90,7 @@ def wait(seconds: float, bridge: str, names: Sequence[str]) -> None:
     deadline = time.monotonic() + seconds
     while not ask(bridge, {"wait": True, "ports": list(names)}, deadline):
         if time.monotonic() > deadline:
-            sys.exit(why(bridge, names, seconds))
+            raise SystemExit(why(bridge, names, seconds))
         select.select([], [], [], LOOK_SECONDS)
 
 
@@ -126,7 +126,7 @@ def clear(bridge: str) -> None:
             _call(connection, "transact", SWITCH, *operations)
         connection.close()
     except Lost as error:
-        sys.exit(f"ovsdb-server: {error}")
+        raise SystemExit(f"ovsdb-server: {error}") from None
     # Where there is no such bridge, or no ovs-vswitchd, there are no flows.
     subprocess.run(["ovs-ofctl", "-OOpenFlow15", "del-flows", bridge], capture_output=True, check=False)
 

@@ -35,7 +35,8 @@ _NO_MATCH = re.compile(
 _EVENT = re.compile(
     r"event=(?P<event>ADDED|MODIFIED|DELETED)\b.*?\btable=(?P<table>\d+)\b.*?\bmetadata=(?P<metadata>0x[0-9a-f]+|\d+),dl_dst=(?P<mac>[0-9a-f:]{17})"
 )
-_LOAD = r"load:(0x[0-9a-f]+|\d+)->NXM_NX_{}\["
+# As OpenFlow 1.0 and 1.5 have it.
+_LOAD = r"(?:load:(?P<old>0x[0-9a-f]+|\d+)->NXM_NX_{0}\[|set_field:(?P<new>0x[0-9a-f]+|\d+)/0xffff->{1}\b)"
 _COUNTED = re.compile(r"n_packets=(\d+), n_bytes=(\d+)")
 
 
@@ -69,12 +70,12 @@ class Flowtable:
         with socket.socket(socket.AF_UNIX) as trial:
             return not trial.connect_ex(self._socket)
 
-    def _run(self, *words: str, text: str = "") -> str:
+    def _run(self, *words: str, text: str = "", good: Collection[int] = (0,)) -> str:
         try:
             done = subprocess.run([*_OFCTL, *words], input=text, capture_output=True, text=True, check=False, timeout=_SECONDS)
         except subprocess.TimeoutExpired:
             raise Unreachable(f"ovs-ofctl {words[0]} has no answer after {_SECONDS} s") from None
-        if done.returncode:
+        if done.returncode not in good:
             raise Unreachable(f"ovs-ofctl {' '.join(words)}: {done.stderr.strip()[:2000]}")
         return done.stdout
 
@@ -92,14 +93,10 @@ class Flowtable:
         What was learned is not looked at.
         """
         text = "\n".join(lines(wanted.items())) + "\n"
-        # "-" would be the name of a bridge.
-        command = [*_OFCTL, "diff-flows", self.bridge, "/dev/stdin"]
-        done = subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=_SECONDS)
-        # 2: there are differences (ovs-ofctl(8)).
-        if done.returncode not in (0, 2):
-            raise Unreachable(f"ovs-ofctl diff-flows {self.bridge}: {done.stderr.strip()[:2000]}")
+        # "-" would be the name of a bridge. 2: there are differences (ovs-ofctl(8)).
+        said = self._run("diff-flows", self.bridge, "/dev/stdin", text=text, good=(0, 2))
         have, missing = set(), False
-        for line in done.stdout.splitlines():
+        for line in said.splitlines():
             sign, flow = line[:1], line[1:]
             match = _match(flow)
             if sign == "-" and not match.startswith(f"table={LEARNED},"):
@@ -109,6 +106,13 @@ class Flowtable:
             return sorted(have), {}
         # Which of ours are missing is told in Open vSwitch's spelling, so that all are said again: an equal flow stays as it is.
         return sorted(have), dict(wanted)
+
+    def learned(self) -> dict[Learned, Seen]:
+        """All that was learned."""
+        found: dict[Learned, Seen] = {}
+        for line in self._run("dump-flows", self.bridge, f"table={LEARNED}").splitlines():
+            take(found, f"event=ADDED {line}")
+        return found
 
     def counts(self) -> dict[str, dict[str, tuple[int, int]]]:
         """Packets and bytes of the flows at entry and output, by table and match."""
@@ -134,16 +138,12 @@ class Watch:
     """Follows what is learned: ``ovs-ofctl monitor``, whose first events tell what is there already."""
 
     def __init__(self, bridge: str) -> None:
-        # Its standard input ends with this process, and so does it.
-        self._process = subprocess.Popen(
-            ["setpriv", "--pdeathsig=KILL", "ovs-ofctl", "monitor", bridge, f"watch:table={LEARNED}"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-        assert self._process.stdout is not None
-        self._descriptor = self._process.stdout.fileno()
+        self._descriptor, told = os.pipe()
         os.set_blocking(self._descriptor, False)
+        # It ends with this process.
+        command = ["setpriv", "--pdeathsig=KILL", "ovs-ofctl", "monitor", bridge, f"watch:table={LEARNED}"]
+        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=told, stderr=told)
+        os.close(told)
         self._text = b""
         self.known: dict[Learned, Seen] = {}
 
@@ -153,8 +153,7 @@ class Watch:
     def close(self) -> None:
         self._process.kill()
         self._process.wait()
-        if self._process.stdout:
-            self._process.stdout.close()
+        os.close(self._descriptor)
 
     def read(self) -> bool:
         """Take what has come; whether something was learned, moved or forgotten. ``Unreachable`` where the connection has ended."""
@@ -179,8 +178,8 @@ def take(known: dict[Learned, Seen], line: str) -> bool:
     one = Learned(hex(int(found["metadata"], 0)), found["mac"])
     if found["event"] == "DELETED":
         return known.pop(one, None) is not None
-    port, tag = (re.search(_LOAD.format(register.upper()), line) for register in (TO_PORT, TO_TAG))
-    seen = Seen(int(port[1], 0) if port else 0, int(tag[1], 0) if tag else 0)
+    port, tag = (re.search(_LOAD.format(register.upper(), register), line) for register in (TO_PORT, TO_TAG))
+    seen = Seen(*(int(one["old"] or one["new"], 0) if one else 0 for one in (port, tag)))
     before = known.get(one)
     known[one] = seen
     return seen != before

@@ -33,7 +33,8 @@ class Stop(Exception):
 
 
 def log(text: str) -> None:
-    print(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), text, file=sys.stderr, flush=True)
+    sys.stderr.write(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {text}\n")
+    sys.stderr.flush()
 
 
 def keep_running(program: str, bridge: str, database: str, start: Sequence[str], options: Sequence[str]) -> None:
