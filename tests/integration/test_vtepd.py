@@ -1,0 +1,365 @@
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The emulator vtepd on real switches: what it does with rows and frames, what it survives, and how it differs from ovs-vtep. Needs root."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+
+import pytest
+from vtep_nodes import BROADCAST, VTEPD, Net, arp, frame, mac, tunnelled, until, vteps
+
+LAB = f"vtepd-test-{os.getpid()}"
+NOBODY = "10.9.9.9"
+NEAR, FAR, PEER = "10.0.0.1", "10.1.0.1", "10.2.0.1"
+PORTS = ("vm1", "vm2", "trunk")
+
+
+@pytest.fixture(scope="module")
+def pair():
+    with vteps(LAB, {"near": VTEPD, "far": VTEPD}, ["peer"]) as (near, far, peer):
+        for node in (near, far):
+            for port in PORTS:
+                node.port(port)
+            node.emulate(VTEPD)
+            node.settle(*PORTS)
+        yield Net([near, far], peer)
+
+
+@pytest.fixture
+def net(pair):
+    for node in pair.vteps:
+        node.empty()
+        node.settle(*PORTS)
+    pair.know_each_other()
+    return pair
+
+
+@pytest.fixture
+def red(net):
+    """The logical switch red with a port on either node, whose flood lists name each other."""
+    for node, other in ((0, FAR), (1, NEAR)):
+        made(net.vteps[node], "red", 5000, ("vm1 0",), other)
+    net.settle()
+    return net
+
+
+def made(node, name, key, bindings, *floods):
+    """A logical switch with bindings, such as `vm1 0`, and a flood list."""
+    node.ctl(
+        f"add-ls {name}",
+        f"set Logical_Switch {name} replication_mode=source_node" + (f" tunnel_key={key}" if key else ""),
+        *(f"bind-ls br0 {binding} {name}" for binding in bindings),
+        *(f"add-mcast-remote {name} unknown-dst {address}" for address in floods),
+    )
+
+
+def update(node, table, where, **columns):
+    column, wanted = where
+    node.transact({"op": "update", "table": table, "where": [[column, "==", wanted]], "row": columns})
+
+
+def row(node, table, **wanted):
+    """The row with these values."""
+    [found] = [found for found in node.rows(table)[table].values() if all(found[column] == value for column, value in wanted.items())]
+    return found
+
+
+def tunnels(node):
+    """The rows of Tunnel by address of the other end."""
+    rows = node.rows("Tunnel", "Physical_Locator")
+    return {rows["Physical_Locator"][tunnel["remote"]]["dst_ip"]: {"uuid": uuid, **tunnel} for uuid, tunnel in rows["Tunnel"].items()}
+
+
+class TestForwarding:
+    def test_a_frame_for_all_goes_everywhere_but_back_and_what_was_learned_is_published(self, red):
+        near, far = red.vteps
+        assert red.sent(near, "vm1", mac(1)) == [f"far:vm1", f"near>{FAR}#5000"]
+        assert red.sent(far, "vm1", mac(2)) == ["far>10.0.0.1#5000", "near:vm1"]
+        until(lambda: near.learned() == {("red", mac(1))} and far.learned() == {("red", mac(2))}, "both are published")
+        assert tunnels(near).keys() == {FAR} and tunnels(far).keys() == {NEAR}
+
+    def test_a_remote_address_is_reached_by_unicast(self, red):
+        near, far = red.vteps
+        near.ctl(f"add-mcast-remote red unknown-dst {PEER}", f"add-ucast-remote red {mac(2)} {FAR}")
+        red.settle()
+        assert red.sent(near, "vm1", mac(1), mac(2)) == ["far:vm1", f"near>{FAR}#5000"]
+        assert red.sent(near, "vm1", mac(1), mac(9)) == ["far:vm1", f"near>{FAR}#5000", f"near>{PEER}#5000"]
+
+    def test_what_comes_through_a_tunnel_goes_into_none(self, red):
+        near, _far = red.vteps
+        near.ctl(f"add-mcast-remote red unknown-dst {PEER}", f"add-ucast-remote red {mac(2)} {FAR}")
+        red.settle()
+        assert red.from_peer(near, 5000, mac(7)) == ["near:vm1"]
+        assert red.from_peer(near, 5000, mac(7), mac(2)) == ["near:vm1"]
+        assert red.from_peer(near, 5000, mac(7), address=NOBODY) == ["near:vm1"]
+        assert red.from_peer(near, 5001, mac(7)) == []
+        assert red.from_peer(near, 5000, mac(7), vlan=10) == []
+
+    def test_the_latest_news_of_an_address_counts(self, red):
+        near, _far = red.vteps
+        near.ctl("bind-ls br0 vm2 0 red", f"add-ucast-remote red {mac(2)} {FAR}")
+        red.settle()
+        there, here = ["far:vm1", f"near>{FAR}#5000"], ["near:vm2"]
+        assert red.sent(near, "vm1", mac(1), mac(2)) == there
+        red.sent(near, "vm2", mac(2))
+        assert red.sent(near, "vm1", mac(1), mac(2)) == here
+        until(lambda: ("red", mac(2)) in near.learned(), "it is published")
+        near.ctl(f"add-ucast-remote red {mac(2)} {PEER}")
+        red.settle()
+        assert red.sent(near, "vm1", mac(1), mac(2)) == [f"near>{PEER}#5000"]
+        until(lambda: ("red", mac(2)) not in near.learned(), "it is no longer published")
+        red.sent(near, "vm2", mac(2))
+        assert red.sent(near, "vm1", mac(1), mac(2)) == here
+
+    def test_an_address_moves_from_port_to_port(self, red):
+        near, _far = red.vteps
+        near.ctl("bind-ls br0 vm2 0 red", "bind-ls br0 trunk 7 red")
+        red.settle()
+        for port, vlan, place in (("vm2", None, "near:vm2"), ("trunk", 7, "near:trunk.7"), ("vm2", None, "near:vm2")):
+            red.sent(near, port, mac(3), vlan=vlan)
+            assert red.sent(near, "vm1", mac(1), mac(3)) == [place]
+        near.ctl("unbind-ls br0 vm2 0")
+        red.settle()
+        assert red.sent(near, "vm1", mac(1), mac(3)) == ["far:vm1", "near:trunk.7", f"near>{FAR}#5000"]
+        assert ("red", mac(3)) not in near.learned()
+
+    def test_vlan_0_and_vlan_10_on_one_port(self, red):
+        near, _far = red.vteps
+        made(near, "blue", 5001, ("vm1 10", "vm2 0"), PEER)
+        red.settle()
+        assert red.sent(near, "vm1", mac(1)) == ["far:vm1", f"near>{FAR}#5000"]
+        assert red.sent(near, "vm1", mac(1), vlan=0) == ["far:vm1", f"near>{FAR}#5000"]
+        assert red.sent(near, "vm1", mac(1), vlan=10) == ["near:vm2", f"near>{PEER}#5001"]
+        assert red.sent(near, "vm1", mac(1), vlan=11) == []
+        assert red.sent(near, "vm2", mac(2)) == ["near:vm1.10", f"near>{PEER}#5001"]
+        assert red.from_peer(near, 5001, mac(7)) == ["near:vm1.10", "near:vm2"]
+        assert red.from_peer(near, 5000, mac(7)) == ["near:vm1"]
+
+    def test_two_vlans_of_one_switch_on_one_port(self, net):
+        near, _far = net.vteps
+        made(near, "red", 5000, ("trunk 10", "trunk 20", "vm1 0"), FAR)
+        net.settle()
+        assert net.sent(near, "trunk", mac(1), vlan=10) == ["near:trunk.20", "near:vm1", f"near>{FAR}#5000"]
+        assert net.sent(near, "trunk", mac(2), vlan=20) == ["near:trunk.10", "near:vm1", f"near>{FAR}#5000"]
+        assert net.sent(near, "trunk", mac(1), mac(2), vlan=10) == ["near:trunk.20"]
+        assert net.sent(near, "vm1", mac(3), mac(1)) == ["near:trunk.10"]
+        assert net.sent(near, "trunk", mac(1), mac(1), vlan=10) == []
+
+    def test_one_of_the_service_nodes_copies_for_all(self, red):
+        near, _far = red.vteps
+        near.ctl(f"add-mcast-remote red unknown-dst {PEER}", "clear Logical_Switch red replication_mode")
+        red.settle()
+        assert red.sent(near, "vm1", mac(1)) == ["far:vm1", f"near>{FAR}#5000"]
+        near.ctl("set Logical_Switch red replication_mode=source_node")
+        red.settle()
+        assert red.sent(near, "vm1", mac(1)) == ["far:vm1", f"near>{FAR}#5000", f"near>{PEER}#5000"]
+
+    def test_a_group_has_a_flood_list_of_its_own(self, red):
+        near, _far = red.vteps
+        group = "01:00:5e:00:00:05"
+        near.ctl(f"add-mcast-remote red {group} {PEER}")
+        red.settle()
+        assert red.sent(near, "vm1", mac(1), group) == [f"near>{PEER}#5000"]
+        assert red.sent(near, "vm1", mac(1)) == ["far:vm1", f"near>{FAR}#5000"]
+
+    def test_a_logical_switch_is_renamed_and_gets_another_key(self, red):
+        near, far = red.vteps
+        red.sent(near, "vm1", mac(1))
+        for node in red.vteps:
+            update(node, "Logical_Switch", ("name", "red"), name="a net: 'red'")
+        red.settle()
+        assert red.sent(near, "vm1", mac(1)) == ["far:vm1", f"near>{FAR}#5000"]
+        assert "a net: 'red'" in near.status()["logical_switches"]
+        for node in red.vteps:
+            update(node, "Logical_Switch", ("name", "a net: 'red'"), tunnel_key=16777215, name="red")
+        red.settle()
+        assert red.sent(near, "vm1", mac(1)) == ["far:vm1", f"near>{FAR}#16777215"]
+        assert red.from_peer(near, 5000, mac(7)) == []
+        near.ctl("clear Logical_Switch red tunnel_key")
+        red.settle()
+        assert red.sent(near, "vm1", mac(1)) == [] and red.from_peer(near, 16777215, mac(7)) == []
+        until(lambda: not tunnels(near), "there is no tunnel")
+
+
+class TestFaults:
+    def test_two_switches_with_one_key_have_no_tunnels(self, red):
+        near, _far = red.vteps
+        made(near, "blue", 5000, ("vm2 0",), PEER)
+        red.settle()
+        assert red.sent(near, "vm1", mac(1)) == [] and red.sent(near, "vm2", mac(1)) == [] and red.from_peer(near, 5000, mac(7)) == []
+        until(lambda: row(near, "Physical_Switch")["switch_fault_status"] == "unspecified_fault", "the fault is published")
+        assert "blue, red have the same tunnel_key 5000" in near.status()["faults"][0]
+        near.ctl("set Logical_Switch blue tunnel_key=5001")
+        red.settle()
+        assert red.sent(near, "vm1", mac(1)) == ["far:vm1", f"near>{FAR}#5000"] and red.sent(near, "vm2", mac(1)) == [f"near>{PEER}#5001"]
+        until(lambda: row(near, "Physical_Switch")["switch_fault_status"] == [] and not near.status()["faults"], "the fault is cleared")
+
+    def test_a_port_that_is_gone_keeps_its_bindings(self, red):
+        near, _far = red.vteps
+        near.run("ovs-vsctl", "del-port", "vm1")
+        until(lambda: row(near, "Physical_Port", name="vm1")["port_fault_status"] == "unspecified_fault", "the fault is published")
+        near.settle()
+        assert red.from_peer(near, 5000, mac(7)) == []
+        near.port("vm1")
+        near.settle("vm1")
+        assert red.sent(near, "vm1", mac(1)) == ["far:vm1", f"near>{FAR}#5000"]
+        until(lambda: row(near, "Physical_Port", name="vm1")["port_fault_status"] == [], "the fault is cleared")
+        near.run("ovs-vsctl", "del-port", "vm2")
+        until(lambda: "vm2" not in near.published()["Physical_Port"], "a port without bindings is forgotten")
+        near.port("vm2")
+        near.settle("vm2")
+
+    def test_a_router_and_a_reserved_vlan_are_faults(self, red):
+        near, _far = red.vteps
+        near.ctl("bind-ls br0 vm2 4095 red", "add-lr router")
+        until(lambda: row(near, "Physical_Switch")["switch_fault_status"] == "lr_support_fault", "the router's fault is published")
+        until(lambda: row(near, "Physical_Port", name="vm2")["port_fault_status"] == "invalid_vlan_map", "the VLAN's fault is published")
+
+
+class TestTunnels:
+    def test_bfd(self, red):
+        near, far = red.vteps
+        for node, other in ((near, FAR), (far, NEAR)):
+            uuid = until(lambda node=node, other=other: tunnels(node).get(other), "there is a tunnel")["uuid"]
+            assert tunnels(node)[other]["bfd_status"] == {}
+            node.ctl(f"set Tunnel {uuid} bfd_params:enable=true bfd_params:min_tx=100 bfd_params:min_rx=100")
+        up = {"enabled": "true", "state": "up", "remote_state": "up", "forwarding": "true"}
+        for node, other in ((near, FAR), (far, NEAR)):
+            until(lambda node=node, other=other: up.items() <= tunnels(node)[other]["bfd_status"].items(), "BFD is up")
+        assert red.sent(near, "vm1", mac(1)) == ["far:vm1", f"near>{FAR}#5000"]
+        far.ctl(f"remove Tunnel {tunnels(far)[NEAR]['uuid']} bfd_params enable")
+        until(lambda: tunnels(far)[NEAR]["bfd_status"] == {}, "the status of the end that has none is cleared")
+        until(lambda: tunnels(near)[FAR]["bfd_status"].get("forwarding") == "false", "the other end sees it")
+        near.ctl(f"clear Tunnel {tunnels(near)[FAR]['uuid']} bfd_params")
+        until(lambda: tunnels(near)[FAR]["bfd_status"] == {}, "the status is cleared")
+        assert "bfd-" not in near.run("ovs-vsctl", "list-ports", "br0")
+
+    def test_a_service_node_that_bfd_does_not_reach_is_passed_over(self, red):
+        near, far = red.vteps
+        nobody = "10.0.0.9"
+        near.ctl("clear Logical_Switch red replication_mode", f"add-mcast-remote red unknown-dst {nobody}")
+        near.neighbours({nobody: red.hardware[PEER]})
+        red.settle()
+        assert red.sent(near, "vm1", mac(1)) == [f"near>{nobody}#5000"]
+        for node, other in ((near, FAR), (far, NEAR), (near, nobody)):
+            uuid = until(lambda node=node, other=other: tunnels(node).get(other), "there is a tunnel")["uuid"]
+            node.ctl(f"set Tunnel {uuid} bfd_params:enable=true bfd_params:min_rx=100")
+        until(lambda: tunnels(near)[FAR]["bfd_status"].get("state") == "up", "BFD is up")
+        until(lambda: tunnels(near)[nobody]["bfd_status"].get("forwarding") == "false", "BFD reaches nobody")
+        red.settle()
+        assert red.sent(near, "vm1", mac(1)) == ["far:vm1", f"near>{FAR}#5000"]
+
+    def test_the_tunnel_address_changes(self, red):
+        near, _far = red.vteps
+        other = "10.0.0.77"
+        red.sent(near, "vm1", mac(1))
+        near.run("ip", "address", "add", f"{other}/8", "dev", "br-underlay")
+        try:
+            near.ctl(f"set Physical_Switch br0 tunnel_ips={other}")
+            red.settle()
+            near.heard()
+            assert red.sent(near, "vm1", mac(1)) == ["far:vm1", f"near>{FAR}#5000"]
+            near.send("vm1", frame(mac(1), BROADCAST, b"from where?"))
+            near.drain()
+            assert {packet.sender for heard in near.heard() if heard.device == "eth0" and (packet := tunnelled(heard))} == {other}
+            assert red.from_peer(near, 5000, mac(7), to=other) == ["near:vm1"] and red.from_peer(near, 5000, mac(7)) == []
+            locators = near.rows("Physical_Locator")["Physical_Locator"]
+            own = {locators[local["locator"]]["dst_ip"] for local in near.rows("Ucast_Macs_Local")["Ucast_Macs_Local"].values()}
+            assert own == {other} == {locators[tunnel["local"]]["dst_ip"] for tunnel in tunnels(near).values()}
+            near.ctl("clear Physical_Switch br0 tunnel_ips")
+            until(lambda: not tunnels(near) and not near.learned(), "a switch without an address has no tunnels")
+        finally:
+            near.ctl(f"set Physical_Switch br0 tunnel_ips={NEAR}")
+            near.run("ip", "address", "del", f"{other}/8", "dev", "br-underlay")
+        red.settle()
+        assert red.sent(near, "vm1", mac(1)) == ["far:vm1", f"near>{FAR}#5000"]
+
+
+class TestArp:
+    @pytest.mark.parametrize(("port", "vlan", "place"), [("vm1", None, "near:vm1"), ("trunk", 10, "near:trunk.10")])
+    def test_a_question_for_a_known_address_is_answered_here(self, red, port, vlan, place):
+        near, _far = red.vteps
+        near.ctl("bind-ls br0 trunk 10 red", f"add-ucast-remote red {mac(2)} {FAR}")
+        update(near, "Ucast_Macs_Remote", ("MAC", mac(2)), ipaddr="192.168.1.2")
+        red.settle()
+        answer = arp(2, mac(2), "192.168.1.2", "192.168.1.1", mac(1))
+        question = arp(1, mac(1), "192.168.1.1", "192.168.1.2", vlan=vlan)
+        assert red.places(near, port, question, lambda heard: heard.frame[:42] == answer[:42]) == [place]
+        others = sorted({"near:vm1", "near:trunk.10", "far:vm1", f"near>{FAR}#5000"} - {place})
+        for asked, answered in ((mac(1), "192.168.1.1", "192.168.1.3"), others), ((mac(2), "192.168.1.2", "192.168.1.2"), others):
+            request = arp(1, *asked)
+            unanswered = red.places(near, port, arp(1, *asked, vlan=vlan), lambda heard, request=request: heard.frame[:42] == request[:42])
+            assert unanswered == answered
+        assert red.places(near, port, question, lambda heard: heard.frame[:14] == arp(1, mac(1), "0.0.0.0", "0.0.0.0")[:14]) == []
+
+
+def acl(node, port, vlan, *entries):
+    """An access list at a port: direction, action, and columns of each entry."""
+    operations, names = [], []
+    for number, (direction, action, columns) in enumerate(entries):
+        names.append(["named-uuid", f"entry{number}"])
+        entry = {"sequence": number, "direction": direction, "action": action, **columns}
+        operations.append({"op": "insert", "table": "ACL_entry", "uuid-name": f"entry{number}", "row": entry})
+    operations.append({"op": "insert", "table": "ACL", "uuid-name": "acl", "row": {"acl_name": "one", "acl_entries": ["set", names]}})
+    bound = {"acl_bindings": ["map", [[vlan, ["named-uuid", "acl"]]]]}
+    operations.append({"op": "update", "table": "Physical_Port", "where": [["name", "==", port]], "row": bound})
+    node.transact(*operations)
+
+
+def ipv4(source, destination, protocol, content):
+    header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(content), 0, 0, 64, protocol, 0)
+    return header + socket.inet_aton(source) + socket.inet_aton(destination) + content
+
+
+class TestAccessLists:
+    def ip(self, net, node, port, protocol, target, payload=b"", source=1, address="192.168.1.1"):
+        net.number += 1
+        content = struct.pack("!HHHH", 1000, target, 8 + len(payload) + 8, 0) + b"%08d" % net.number
+        data = frame(mac(source), BROADCAST, ipv4(address, "192.168.1.255", protocol, content), ethertype=0x0800)
+        return net.places(node, port, data, lambda heard: content in heard.frame)
+
+    def test_what_is_denied_at_entry_does_not_pass(self, red):
+        near, _far = red.vteps
+        passes = ["far:vm1", f"near>{FAR}#5000"]
+        udp = {"ethertype": "0x0800", "protocol": 17}
+        acl(
+            near,
+            "vm1",
+            0,
+            ("ingress", "permit", {**udp, "dest_port_min": 100, "dest_port_max": 200}),
+            ("ingress", "deny", udp),
+            ("ingress", "deny", {"source_mac": mac(6)}),
+        )
+        red.settle()
+        assert self.ip(red, near, "vm1", 17, 100) == passes == self.ip(red, near, "vm1", 17, 200)
+        assert self.ip(red, near, "vm1", 17, 99) == [] == self.ip(red, near, "vm1", 17, 201)
+        assert red.sent(near, "vm1", mac(1)) == passes and red.sent(near, "vm1", mac(6)) == []
+        assert ("red", mac(6)) not in near.learned()
+        assert red.from_peer(near, 5000, mac(6)) == ["near:vm1"]
+        update(near, "Physical_Port", ("name", "vm1"), acl_bindings=["map", []])
+        red.settle()
+        assert self.ip(red, near, "vm1", 17, 99) == passes and red.sent(near, "vm1", mac(6)) == passes
+
+    def test_what_is_denied_at_the_way_out_does_not_arrive(self, red):
+        near, _far = red.vteps
+        near.ctl("bind-ls br0 vm2 0 red", "bind-ls br0 vm2 10 red")
+        acl(near, "vm2", 10, ("egress", "deny", {"source_mac": mac(6)}))
+        red.settle()
+        assert red.from_peer(near, 5000, mac(7)) == ["near:vm1", "near:vm2", "near:vm2.10"]
+        assert red.from_peer(near, 5000, mac(6)) == ["near:vm1", "near:vm2"]
+        assert red.sent(near, "vm1", mac(6)) == ["far:vm1", "near:vm2", f"near>{FAR}#5000"]
+        red.sent(near, "vm2", mac(3), vlan=10)
+        assert red.sent(near, "vm1", mac(1), mac(3)) == ["near:vm2.10"] and red.sent(near, "vm1", mac(6), mac(3)) == []
+
+    def test_an_entry_that_cannot_be_had_is_a_fault(self, red):
+        near, _far = red.vteps
+        acl(near, "vm1", 0, ("ingress", "deny", {"dest_port_min": 100}))
+        until(lambda: row(near, "ACL_entry")["acle_fault_status"] == "invalid_acl_entry", "the entry's fault is published")
+        assert row(near, "ACL")["acl_fault_status"] == "invalid_acl"
+        assert row(near, "Physical_Port", name="vm1")["port_fault_status"] == "invalid_ACL_binding"
+        update(near, "ACL_entry", ("sequence", 0), protocol=6)
+        until(lambda: row(near, "Physical_Port", name="vm1")["port_fault_status"] == [], "the fault is cleared")
