@@ -5,14 +5,20 @@
 
 from __future__ import annotations
 
+import json
 import os
+import random
 import socket
+import statistics
 import struct
+import time
 
 import pytest
-from vtep_nodes import BROADCAST, VTEPD, Net, arp, frame, mac, tunnelled, until, vteps
+from vtep_nodes import BROADCAST, DAEMONS, EMULATOR, ROOT, VTEPD, Net, Traffic, arp, frame, mac, tunnelled, until, vteps
 
 LAB = f"vtepd-test-{os.getpid()}"
+# How many daemons are killed; a number always makes the same choices.
+KILLS = int(os.environ.get("VXLANLAB_VTEPD_KILLS", "6"))
 NOBODY = "10.9.9.9"
 NEAR, FAR, PEER = "10.0.0.1", "10.1.0.1", "10.2.0.1"
 PORTS = ("vm1", "vm2", "trunk")
@@ -363,3 +369,108 @@ class TestAccessLists:
         assert row(near, "Physical_Port", name="vm1")["port_fault_status"] == "invalid_ACL_binding"
         update(near, "ACL_entry", ("sequence", 0), protocol=6)
         until(lambda: row(near, "Physical_Port", name="vm1")["port_fault_status"] == [], "the fault is cleared")
+
+
+def log(name, **figures):
+    """Keep figures of a run."""
+    line = json.dumps({"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **figures})
+    print(line)
+    with (ROOT / ".cache" / name).open("a") as file:
+        file.write(line + "\n")
+
+
+class Flow:
+    """A steady flow of numbered frames in both directions, from VM to VM."""
+
+    def __init__(self, net):
+        self.ends = {"near": net.vteps[0], "far": net.vteps[1]}
+        self.sent = 0
+        self.arrived = {name: {} for name in self.ends}
+
+    def frames(self, number):
+        for name, source, destination in (("near", 1, 2), ("far", 2, 1)):
+            yield self.ends[name], "vm1", frame(mac(source), mac(destination), f"{name} {number:08}.".encode())
+        self.sent = number
+
+    def take(self, node, heard):
+        name, _space, number = heard.payload.partition(b" ")
+        if heard.device == "vm1" and not heard.sent and name.decode(errors="replace") in self.arrived:
+            assert node is not self.ends[name.decode()]
+            self.arrived[name.decode()][int(number[:8])] = heard.moment
+
+    def after(self, moment):
+        """When the first frame of each direction arrived after a moment; nothing while there is none."""
+        firsts = [min((one for one in list(found.values())[-400:] if one > moment), default=0) for found in self.arrived.values()]
+        return max(firsts) if all(firsts) else 0
+
+    def silence(self, first, last):
+        """The longest time in which nothing arrived."""
+        moments = (sorted(list(found.values())[-(last - first + 1) :]) for found in self.arrived.values())
+        return max(later - earlier for found in moments for earlier, later in zip(found, found[1:]))
+
+    def lost(self, first, last):
+        return sum(number not in found for found in self.arrived.values() for number in range(first, last))
+
+
+def test_a_daemon_that_is_killed_takes_nothing_with_it_and_frames_pass_soon_after():
+    with vteps(f"{LAB}-kill", {"near": VTEPD, "far": VTEPD}, ["peer"]) as (near, far, peer):
+        net = Net([near, far], peer)
+        for number, (node, other) in enumerate(((near, far), (far, near)), 1):
+            node.port("vm1", "vms", f"192.168.1.{number}/24")
+            node.port("vm2")
+            node.emulate(VTEPD)
+            node.settle("vm1", "vm2")
+            made(node, "red", 5000, ("vm1 0", "vm2 10"), other.address, PEER)
+            made(node, "blue", 5001, ("vm2 0",))
+            node.ctl(f"add-ucast-remote red {mac(3 - number)} {other.address}", f"add-ucast-remote blue {mac(7)} {NOBODY}")
+        net.settle()
+        net.know_each_other()
+        addresses = [vm_address(node) for node in net.vteps]
+        written = [node.controlled() for node in net.vteps]
+        chance, flow, found = random.Random(KILLS), Flow(net), []
+        with Traffic(net.vteps, flow.frames, flow.take, 0.005) as traffic:
+            until(lambda: flow.after(0), "frames pass")
+            # Both ends are learned.
+            traffic.goes_on(2)
+            for number in range(KILLS):
+                node = chance.choice(net.vteps)
+                daemons = [DAEMONS[number % len(DAEMONS)]] + ([chance.choice(DAEMONS)] if not chance.randrange(4) else [])
+                first = flow.sent
+                for daemon in dict.fromkeys(daemons):
+                    node.kill(daemon)
+                until(node.all_run, f"{node.name}: all daemons run again after the end of {daemons}")
+                running = time.monotonic()
+                passes = until(lambda running=running: flow.after(running), f"frames pass again after the end of {daemons} of {node.name}")
+                node.settle("vm1", "vm2")
+                last = flow.sent
+                traffic.goes_on(2)
+                until(lambda last=last: all(max(arrived) > last for arrived in flow.arrived.values()), "the flow goes on")
+                lost, silence = flow.lost(first, last), round(flow.silence(first, last), 3)
+                seconds = round(passes - running, 3)
+                found.append({"node": node.name, "daemons": sorted(set(daemons)), "seconds": seconds, "silence": silence, "lost": lost})
+                assert set(daemons) != {EMULATOR} or not lost, found[-1]
+                assert [one.controlled() for one in net.vteps] == written, found[-1]
+                assert [vm_address(one) for one in net.vteps] == addresses, found[-1]
+        seconds = sorted(one["seconds"] for one in found)
+        log(
+            "vtepd_kills.jsonl",
+            kills=KILLS,
+            median=statistics.median(seconds),
+            worst=seconds[-1],
+            by_daemon={
+                "+".join(daemons): {
+                    "kills": len(told := [one for one in found if one["daemons"] == daemons]),
+                    **{f"median_{what}": statistics.median(one[what] for one in told) for what in ("seconds", "silence", "lost")},
+                    **{f"worst_{what}": max(one[what] for one in told) for what in ("seconds", "silence", "lost")},
+                }
+                for daemons in sorted({tuple(one["daemons"]) for one in found})
+                for daemons in [list(daemons)]
+            },
+        )
+
+
+def vm_address(node):
+    """Where the VM's port is: its device, by name, addresses and state."""
+    [link] = json.loads(node.run("ip", "-n", "vms", "-json", "address", "show", "dev", "vm1"))
+    assert not [link for link in json.loads(node.run("ip", "-json", "link")) if link["ifname"] == "vm1"]
+    return link["flags"], [(one["local"], one["prefixlen"]) for one in link["addr_info"]]

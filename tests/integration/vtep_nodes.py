@@ -12,12 +12,13 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import json
-import os
+import select
 import shlex
 import socket
 import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -575,6 +576,51 @@ class Net:
                         yield from self._places(other, meant, self._until_here(other, inner.payload), ways - 1)
             elif one.device not in ("eth0", "br-underlay") and not one.sent and meant(one):
                 yield f"{node.name}:{one.device}" + (f".{one.vlan}" if one.vlan is not None else "")
+
+
+class Traffic(threading.Thread):
+    """Sends a round of frames again and again, and passes on what is heard."""
+
+    def __init__(
+        self,
+        nodes: Sequence[Node],
+        frames: Callable[[int], Iterable[tuple[Node, str, bytes]]],
+        take: Callable[[Node, Heard], None],
+        period: float,
+    ) -> None:
+        super().__init__(daemon=True)
+        self._wires = {wire: node for node in nodes for wire in (node.wire, *node.wires.values())}
+        self._frames, self._take, self._period = frames, take, period
+        self.rounds = 0
+        self._goes_on = True
+
+    def run(self) -> None:
+        due = time.monotonic()
+        while self._goes_on:
+            for node, port, data in self._frames(self.rounds):
+                node.send(port, data)
+            self.rounds += 1
+            # A round that is late is not made up for.
+            due = max(due + self._period, time.monotonic())
+            while ready := select.select(self._wires, [], [], max(0.0, due - time.monotonic()))[0]:
+                for wire in ready:
+                    for heard in wire.heard():
+                        self._take(self._wires[wire], heard)
+                if time.monotonic() > due:
+                    break
+
+    def goes_on(self, rounds: int = 1) -> None:
+        """Wait until so many more rounds were sent."""
+        wanted = self.rounds + rounds
+        until(lambda: self.rounds >= wanted, "frames are sent")
+
+    def __enter__(self) -> Traffic:
+        self.start()
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        self._goes_on = False
+        self.join()
 
 
 def hardware(node: Node, device: str = "eth0") -> str:
