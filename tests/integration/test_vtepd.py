@@ -14,9 +14,13 @@ import struct
 import time
 
 import pytest
-from vtep_nodes import BROADCAST, DAEMONS, EMULATOR, ROOT, VTEPD, Net, Traffic, arp, frame, mac, tunnelled, until, vteps
+from vtep_nodes import BROADCAST, DAEMONS, EMULATOR, ROOT, VTEPD, Net, Traffic, arp, frame, mac, persistently, tunnelled, until, vteps
 
 LAB = f"vtepd-test-{os.getpid()}"
+# With which emulator the three tenants live: with ovs-vtep, their leaks are counted and shown.
+ENGINE = os.environ.get("VXLANLAB_VTEPD_ENGINE", VTEPD)
+CHANGES = int(os.environ.get("VXLANLAB_VTEPD_CHANGES", "100"))
+KILLS_OF_EACH = int(os.environ.get("VXLANLAB_VTEPD_KILLS_OF_EACH", "3"))
 # How many daemons are killed; a number always makes the same choices.
 KILLS = int(os.environ.get("VXLANLAB_VTEPD_KILLS", "6"))
 NOBODY = "10.9.9.9"
@@ -474,3 +478,197 @@ def vm_address(node):
     [link] = json.loads(node.run("ip", "-n", "vms", "-json", "address", "show", "dev", "vm1"))
     assert not [link for link in json.loads(node.run("ip", "-json", "link")) if link["ifname"] == "vm1"]
     return link["flags"], [(one["local"], one["prefixlen"]) for one in link["addr_info"]]
+
+
+TENANTS = ("red", "green", "blue")
+FIRST_KEY = 5000
+
+
+class Tenants:
+    """Three tenants with equal addresses on two nodes: each has a port and a VLAN of a trunk on either. Who hears what of whom is counted."""
+
+    def __init__(self, net):
+        self.nodes = net.vteps
+        self.keys = {name: FIRST_KEY + number for number, name in enumerate(TENANTS)}
+        # Node, port, VLAN, tenant, MAC address: the addresses are the same for all tenants.
+        self.ends = []
+        for number, node in enumerate(self.nodes):
+            for tenant, name in enumerate(TENANTS, 1):
+                self.ends.append((node, name, None, name, mac(1 + 2 * number)))
+                self.ends.append((node, "trunk", 10 * tenant, name, mac(2 + 2 * number)))
+        self.macs = sorted({address for *_rest, address in self.ends})
+        self.heard, self.last_round = 0, 0
+        self.latest = {}
+        self.leaked, self.returned, self.examples = {}, 0, []
+        self.doing = ""
+
+    def frames(self, number):
+        self.last_round = number
+        for node, port, vlan, tenant, address in self.ends:
+            payload = f"tenant {tenant} {address} {number:08}.".encode()
+            yield node, port, frame(address, BROADCAST, payload, vlan)
+            others = [one for one in self.macs if one != address]
+            yield node, port, frame(address, others[number % len(others)], payload, vlan)
+
+    def take(self, node, heard):
+        if heard.sent or heard.device in ("eth0", "br-underlay") or not heard.payload.startswith(b"tenant "):
+            return
+        tenant, address, number = heard.payload.partition(b".")[0].decode().split()[1:]
+        place = heard.device if heard.vlan is None else f"{heard.device}.{heard.vlan}"
+        owner = heard.device if heard.vlan is None else TENANTS[heard.vlan // 10 - 1] if heard.device == "trunk" and heard.vlan < 40 else place
+        self.heard += 1
+        if owner != tenant:
+            self.leaked[f"{tenant} -> {owner}"] = self.leaked.get(f"{tenant} -> {owner}", 0) + 1
+            self._note(f"{tenant} of {address} at {node.name}:{place}")
+        elif (node, heard.device, heard.vlan, tenant, address) in self.ends:
+            self.returned += 1
+            self._note(f"{tenant} of {address} back at {node.name}:{place}")
+        else:
+            self.latest[tenant, address, node.name, place, heard.destination == BROADCAST] = int(number)
+
+    def _note(self, words):
+        if len(self.examples) < 20:
+            self.examples.append(f"{self.doing}: {words}")
+
+    def other(self, node):
+        return next(one for one in self.nodes if one is not node)
+
+    def everything(self, node):
+        """All rows that a node needs."""
+        for one, port, vlan, name, _address in self.ends:
+            if one is node:
+                node.bind(port, vlan or 0, name)
+        there = [f"{name} {address} {self.other(node).address}" for name in TENANTS for one, *_rest, address in self.ends if one is not node]
+        node.ctl(
+            *(f"set Logical_Switch {name} tunnel_key={key} replication_mode=source_node" for name, key in self.keys.items()),
+            *(f"add-mcast-remote {name} unknown-dst {self.other(node).address}" for name in TENANTS),
+            *(f"add-ucast-remote {row}" for row in sorted(set(there))),
+        )
+
+    # -- changes: each is one that a controller may make, and leaves every port with its tenant
+
+    def change(self, chance):
+        change = chance.choice([self.unicast, self.flood, self.binding, self.other_binding, self.own_binding, self.mode, self.swap_keys, self.spare])
+        self.doing = change.__name__
+        change(chance, chance.choice(self.nodes))
+
+    def write(self, node, *commands):
+        persistently(lambda: node.ctl(*commands), f"{node.name}: {commands}")
+
+    def unicast(self, chance, node):
+        row = f"{chance.choice(TENANTS)} {chance.choice([*self.macs, mac(99)])}"
+        if chance.randrange(3):
+            self.write(node, f"add-ucast-remote {row} {chance.choice([self.other(node).address, NOBODY, PEER])}")
+        else:
+            self.write(node, f"del-ucast-remote {row}")
+
+    def flood(self, chance, node):
+        verb = chance.choice(["add", "del"])
+        self.write(node, f"{verb}-mcast-remote {chance.choice(TENANTS)} unknown-dst {chance.choice([self.other(node).address, NOBODY, PEER])}")
+
+    def binding(self, chance, node):
+        """A tenant's port, away or there again."""
+        _node, port, vlan, name, _address = chance.choice([end for end in self.ends if end[0] is node])
+        self._toggle(chance, node, port, vlan or 0, name)
+
+    def own_binding(self, chance, node):
+        """Another VLAN of the trunk for a tenant."""
+        number = chance.randrange(len(TENANTS))
+        self._toggle(chance, node, "trunk", 10 * (number + 1) + chance.randrange(1, 4), TENANTS[number])
+
+    def other_binding(self, chance, node):
+        """A port that no tenant sends at, in a logical switch of its own or none."""
+        self._toggle(chance, node, "spare", chance.choice([0, 50]), "extra")
+
+    def _toggle(self, chance, node, port, vlan, name):
+        bound = name if chance.randrange(3) else ""
+        persistently(lambda: node.bind(port, vlan, bound), f"{node.name}: {port}.{vlan} is bound to {bound or 'nothing'}")
+
+    def mode(self, chance, node):
+        self.write(node, f"set Logical_Switch {chance.choice(TENANTS)} replication_mode={chance.choice(['source_node', 'service_node'])}")
+
+    def spare(self, chance, node):
+        """The key of the switch without a tenant."""
+        self.write(node, f"set Logical_Switch extra tunnel_key={chance.randrange(6000, 6100)}")
+
+    def swap_keys(self, chance, unused):
+        """Two tenants swap their keys. On their way no packet has a key that means another tenant at its end."""
+        one, two = chance.sample(TENANTS, 2)
+        self.keys[one], self.keys[two] = self.keys[two], self.keys[one]
+        for node in self.nodes:
+            self.write(node, *(f"clear Logical_Switch {name} tunnel_key" for name in (one, two)))
+        for _way in "there", "back":
+            for node in self.nodes:
+                persistently(node.settle, f"{node.name} settles")
+                persistently(node.drain, f"{node.name} has sent what it had")
+        for node in self.nodes:
+            self.write(node, *(f"set Logical_Switch {name} tunnel_key={self.keys[name]}" for name in (one, two)))
+
+    def kill(self, chance, daemon):
+        node = chance.choice(self.nodes)
+        self.doing = f"kill {daemon}"
+        node.kill(daemon)
+        if chance.randrange(2):
+            # Otherwise the next change comes while it is away.
+            until(node.all_run, f"{node.name}: all daemons run again after the end of {daemon}")
+
+    def missing(self, since):
+        """Ways that no frame took after a round: from each end of a tenant to each other."""
+        return [
+            (tenant, address, node.name, place, is_broadcast)
+            for node, port, vlan, tenant, mine in self.ends
+            for address in self.macs
+            for place in [port if vlan is None else f"{port}.{vlan}"]
+            for is_broadcast in (True, False)
+            if address != mine and self.latest.get((tenant, address, node.name, place, is_broadcast), 0) <= since
+        ]
+
+
+def test_no_frame_leaves_its_tenant_whatever_changes_and_whoever_is_killed():
+    started = time.monotonic()
+    with vteps(f"{LAB}-leak", {"near": ENGINE, "far": ENGINE}, ["peer"]) as (near, far, peer):
+        net = Net([near, far], peer)
+        ports = [*TENANTS, "trunk", "spare"]
+        for node in net.vteps:
+            for port in ports:
+                node.port(port)
+            node.emulate(ENGINE)
+            node.settle(*ports)
+            node.ctl("add-ls extra", "set Logical_Switch extra tunnel_key=6000", *(f"add-ls {name}" for name in TENANTS))
+        tenants = Tenants(net)
+        for node in net.vteps:
+            tenants.everything(node)
+        net.settle()
+        net.know_each_other()
+        chance = random.Random(CHANGES)
+        steps = [""] * CHANGES + [daemon for daemon in DAEMONS for _time in range(KILLS_OF_EACH)]
+        chance.shuffle(steps)
+        with Traffic(net.vteps, tenants.frames, tenants.take, 0.02) as traffic:
+            until(lambda: not tenants.missing(0), "all of a tenant's ends hear each other")
+            for daemon in steps:
+                if daemon:
+                    tenants.kill(chance, daemon)
+                else:
+                    tenants.change(chance)
+                traffic.goes_on(2)
+            # After all this, it is a VTEP still.
+            tenants.doing = "the end"
+            for node in net.vteps:
+                until(node.all_run, f"{node.name}: all daemons run")
+                persistently(lambda node=node: tenants.everything(node), f"{node.name} gets all rows")
+                persistently(node.settle, f"{node.name} settles")
+            now = traffic.rounds
+            until(lambda: not tenants.missing(now), f"all of a tenant's ends hear each other again, but {tenants.missing(now)[:5]}", 120)
+        log(
+            "vtepd_leaks.jsonl",
+            engine=ENGINE,
+            changes=CHANGES,
+            kills_of_each=KILLS_OF_EACH,
+            seconds=round(time.monotonic() - started, 1),
+            sent=traffic.rounds * len(tenants.ends) * 2,
+            heard=tenants.heard,
+            leaked=tenants.leaked,
+            returned=tenants.returned,
+            examples=tenants.examples,
+        )
+        assert ENGINE != VTEPD or not (tenants.leaked or tenants.returned), tenants.examples

@@ -52,6 +52,18 @@ def until(condition: Callable[[], Any], what: str, seconds: float = SECONDS) -> 
     return found
 
 
+def persistently(action: Callable[[], object], what: str, seconds: float = SECONDS) -> None:
+    """Do something as soon as it can be done: a daemon may be on its way."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            action()
+            return
+        except (AssertionError, OSError) as error:
+            assert time.monotonic() < deadline, f"not after {seconds:g} s: {what}: {error}"
+            time.sleep(0.02)
+
+
 # -- frames -----------------------------------------------------------------------------------------------------------
 
 
@@ -389,6 +401,16 @@ class Node:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert not done.returncode, f"{self.name}: {words}: {done.stderr}"
         return done.stdout.strip()
+
+    def bind(self, port: str, vlan: int, name: str = "") -> None:
+        """A binding to the switch of this name, or none, whatever there was."""
+        change: dict[str, Any] = {"op": "mutate", "table": "Physical_Port", "where": [["name", "==", port]]}
+        change["mutations"] = [["vlan_bindings", "delete", ["set", [vlan]]]]
+        if name:
+            [uuid] = [uuid for uuid, row in self.rows("Logical_Switch")["Logical_Switch"].items() if row["name"] == name]
+            change["mutations"].append(["vlan_bindings", "insert", ["map", [[vlan, ["uuid", uuid]]]]])
+        [done] = self.transact(change)
+        assert done["count"] == 1, f"{self.name}: no port {port}"
 
     def empty(self) -> None:
         """Remove all that a controller has written."""
