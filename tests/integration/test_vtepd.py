@@ -12,15 +12,37 @@ import socket
 import statistics
 import struct
 import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
-from vtep_nodes import BROADCAST, DAEMONS, EMULATOR, ROOT, VTEPD, Net, Traffic, arp, frame, mac, persistently, tunnelled, until, vteps
+from vtep_nodes import (
+    BROADCAST,
+    DAEMONS,
+    EMULATOR,
+    OVS_VTEP,
+    ROOT,
+    VTEPD,
+    Net,
+    Traffic,
+    arp,
+    frame,
+    mac,
+    persistently,
+    tunnelled,
+    until,
+    vteps,
+)
 
 LAB = f"vtepd-test-{os.getpid()}"
 # With which emulator the three tenants live: with ovs-vtep, their leaks are counted and shown.
 ENGINE = os.environ.get("VXLANLAB_VTEPD_ENGINE", VTEPD)
 CHANGES = int(os.environ.get("VXLANLAB_VTEPD_CHANGES", "100"))
 KILLS_OF_EACH = int(os.environ.get("VXLANLAB_VTEPD_KILLS_OF_EACH", "3"))
+# Random sequences of changes for both emulators, and the number of the first: each is made of its number.
+SEQUENCES = int(os.environ.get("VXLANLAB_VTEPD_SEQUENCES", "1"))
+FIRST_SEQUENCE = int(os.environ.get("VXLANLAB_VTEPD_FIRST_SEQUENCE", "1"))
 # How many daemons are killed; a number always makes the same choices.
 KILLS = int(os.environ.get("VXLANLAB_VTEPD_KILLS", "6"))
 NOBODY = "10.9.9.9"
@@ -672,3 +694,207 @@ def test_no_frame_leaves_its_tenant_whatever_changes_and_whoever_is_killed():
             examples=tenants.examples,
         )
         assert ENGINE != VTEPD or not (tenants.leaked or tenants.returned), tenants.examples
+
+
+STEPS = 8
+SWITCHES = ("ls1", "ls2", "ls3")
+PLAYED = ("10.2.0.1", "10.2.0.2", "10.2.0.3")
+#: Where logical switches may be bound; both emulators cope with these on one port.
+PLACES = [("vm1", 0), ("vm2", 0), ("vm3", 0), *((port, vlan) for port in ("trunk", "line") for vlan in (10, 20, 30))]
+OWN_MACS = {place: mac(number) for number, place in enumerate(PLACES, 1)}
+MOBILE, UNKNOWN = mac(50), mac(99)
+# Of frames with a tag for a port without VLANs.
+TAGGED = mac(98)
+REMOTE_MACS = [mac(number) for number in range(61, 66)]
+
+
+@dataclass
+class Tables:
+    """What a random controller has written."""
+
+    bindings: dict[tuple[str, int], str] = field(default_factory=dict)
+    remotes: dict[tuple[str, str], str] = field(default_factory=dict)
+    floods: dict[str, set[str]] = field(default_factory=lambda: {name: set() for name in SWITCHES})
+    modes: dict[str, str] = field(default_factory=lambda: dict.fromkeys(SWITCHES, "source_node"))
+    keys: dict[str, int] = field(default_factory=lambda: {name: number for number, name in enumerate(SWITCHES, 101)})
+    #: Where a MAC address of a logical switch was seen last.
+    seen: dict[tuple[str, str], tuple[str, int]] = field(default_factory=dict)
+
+    def tunnels(self, name: str) -> set[str]:
+        return self.floods[name] | {address for (switch, _mac), address in self.remotes.items() if switch == name}
+
+    def stale(self, name: str, address: str) -> bool:
+        """Whether a MAC address was seen at a place that has left its logical switch since."""
+        place = self.seen.get((name, address))
+        return place is not None and self.bindings.get(place) != name
+
+    def change(self, chance: random.Random) -> Callable[[Any], None]:
+        """Change something, and say how a node is told."""
+        name = chance.choice(SWITCHES)
+        match chance.choice(["bind", "bind", "bind", "unbind", "remote", "remote", "forget", "flood", "flood", "dry", "mode", "key"]):
+            case "bind":
+                place = chance.choice(PLACES)
+                self.bindings[place] = name
+                return lambda node: node.bind(*place, name)
+            case "unbind" if self.bindings:
+                place = chance.choice(sorted(self.bindings))
+                del self.bindings[place]
+                return lambda node: node.bind(*place)
+            case "remote":
+                address, end = chance.choice(REMOTE_MACS), chance.choice(PLAYED)
+                self.remotes[name, address] = end
+                return lambda node: node.ctl(f"add-ucast-remote {name} {address} {end}")
+            case "forget" if self.remotes:
+                name, address = chance.choice(sorted(self.remotes))
+                del self.remotes[name, address]
+                return lambda node: node.ctl(f"del-ucast-remote {name} {address}")
+            case "dry" if self.floods[name]:
+                end = chance.choice(sorted(self.floods[name]))
+                self.floods[name].discard(end)
+                return lambda node: node.ctl(f"del-mcast-remote {name} unknown-dst {end}")
+            case "mode":
+                mode = self.modes[name] = chance.choice(["source_node", "service_node"])
+                return lambda node: node.ctl(f"set Logical_Switch {name} replication_mode={mode}")
+            # For ovs-vtep, it is a restart.
+            case "key" if not chance.randrange(4):
+                key = self.keys[name] = chance.choice([key for key in range(200, 300) if key not in self.keys.values()])
+                return lambda node: node.ctl(f"set Logical_Switch {name} tunnel_key={key}")
+        end = chance.choice(PLAYED)
+        self.floods[name].add(end)
+        return lambda node: node.ctl(f"add-mcast-remote {name} unknown-dst {end}")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A frame, and where it arrives with either emulator: ports, and tunnels with a `>` before."""
+
+    name: str
+    source: str
+    destination: str
+    #: Port and tag, or the address of the VTEP that it comes from.
+    port: str = ""
+    vlan: int | None = None
+    sender: str = ""
+    vtepd: tuple[str, ...] = ()
+    ovs_vtep: tuple[str, ...] = ()
+
+    def ports(self, places: tuple[str, ...]) -> list[str]:
+        return [place for place in places if ">" not in place]
+
+
+#: What ovs-vtep does otherwise, why that is no way to forward, and how such a frame is told.
+FAULTS_OF_OVS_VTEP: dict[str, tuple[str, Callable[[Case, Tables], bool]]] = {
+    "a port that VLAN 0 is bound to takes frames of all VLANs": (
+        "its flow matches the port alone; VLAN 0 is for frames without a tag (vtep.5, vlan_bindings)",
+        lambda case, tables: case.vlan is not None and (case.port, 0) in tables.bindings and not case.vtepd,
+    ),
+    "what comes out of a tunnel goes into another": (
+        "the flows of remote addresses and of its flood list do not look where a frame comes from; two such VTEPs make a loop",
+        lambda case, tables: bool(case.sender) and any(">" in place for place in case.ovs_vtep),
+    ),
+    "a VTEP outside the flood list is heard as when it was last in it, or not at all": (
+        "a tunnel is a port for one address, and the ports that it floods to are updated for those in the list only",
+        lambda case, tables: bool(case.sender) and case.sender not in tables.floods[case.name] and {*case.ovs_vtep} <= {*case.vtepd},
+    ),
+    "any of the service nodes is taken": (
+        "the first of a set; vtepd takes the lowest address, so that all agree and a restart changes nothing",
+        lambda case, tables: (
+            not case.sender
+            and tables.modes[case.name] == "service_node"
+            and len(tables.floods[case.name]) > 1
+            and case.ports(case.vtepd) == case.ports(case.ovs_vtep)
+            and len(case.vtepd) == len(case.ovs_vtep) == len(case.ports(case.vtepd)) + 1
+        ),
+    ),
+    "a MAC address is kept at a port that has left the switch": (
+        "its flow stays until it is idle for 15 seconds, and frames to it are lost meanwhile",
+        lambda case, tables: tables.stale(case.name, case.destination) and not case.ovs_vtep,
+    ),
+}
+
+
+def test_both_emulators_forward_and_publish_the_same_but_for_faults_of_ovs_vtep():
+    started, seen = time.monotonic(), dict.fromkeys(FAULTS_OF_OVS_VTEP, 0)
+    with vteps(f"{LAB}-same", {"ours": VTEPD, "theirs": OVS_VTEP}, ["peer"]) as (ours, theirs, peer):
+        nets = [Net([node], peer, PLAYED) for node in (ours, theirs)]
+        ports = sorted({port for port, _vlan in PLACES})
+        for node in (ours, theirs):
+            for port in ports:
+                node.port(port)
+            node.emulate(node.engine)
+        frames = 0
+        for number in range(FIRST_SEQUENCE, FIRST_SEQUENCE + SEQUENCES):
+            chance, tables = random.Random(number), Tables()
+            for node, net in zip((ours, theirs), nets):
+                node.empty()
+                node.settle(*ports)
+                net.know_each_other()
+                for name, key in tables.keys.items():
+                    node.ctl(f"add-ls {name}", f"set Logical_Switch {name} tunnel_key={key} replication_mode=source_node")
+            for step in range(STEPS):
+                for _change in range(4 if not step else chance.randrange(1, 4)):
+                    tell = tables.change(chance)
+                    for node in (ours, theirs):
+                        tell(node)
+                for node, net in zip((ours, theirs), nets):
+                    node.settle()
+                    # ovs-vtep may have been away, and its bridges with it.
+                    net.know_each_other()
+                for case in cases(chance, tables):
+                    frames += 1
+                    case = carried(case, nets, tables)
+                    if case.vtepd == case.ovs_vtep:
+                        continue
+                    why = next((name for name, (_reason, fits) in FAULTS_OF_OVS_VTEP.items() if fits(case, tables)), None)
+                    assert why, f"sequence {number}, step {step}: {case}; {tables}"
+                    seen[why] += 1
+                theirs.settle()
+                published = theirs.published()
+                # What those of its faults that are known leave in its rows.
+                macs = [one.split() for one in published["Ucast_Macs_Local"]]
+                published["Ucast_Macs_Local"] = [" ".join(one) for one in macs if one[1] != TAGGED and not tables.stale(*one[:2])]
+                persistently(lambda published=published: same(ours.published(), published), f"sequence {number}, step {step}: {tables}", 5)
+    log("vtepd_differences.jsonl", sequences=SEQUENCES, first=FIRST_SEQUENCE, seconds=round(time.monotonic() - started, 1), frames=frames, seen=seen)
+
+
+def same(ours, theirs):
+    assert ours == theirs
+
+
+def cases(chance, tables):
+    """Frames of all kinds: first those that everybody can be learned from."""
+    bound = sorted(tables.bindings.items())
+    for (port, vlan), name in bound:
+        yield Case(name, OWN_MACS[port, vlan], BROADCAST, port, vlan or None)
+    for name in SWITCHES:
+        if places := [place for place, switch in bound if switch == name]:
+            port, vlan = chance.choice(places)
+            yield Case(name, MOBILE, BROADCAST, port, vlan or None)
+    others = [MOBILE, UNKNOWN, *REMOTE_MACS, *OWN_MACS.values()]
+    for (port, vlan), name in bound:
+        for destination in (UNKNOWN, MOBILE, chance.choice(REMOTE_MACS), chance.choice(others), chance.choice(others)):
+            yield Case(name, OWN_MACS[port, vlan], destination, port, vlan or None)
+    for port, vlan in set(PLACES) - set(tables.bindings):
+        yield Case(SWITCHES[0], OWN_MACS[port, vlan], BROADCAST, port, vlan or None)
+    yield Case(tables.bindings.get(("vm1", 0), SWITCHES[0]), TAGGED, BROADCAST, "vm1", 10)
+    yield Case(SWITCHES[0], mac(97), BROADCAST, "trunk", None)
+    for name in SWITCHES:
+        for sender in PLAYED:
+            for destination in (BROADCAST, UNKNOWN, chance.choice(others)):
+                yield Case(name, mac(70), destination, sender=sender)
+
+
+def carried(case, nets, tables):
+    """The case with where its frame arrives."""
+    found = []
+    for net in nets:
+        [node] = net.vteps
+        if case.sender:
+            places = net.from_peer(node, tables.keys[case.name], case.source, case.destination, case.sender)
+        else:
+            places = net.sent(node, case.port, case.source, case.destination, case.vlan)
+        found.append(tuple(place.removeprefix(f"{node.name}:").removeprefix(node.name) for place in places))
+    place = case.port, case.vlan or 0
+    if not case.sender and tables.bindings.get(place) == case.name:
+        tables.seen[case.name, case.source] = place
+    return replace(case, vtepd=found[0], ovs_vtep=found[1])
