@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from test_roles import NUMBERS, Lab, changed, vtep
 from vtep_nodes import (
     BROADCAST,
     DAEMONS,
@@ -25,6 +26,7 @@ from vtep_nodes import (
     ROOT,
     VTEPD,
     Net,
+    Node,
     Traffic,
     arp,
     frame,
@@ -665,34 +667,38 @@ def test_no_frame_leaves_its_tenant_whatever_changes_and_whoever_is_killed():
         chance = random.Random(CHANGES)
         steps = [""] * CHANGES + [daemon for daemon in DAEMONS for _time in range(KILLS_OF_EACH)]
         chance.shuffle(steps)
-        with Traffic(net.vteps, tenants.frames, tenants.take, 0.02) as traffic:
-            until(lambda: not tenants.missing(0), "all of a tenant's ends hear each other")
-            for daemon in steps:
-                if daemon:
-                    tenants.kill(chance, daemon)
-                else:
-                    tenants.change(chance)
-                traffic.goes_on(2)
-            # After all this, it is a VTEP still.
-            tenants.doing = "the end"
-            for node in net.vteps:
-                until(node.all_run, f"{node.name}: all daemons run")
-                persistently(lambda node=node: tenants.everything(node), f"{node.name} gets all rows")
-                persistently(node.settle, f"{node.name} settles")
-            now = traffic.rounds
-            until(lambda: not tenants.missing(now), f"all of a tenant's ends hear each other again, but {tenants.missing(now)[:5]}", 120)
-        log(
-            "vtepd_leaks.jsonl",
-            engine=ENGINE,
-            changes=CHANGES,
-            kills_of_each=KILLS_OF_EACH,
-            seconds=round(time.monotonic() - started, 1),
-            sent=traffic.rounds * len(tenants.ends) * 2,
-            heard=tenants.heard,
-            leaked=tenants.leaked,
-            returned=tenants.returned,
-            examples=tenants.examples,
-        )
+        done = 0
+        try:
+            with Traffic(net.vteps, tenants.frames, tenants.take, 0.02) as traffic:
+                until(lambda: not tenants.missing(0), "all of a tenant's ends hear each other")
+                for done, daemon in enumerate(steps, 1):
+                    if daemon:
+                        tenants.kill(chance, daemon)
+                    else:
+                        tenants.change(chance)
+                    traffic.goes_on(2)
+                # After all this, it is a VTEP still.
+                tenants.doing = "the end"
+                for node in net.vteps:
+                    until(node.all_run, f"{node.name}: all daemons run")
+                    persistently(lambda node=node: tenants.everything(node), f"{node.name} gets all rows")
+                    persistently(node.settle, f"{node.name} settles")
+                now = traffic.rounds
+                until(lambda: not tenants.missing(now), f"all of a tenant's ends hear each other again, but {tenants.missing(now)[:5]}", 120)
+        finally:
+            log(
+                "vtepd_leaks.jsonl",
+                engine=ENGINE,
+                changes=CHANGES,
+                kills_of_each=KILLS_OF_EACH,
+                steps=done,
+                seconds=round(time.monotonic() - started, 1),
+                sent=traffic.rounds * len(tenants.ends) * 2,
+                heard=tenants.heard,
+                leaked=tenants.leaked,
+                returned=tenants.returned,
+                examples=tenants.examples,
+            )
         assert ENGINE != VTEPD or not (tenants.leaked or tenants.returned), tenants.examples
 
 
@@ -898,3 +904,36 @@ def carried(case, nets, tables):
     if not case.sender and tables.bindings.get(place) == case.name:
         tables.seen[case.name, case.source] = place
     return replace(case, vtepd=found[0], ovs_vtep=found[1])
+
+
+def test_a_host_changes_its_emulator_and_back_and_keeps_all_rows(tmp_path):
+    lab = Lab(tmp_path)
+    try:
+        lab.nodes("present")
+        lab.site("-e", f"vtep_emulator_engine={OVS_VTEP}")
+        lab.everybody_pings()
+        nodes = [Node(name, lab.pids[name], vtep(number)) for name, number in NUMBERS.items()]
+        for node in nodes:
+            # What the playbook knows nothing of, on a port of its own.
+            node.run("ovs-vsctl", "add-port", "br0", "other", "--", "set", "Interface", "other", "type=internal")
+            until(lambda node=node: "other" in node.published()["Physical_Port"], f"{node.name}: the port is registered")
+            made(node, "other", 7000, ("other 7", "other 8"), NOBODY)
+            node.ctl(f"add-ucast-remote other {mac(9)} {NOBODY}")
+        written = [node.controlled() for node in nodes]
+        for engine in (VTEPD, OVS_VTEP, VTEPD):
+            text = lab.site("-e", f"vtep_emulator_engine={engine}")
+            assert [node.controlled() for node in nodes] == written, text
+            lab.everybody_pings()
+            for node in nodes:
+                bridges, ports = node.run("ovs-vsctl", "list-br").split(), node.run("ovs-vsctl", "list-ports", "br0").split()
+                own = {"br0_vtep_ls1", "br0_vtep_ls2", "vtep_bfd"} if engine == OVS_VTEP else set()
+                tunnel = {"vtep-vxlan"} if engine == VTEPD else set()
+                assert {*bridges} == {"br0", "br-underlay", *own}
+                assert {port for port in ports if not port.endswith("-p")} == {"other", f"vm{NUMBERS[node.name]}", *tunnel}
+                assert any(port.endswith("-p") for port in ports) == (engine == OVS_VTEP)
+                until(lambda node=node: len(node.published()["Tunnel"]) == len(NUMBERS), f"{node.name}: a tunnel to each other one and to nobody")
+        again = lab.site("-e", f"vtep_emulator_engine={VTEPD}")
+        assert set(changed(again).values()) == {0}, again
+        lab.everybody_pings()
+    finally:
+        lab.nodes("absent")
