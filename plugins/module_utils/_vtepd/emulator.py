@@ -434,7 +434,9 @@ class Emulator:
 
     def _count(self) -> None:
         session, own, now = self.session, self.own, time.monotonic()
-        if session is None or own is None or not self.synchronised or VTEP in session.busy or now < self.count_at or not own.switches:
+        if session is None or session.read != set(TABLES) or VTEP in session.busy or not self.synchronised:
+            return
+        if own is None or not own.switches or now < self.count_at:
             return
         self.count_at = now + COUNT_SECONDS
         counts = self.flowtable.counts()
@@ -502,7 +504,7 @@ class Emulator:
     def status(self) -> dict[str, Any]:
         """What the emulator does, for who asks."""
         session, own = self.session, self.own
-        rows = session.vtep["Physical_Port"] if session else {}
+        names = {number: name for name, number in own.ports.items()} if own else {}
         switches = (
             {switch.name: {"tunnel_key": switch.key, "bindings": len(switch.bindings)} for switch in own.switches.values()} if own else {}
         )
@@ -513,7 +515,7 @@ class Emulator:
             "database": bool(session),
             "switch": self.synchronised,
             "tunnel_ip": own.address if own else None,
-            "ports": sorted(rows[one]["name"] for one in own.physical) if own else [],
+            "ports": sorted(names[number] for number in own.physical.values()) if own else [],
             "logical_switches": switches,
             "flows": len(self.structure) + sum(map(len, self.macs.values())),
             "learned": len(self.watch.known) if self.watch else 0,
