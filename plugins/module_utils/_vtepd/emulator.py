@@ -197,7 +197,9 @@ class Emulator:
                 continue
             elif table == "Physical_Locator" and old and new:
                 self.changed = True
-                self.changed_macs.update(mac for mac, rows in self.rows.items() if any(self._row(one)["locator"] == uuid for one in rows))
+                # Rows that went with the same transaction may still be among these.
+                rows = self._live().vtep[_MAC_TABLE]
+                self.changed_macs.update(mac for mac, own in self.rows.items() if any(one in rows and rows[one]["locator"] == uuid for one in own))
             elif table not in _SILENT:
                 self.changed = True
 
