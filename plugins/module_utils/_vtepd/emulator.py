@@ -163,6 +163,8 @@ class Emulator:
             self.session.connection.close()
             self._tell(f"ovsdb-server: {why}")
         self.session = None
+        # What it says next may be something else.
+        self.changed = True
         self.retry_at = time.monotonic() + RETRY_SECONDS
 
     def _take(self, message: Message) -> None:
@@ -490,10 +492,10 @@ class Emulator:
                 continue
             status = self.status()
             if asked.get("wait"):
-                if asked["news"] and session and session.read == set(TABLES):
+                if asked["news"]:
                     # What was committed before the question is heard before its answer.
-                    for database in list(asked["news"]):
-                        if database not in session.busy:
+                    for database in list(asked["news"]) if session and session.read == set(TABLES) else ():
+                        if session and database not in session.busy:
                             asked["news"].discard(database)
                             self._transact(database, [{"op": "comment", "comment": "vtepd: a question"}])
                     continue
