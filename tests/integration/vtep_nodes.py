@@ -33,6 +33,14 @@ VTEPD, OVS_VTEP = ENGINES = ("vtepd", "ovs-vtep")
 PROGRAMS = {VTEPD: "/var/lib/openvswitch/vtepd.pyz", OVS_VTEP: "/var/lib/openvswitch/ovs-vtep-supervisor"}
 SERVER, SWITCHD, EMULATOR = DAEMONS = ("ovsdb-server", "ovs-vswitchd", "emulator")
 DATABASE = "/etc/openvswitch/vtep.db"
+# Tables that a test empties, those that refer to others first; those that a controller writes; and those that an emulator writes.
+EMPTIED = (
+    *("Ucast_Macs_Remote", "Mcast_Macs_Remote", "Ucast_Macs_Local", "Mcast_Macs_Local"),
+    *("Logical_Switch", "Logical_Router", "ACL", "ACL_entry"),
+)
+LOCATORS = ("Physical_Locator", "Physical_Locator_Set")
+WRITTEN = ("Logical_Switch", "Physical_Port", "Physical_Switch", "Ucast_Macs_Remote", "Mcast_Macs_Remote", *LOCATORS)
+PUBLISHED = ("Logical_Switch", "Physical_Port", "Physical_Switch", "Ucast_Macs_Local", "Mcast_Macs_Local", "Tunnel", *LOCATORS)
 BROADCAST = "ff:ff:ff:ff:ff:ff"
 SECONDS = 60.0
 VXLAN_PORT = 4789
@@ -133,7 +141,9 @@ def tunnelled(heard: Heard) -> Tunnelled | None:
 
 def vxlan(ends: tuple[str, str], addresses: tuple[str, str], vni: int, inner: bytes) -> bytes:
     """A frame in a VXLAN packet, from one end to the other: their MAC addresses, and their IP addresses."""
-    header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + 16 + len(inner), 0, 0, 64, socket.IPPROTO_UDP, 0) + b"".join(map(socket.inet_aton, addresses))
+    header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + 16 + len(inner), 0, 0, 64, socket.IPPROTO_UDP, 0) + b"".join(
+        map(socket.inet_aton, addresses)
+    )
     total = sum(struct.unpack("!10H", header))
     total = (total & 0xFFFF) + (total >> 16)
     header = header[:10] + struct.pack("!H", ~(total + (total >> 16)) & 0xFFFF) + header[12:]
@@ -321,7 +331,7 @@ class Node:
         self.path(program).write_bytes(content)
         words = [*options, "--", *START] if engine == VTEPD else START
         self.run(
-            *"start-stop-daemon --start --background --make-pidfile --output /var/log/openvswitch/emulator.log".split(),
+            *["start-stop-daemon", "--start", "--background", "--make-pidfile", "--output", "/var/log/openvswitch/emulator.log"],
             *f"--pidfile /run/openvswitch/supervisor.pid --name python3 --startas /usr/bin/python3 -- {program} run br0 {DATABASE}".split(),
             *words,
         )
@@ -415,14 +425,12 @@ class Node:
     def empty(self) -> None:
         """Remove all that a controller has written."""
         nothing = {"vlan_bindings": ["map", []], "acl_bindings": ["map", []]}
-        tables = "Ucast_Macs_Remote Mcast_Macs_Remote Ucast_Macs_Local Mcast_Macs_Local Logical_Switch Logical_Router ACL ACL_entry".split()
-        deletes = ({"op": "delete", "table": table, "where": []} for table in tables)
+        deletes = ({"op": "delete", "table": table, "where": []} for table in EMPTIED)
         self.transact({"op": "update", "table": "Physical_Port", "where": [], "row": nothing}, *deletes)
 
     def controlled(self) -> Any:
         """What a controller has written, by what it is called."""
-        tables = "Logical_Switch Physical_Port Physical_Switch Ucast_Macs_Remote Mcast_Macs_Remote Physical_Locator Physical_Locator_Set".split()
-        rows = self.rows(*tables)
+        rows = self.rows(*WRITTEN)
         ends = {uuid: (row["dst_ip"], row["encapsulation_type"], row["tunnel_key"]) for uuid, row in rows["Physical_Locator"].items()}
         members = {uuid: row["locators"] for uuid, row in rows["Physical_Locator_Set"].items()}
         sets = {uuid: sorted(ends[one] for one in (found if isinstance(found, list) else [found])) for uuid, found in members.items()}
@@ -437,18 +445,19 @@ class Node:
 
     def published(self) -> dict[str, list[str]]:
         """What the emulator has written, by names, so that two nodes can be compared: its own address is `own`."""
-        rows = self.rows(
-            *"Logical_Switch Physical_Port Ucast_Macs_Local Mcast_Macs_Local Physical_Locator Physical_Locator_Set Tunnel Physical_Switch".split()
-        )
+        rows = self.rows(*PUBLISHED)
         names = {uuid: row["name"] for uuid, row in rows["Logical_Switch"].items()}
         ends = {uuid: "own" if row["dst_ip"] == self.address else row["dst_ip"] for uuid, row in rows["Physical_Locator"].items()}
         [switch] = rows["Physical_Switch"].values()
         members = {uuid: row["locators"] for uuid, row in rows["Physical_Locator_Set"].items()}
         tunnels = [rows["Tunnel"][one] for one in (switch["tunnels"] if isinstance(switch["tunnels"], list) else [switch["tunnels"]])]
         return {
-            "Ucast_Macs_Local": sorted(f"{names[row['logical_switch']]} {row['MAC']} {ends[row['locator']]}" for row in rows["Ucast_Macs_Local"].values()),
+            "Ucast_Macs_Local": sorted(
+                f"{names[row['logical_switch']]} {row['MAC']} {ends[row['locator']]}" for row in rows["Ucast_Macs_Local"].values()
+            ),
             "Mcast_Macs_Local": sorted(
-                f"{names[row['logical_switch']]} {row['MAC']} {ends[members[row['locator_set']]]}" for row in rows["Mcast_Macs_Local"].values()
+                f"{names[row['logical_switch']]} {row['MAC']} {ends[members[row['locator_set']]]}"
+                for row in rows["Mcast_Macs_Local"].values()
             ),
             "Tunnel": sorted(f"{ends[row['local']]} {ends[row['remote']]}" for row in tunnels),
             "Physical_Port": sorted(row["name"] for row in rows["Physical_Port"].values()),

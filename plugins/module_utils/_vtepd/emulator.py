@@ -201,7 +201,9 @@ class Emulator:
                 self.changed = True
                 # Rows that went with the same transaction may still be among these.
                 rows = self._live().vtep[_MAC_TABLE]
-                self.changed_macs.update(mac for mac, own in self.rows.items() if any(one in rows and rows[one]["locator"] == uuid for one in own))
+                self.changed_macs.update(
+                    mac for mac, own in self.rows.items() if any(one in rows and rows[one]["locator"] == uuid for one in own)
+                )
             elif table not in _SILENT:
                 self.changed = True
 
