@@ -190,14 +190,24 @@ def _physical(read: _Survey, uuids: Iterable[str], ports: Mapping[str, int]) -> 
 
 
 def _bindings(read: _Survey, physical: Mapping[str, int]) -> dict[str, tuple[Binding, ...]]:
-    found: dict[str, list[Binding]] = {}
+    """What belongs to each logical switch. The database takes two rows for one port: what they give to two switches, neither gets."""
+    claims: dict[Binding, dict[str, str]] = {}
     for uuid, number in physical.items():
         row = read.vtep["Physical_Port"][uuid]
         for vlan, switch in row["vlan_bindings"].items():
             if vlan > MOST_VLAN:
                 read.fault("Physical_Port", uuid, INVALID_VLAN_MAP, f"port {row['name']}: VLAN {vlan} is reserved")
             elif switch in read.vtep["Logical_Switch"]:
-                found.setdefault(switch, []).append(Binding(number, vlan))
+                claims.setdefault(Binding(number, vlan), {})[uuid] = switch
+    found: dict[str, list[Binding]] = {}
+    for binding, claimed in claims.items():
+        if len(set(claimed.values())) == 1:
+            found.setdefault(next(iter(claimed.values())), []).append(binding)
+            continue
+        for uuid in claimed:
+            name = read.vtep["Physical_Port"][uuid]["name"]
+            words = f"port {name}: VLAN {binding.vlan} is bound to two logical switches, by two rows of the same name"
+            read.fault("Physical_Port", uuid, INVALID_VLAN_MAP, words)
     return {switch: tuple(sorted(bindings)) for switch, bindings in sorted(found.items())}
 
 
@@ -260,7 +270,7 @@ def _floods(read: _Survey, uuid: str, switch: str, key: int | None) -> dict[str,
             if one and key is not None:
                 places.add(one)
     mode = vtep["Logical_Switch"][switch]["replication_mode"] or SERVICE_NODE
-    down = _down(vtep) if mode == SERVICE_NODE else frozenset()
+    down = _down(vtep, uuid) if mode == SERVICE_NODE else frozenset()
     ordered = {group: tuple(sorted(places, key=lambda one: _order(one, down))) for group, places in found.items()}
     # One of the service nodes copies for all (vtep.5, Logical_Switch, replication_mode).
     return {group: places[:1] for group, places in ordered.items()} if mode == SERVICE_NODE else ordered
@@ -270,9 +280,10 @@ def _order(one: Place, down: frozenset[str]) -> tuple[bool, int, int]:
     return one.address in down, int(ipaddress.IPv4Address(one.address)), one.key
 
 
-def _down(vtep: Replica) -> frozenset[str]:
-    """The addresses that BFD does not reach."""
-    rows = [row for row in vtep["Tunnel"].values() if row["bfd_status"].get("forwarding") == "false"]
+def _down(vtep: Replica, uuid: str) -> frozenset[str]:
+    """The addresses that BFD does not reach from this physical switch."""
+    tunnels = [vtep["Tunnel"][one] for one in vtep["Physical_Switch"][uuid]["tunnels"] if one in vtep["Tunnel"]]
+    rows = [row for row in tunnels if row["bfd_status"].get("forwarding") == "false"]
     ends = [vtep["Physical_Locator"].get(row["remote"]) for row in rows if row["bfd_params"].get("enable") == "true"]
     return frozenset(end["dst_ip"] for end in ends if end)
 
