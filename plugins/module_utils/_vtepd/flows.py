@@ -53,6 +53,9 @@ PART_LENGTH = 500
 PRESENT = 0x1000
 # As OpenFlow 1.5 has it, and so as ovs-ofctl(8) prints it.
 NO_TAG = "vlan_tci=0x0000/0x1fff"
+A_TAG = "vlan_tci=0x1000/0x1000"
+# Before all access lists.
+FIRST = 65535
 
 Flows = dict[str, str]
 
@@ -80,6 +83,10 @@ def structure(vtep: Vtep, rules: Sequence[Rule] = (), ageing: int = AGEING_SECON
 def _tables(ageing: int) -> Iterator[tuple[str, str]]:
     """What each table does with all frames."""
     yield f"table={INGRESS},priority=0", f"goto_table:{LEARN}"
+    # A second tag would be the first where a frame leaves without one, and make it another tenant's. Whether Open vSwitch looks at it as a
+    # tag depends on vlan-limit (ovs-vswitchd.conf.db(5)).
+    for second in (A_TAG, "dl_type=0x8100", "dl_type=0x88a8"):
+        yield f"table={INGRESS},priority={FIRST},{second}", "drop"
     # A sender has an address of its own (IEEE 802): a group is never learned.
     yield f"table={LEARN},priority=20,dl_src=01:00:00:00:00:00/01:00:00:00:00:00", "drop"
     learned = (
