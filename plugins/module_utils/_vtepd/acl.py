@@ -84,11 +84,16 @@ def _matches(row: Row) -> Iterator[str]:
     version, addresses = _addresses(row)
     kind = ethertype(row["ethertype"]) if row["ethertype"] is not None else ""
     protocol = _octet(row["protocol"]) if row["protocol"] is not None else None
+    icmp = row["icmp_type"] is not None or row["icmp_code"] is not None
     deep = any(row[column] is not None for column in ("source_port_min", "source_port_max", "dest_port_min", "dest_port_max", "tcp_flags"))
     if protocol is not None or addresses:
-        ether = {"0x0800": 4, "0x86dd": 6}.get(kind) if kind else version or (6 if protocol == ICMPV6 else 4)
+        of_protocol = {ICMP: 4, ICMPV6: 6}.get(protocol or 0)
+        ether = {"0x0800": 4, "0x86dd": 6}.get(kind) if kind else version or of_protocol or 4
         if ether is None or (version and ether != version):
             raise ValueError(f"ethertype {kind} has no such addresses or protocol")
+        if icmp and of_protocol not in (None, ether):
+            # Open vSwitch would leave out type and code, and match more.
+            raise ValueError(f"IPv{ether} has no ICMP of protocol {protocol}")
         fields.append("ip" if ether == 4 else "ipv6")
         fields += addresses
         if protocol is not None:
@@ -102,7 +107,7 @@ def _matches(row: Row) -> Iterator[str]:
             raise ValueError("TCP flags need protocol 6 (TCP)")
         mask = _flags(0xFFF if row["tcp_flags_mask"] is None else row["tcp_flags_mask"])
         fields.append(f"tcp_flags={_flags(row['tcp_flags']) & mask:#x}/{mask:#x}")
-    if row["icmp_type"] is not None or row["icmp_code"] is not None:
+    if icmp:
         if protocol not in (ICMP, ICMPV6):
             raise ValueError("an ICMP type or code needs protocol 1 (ICMP) or 58 (ICMPv6)")
         word = "icmp" if protocol == ICMP else "icmpv6"
@@ -118,14 +123,23 @@ def _addresses(row: Row) -> tuple[int, list[str]]:
     for column, four, six in (("source", "nw_src", "ipv6_src"), ("dest", "nw_dst", "ipv6_dst")):
         if row[f"{column}_ip"] is None:
             continue
-        address = ipaddress.ip_address(row[f"{column}_ip"])
-        mask = row[f"{column}_mask"]
+        address = _address(row[f"{column}_ip"])
+        mask = None if row[f"{column}_mask"] is None else _address(row[f"{column}_mask"])
         if version and version != address.version:
             raise ValueError("the addresses are of two IP versions")
         version = address.version
-        shown = f"/{ipaddress.ip_address(mask)}" if mask is not None else ""
+        if mask and mask.version != version:
+            raise ValueError(f"{mask} is no mask of IPv{version}")
+        shown = f"/{mask}" if mask else ""
         fields.append(f"{four if version == 4 else six}={address}{shown}")
     return version, fields
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    address = ipaddress.ip_address(text)
+    if "%" in text:
+        raise ValueError(f"{text} has a zone, which no packet carries")
+    return address
 
 
 def _port_masks(row: Row, side: str) -> Iterator[list[str]]:
