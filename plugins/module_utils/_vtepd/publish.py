@@ -99,12 +99,28 @@ def _statuses(vtep: Replica, own: Vtep, faults: Collection[Fault]) -> Iterator[O
     said: dict[tuple[str, str], set[str]] = {}
     for fault in faults:
         said.setdefault((fault.table, fault.uuid), set()).add(fault.code)
+    foreign = _foreign(vtep, own)
     for table, column in FAULT_COLUMNS.items():
         for one, row in vtep[table].items():
-            if table == "Physical_Switch" and one != own.uuid:
+            if one in foreign[table]:
                 continue
             if set(row[column]) != said.get((table, one), set()):
                 yield update(table, one, {column: many(sorted(said.get((table, one), set())))})
+
+
+def _foreign(vtep: Replica, own: Vtep) -> dict[str, set[str]]:
+    """Rows whose faults other physical switches in the same database tell. An access list of both is told of by both, in the same words."""
+    mine = _told_of(vtep, {own.uuid})
+    theirs = _told_of(vtep, vtep["Physical_Switch"].keys() - {own.uuid})
+    return {table: rows - mine[table] for table, rows in theirs.items()}
+
+
+def _told_of(vtep: Replica, switches: Collection[str]) -> dict[str, set[str]]:
+    """The rows that these physical switches tell faults of."""
+    ports = {one for switch in switches for one in vtep["Physical_Switch"][switch]["ports"] if one in vtep["Physical_Port"]}
+    lists = {one for port in ports for one in vtep["Physical_Port"][port]["acl_bindings"].values() if one in vtep["ACL"]}
+    entries = {one for acl in lists for one in vtep["ACL"][acl]["acl_entries"]}
+    return {"Physical_Switch": set(switches), "Physical_Port": ports, "ACL": lists, "ACL_entry": entries}
 
 
 def _unicast(vtep: Replica, own: Vtep, learned: Collection[Mac], locator: _Locator) -> Iterator[Operation]:
