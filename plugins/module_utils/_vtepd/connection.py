@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import socket
 from typing import Any
 
@@ -56,18 +57,14 @@ class Connection:
 
     def read(self) -> list[Message]:
         """The messages that have come; probes of the server are answered (RFC 7047, section 4.1.11)."""
+        # A socket with a timeout waits even with MSG_DONTWAIT. What does not fit into one chunk makes it readable again.
         try:
-            while True:
-                chunk = self._socket.recv(_READ_BYTES, socket.MSG_DONTWAIT)
-                if not chunk:
-                    raise Lost("ovsdb-server has closed the connection")
-                self._text += chunk
-                if len(chunk) < _READ_BYTES:
-                    break
-        except BlockingIOError:
-            pass
+            chunk = self._socket.recv(_READ_BYTES) if select.select([self._socket], [], [], 0)[0] else None
         except OSError as error:
             raise Lost(f"cannot read from ovsdb-server: {error}") from None
+        if chunk == b"":
+            raise Lost("ovsdb-server has closed the connection")
+        self._text += chunk or b""
         return [message for message in self._messages() if not self._is_probe(message)]
 
     def _messages(self) -> list[Message]:
