@@ -186,7 +186,7 @@ class Emulator:
             self.session.read.add(database)
             self.changed = True
             # Those that went while there was no connection are found by this.
-            self.changed_macs.update(self.macs)
+            self.changed_macs.update(self.macs, self.bad_macs)
             if self.session.read == set(TABLES):
                 self._tell("connected to ovsdb-server")
                 self.told.clear()
@@ -354,6 +354,7 @@ class Emulator:
             names = {row["name"] for row in session.switch["Interface"].values() if row["type"] == "internal"}
             for words in devices.repair(names):
                 log(words)
+            self.bad_macs.clear()
             macs = {mac: found for mac in self.rows if (found := self._mac_flows(session, own, mac))}
             self._synchronise(structure, macs)
             self.changed = False
