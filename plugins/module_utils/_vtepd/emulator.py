@@ -245,8 +245,12 @@ class Emulator:
             errors = [one for one in results if one and one.get("error")]
             if errors:
                 # Somebody else has changed a row that it names; the news of that are on their way, and lead to another one.
-                log(f"{database}: a transaction was refused: {errors[0].get('error')}: {errors[0].get('details', '')}")
-                self.retry_at = time.monotonic() + RETRY_SECONDS
+                words = f"{database}: a transaction was refused: {errors[0].get('error')}: {errors[0].get('details', '')}"
+                # Or they do not: another bridge may have a port of the same name.
+                self.retry_at = time.monotonic() + (FAULT_SECONDS if words in self.told else RETRY_SECONDS)
+                self._tell(words)
+                if database == SWITCH and self.awaited == sys.maxsize:
+                    self.awaited = None
             elif then:
                 then(results)
 
@@ -268,7 +272,7 @@ class Emulator:
             self.awaited = None
             self.synchronised = False
             self._tell("connected to ovs-vswitchd")
-        if self.awaited is None and SWITCH not in session.busy:
+        if self.awaited is None and SWITCH not in session.busy and time.monotonic() >= self.retry_at:
             self.awaited = sys.maxsize
             ask = {"op": "mutate", "table": "Open_vSwitch", "where": [], "mutations": [["next_cfg", "+=", 1]]}
             look = {"op": "select", "table": "Open_vSwitch", "where": [], "columns": ["next_cfg"]}
@@ -277,7 +281,7 @@ class Emulator:
         return self.awaited is not None and current >= self.awaited
 
     def _asked(self, results: Any) -> None:
-        self.awaited = results[1]["rows"][0]["next_cfg"]
+        self.awaited = max((row["next_cfg"] for row in results[1]["rows"]), default=0)
 
     def _detach(self, why: str) -> None:
         if self.watch:
