@@ -320,7 +320,7 @@ class Emulator:
                 self._transact(SWITCH, operations)
         if attached and (self.changed or not self.synchronised):
             self._flows(session, self.own)
-        elif self.heard and self.synchronised:
+        if self.heard and self.synchronised:
             self._forget(self.own)
         if self.synchronised and VTEP not in session.busy and may_write:
             faults = self._all_faults(self.own)
@@ -361,7 +361,8 @@ class Emulator:
             self.bad_macs.clear()
             macs = {mac: found for mac in self.rows if (found := self._mac_flows(session, own, mac))}
             self._synchronise(structure, macs)
-            self.changed = False
+            # What was learned before is not looked at so far.
+            self.changed, self.heard = False, True
             return
         new = {mac: self._mac_flows(session, own, mac) for mac in self.changed_macs}
         old_flows = {match: actions for mac in new for match, actions in self.macs.get(mac, {}).items()}
