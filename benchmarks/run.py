@@ -4,7 +4,7 @@
 
 """Runs the contenders side by side against private ovsdb-servers, and writes RESULTS.md and macs.png.
 
-make bench            all of it, about a quarter of an hour
+make bench            all of it, about half an hour
 python benchmarks/run.py a c  some of it, in place of these tables of RESULTS.md
 """
 
@@ -14,23 +14,28 @@ import json
 import os
 import re
 import select
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import yaml
+
+from ansible_collections.vxlanlab.vtep.plugins.modules import vtepd
 
 HERE = Path(__file__).resolve().parent
 PYTHON = sys.executable
 MODULES = "ansible_collections.vxlanlab.vtep.plugins.modules"
-SCHEMA = "/usr/share/openvswitch/vtep.ovsschema"
+SCHEMAS = "/usr/share/openvswitch"
+SCHEMA = f"{SCHEMAS}/vtep.ovsschema"
 # vtep-ctl is stopped after so many seconds; one process for each MAC is measured on so many MACs.
 GIVE_UP_SECONDS = 200
 SAMPLED_MACS = 100
@@ -44,6 +49,14 @@ REPEATS = 3
 SMALL_REPEATS = 11
 # What a task on a cluster gets.
 PATIENCE_SECONDS = 60
+# The emulators of the role vtep_emulator: the program, and options.
+OVS_CTL = ["/usr/share/openvswitch/scripts/ovs-ctl", "start", "--system-id=random", "--no-record-hostname"]
+ENGINES = {"vtepd": ["vtepd.pyz", "--no-arp-suppression", "--", *OVS_CTL], "ovs-vtep": ["ovs-vtep-supervisor", *OVS_CTL]}
+FLOOR = "floor"
+# ovs-vtep starts a process for each.
+MOST_MACS_OF_OVS_VTEP = 10000
+IDLE_SECONDS = 30
+REMOTE_VTEP, VXLAN, FIRST_MAC = "10.1.0.1", "vxlan_over_ipv4", "0a:00:00:00:00:01"
 
 
 @dataclass
@@ -75,6 +88,9 @@ def run(command: list, stdin: str | None = None, limit: float = 3600, cwd: Path 
     elif result["status"]:
         raise Failed(f"{command[:3]} failed: {said[-2000:]}")
     return cost
+
+
+AnyCost = TypeVar("AnyCost", bound=Cost)
 
 
 class Failed(Exception):
@@ -174,6 +190,195 @@ def cluster() -> Iterator[list[Server]]:
                 member.stop()
 
 
+@dataclass
+class Emulated(Cost):
+    """The processor and memory are those of the emulator and all that it starts; ``daemons``: the processor of Open vSwitch's."""
+
+    daemons: float = 0
+
+    def cells(self) -> list[str]:
+        wall, cpu, memory = super().cells()
+        return [wall, cpu, memory, f"{self.daemons:.2f} s"]
+
+
+NOTE_J = (
+    "One node, Open vSwitch's datapath in user space, one tunnel that is there already. The time is that from the server's reply to the\n"
+    f"transaction until frames to {SAMPLED_MACS} of the MACs, the last one included, or to all that is new, have been seen to leave through the\n"
+    "tunnel. The floor does by hand what no emulator can do without: it selects the rows and hands vtepd's flows for them to ovs-ofctl. The\n"
+    "processor and memory are those of the emulator with its supervisor and all that they start; the daemons are ovsdb-server and\n"
+    f"ovs-vswitchd. The fastest of {REPEATS} runs counts; of ovs-vtep there is one where it is long, it is stopped after {GIVE_UP_SECONDS} s, and it is not\n"
+    f"run with more than {MOST_MACS_OF_OVS_VTEP:,} MACs. It looks at the database once a second, so that its best run is a lucky one.\n"
+)
+
+
+class Node:
+    """A node with Open vSwitch in user space, and an emulator of a VTEP on its bridge br0, whose port is vm1."""
+
+    def __init__(self, pid: int, folder: Path, engine: str):
+        self.pid = pid
+        self.folder = folder
+        self.daemons: list[subprocess.Popen] = []
+        self.run("ip", "address", "flush", "dev", "eth0")
+        self.run("mkdir", "-p", "/run/openvswitch")
+        for name, schema in (("conf", "vswitch"), ("vtep", "vtep")):
+            self.run("ovsdb-tool", "-vconsole:off", "create", f"/etc/openvswitch/{name}.db", f"{SCHEMAS}/{schema}.ovsschema")
+        databases = ["/etc/openvswitch/conf.db", "/etc/openvswitch/vtep.db"]
+        quiet = ["--pidfile", "-vconsole:off"]
+        self.daemons.append(self.start("ovsdb-server", *quiet, "--remote=punix:/run/openvswitch/db.sock", *databases))
+        # It tries again until the server is there.
+        self.run("ovs-vsctl", "--retry", "--timeout=60", "--no-wait", "init")
+        self.daemons.append(self.start("ovs-vswitchd", *quiet))
+        self.bridge("br-underlay", "eth0")
+        self.run("ip", "address", "add", "10.0.0.1/8", "dev", "br-underlay")
+        self.run("ip", "link", "set", "br-underlay", "up")
+        self.bridge("br0", "vm1", "--", "set", "Interface", "vm1", "type=internal", "--", "set", "Bridge", "br0", "fail_mode=secure")
+        self.run("ip", "link", "set", "vm1", "up")
+        self.run("vtep-ctl", "--timeout=60", "add-ps", "br0", "--", "set", "Physical_Switch", "br0", "tunnel_ips=10.0.0.1")
+        # Nobody is there to say it.
+        self.run("ovs-appctl", "tnl/neigh/set", "br-underlay", REMOTE_VTEP, "02:00:0a:01:00:01")
+        name, *options = ENGINES[engine]
+        self.program = folder / name
+        self.emulator = self.start("/usr/bin/python3", self.program, "run", "br0", databases[1], *options)
+        self.settle()
+
+    def bridge(self, name: str, port: str, *more: str) -> None:
+        """Make it with a port, and wait until ovs-vswitchd has it."""
+        made = ["add-br", name, "--", "set", "Bridge", name, "datapath_type=netdev", "--", "add-port", name, port]
+        self.run("ovs-vsctl", "--timeout=60", *made, *more)
+
+    def start(self, *command: object) -> subprocess.Popen:
+        with (self.folder / "log").open("a") as log:
+            return subprocess.Popen(self.inside(command), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def inside(self, command: Sequence[object]) -> list[str]:
+        return ["nsenter", "-t", str(self.pid), "-a", "--", *map(str, command)]
+
+    def run(self, *command: object) -> str:
+        return subprocess.run(self.inside(command), check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+    def row(self, table: str, condition: str) -> list[str]:
+        return ["uuid", self.run("vtep-ctl", "--bare", "--columns=_uuid", "find", table, condition)]
+
+    def settle(self) -> None:
+        """Wait until what is in the databases is in force."""
+        self.run("/usr/bin/python3", self.program, "wait", GIVE_UP_SECONDS, "br0", "vm1")
+
+    def stop_emulator(self) -> None:
+        """Its flows stay."""
+        os.kill(descendants(self.emulator.pid)[0], signal.SIGTERM)
+        self.emulator.wait()
+
+    @contextmanager
+    def measured(self) -> Iterator[Emulated]:
+        """What the emulator and the daemons use meanwhile."""
+        cost = Emulated(0, 0, 0)
+        before, daemons_before = seconds([self.emulator]), seconds(self.daemons)
+        started = time.monotonic()
+        yield cost
+        cost.wall = time.monotonic() - started
+        cost.cpu, cost.daemons = seconds([self.emulator]) - before, seconds(self.daemons) - daemons_before
+        cost.memory = sum(resident(pid) for pid in descendants(self.emulator.pid))
+
+    def forwarding(self, operations: list[dict], probes: list[tuple[int, str]], **floor: str) -> Emulated:
+        """From the commit of a transaction until all probes leave through the tunnel."""
+        task = {"socket": "/run/openvswitch/db.sock", "port": "vm1", "underlay": "eth0", "limit": GIVE_UP_SECONDS}
+        path = self.folder / "task.json"
+        path.write_text(json.dumps({**task, "operations": operations, "probes": probes, **floor}))
+        with self.measured() as cost:
+            took = json.loads(self.run(PYTHON, HERE / "contenders/forwarding.py", path))
+        cost.wall, cost.note = (GIVE_UP_SECONDS, "(stopped)") if took is None else (took, "")
+        return cost
+
+    def new_switches(self, number: int) -> Emulated:
+        """So many logical switches, bound at VLANs of the port, with a remote MAC address each."""
+        operations: list[dict] = [
+            {"op": "insert", "table": "Physical_Locator", "uuid-name": "peer", "row": {"dst_ip": REMOTE_VTEP, "encapsulation_type": VXLAN}}
+        ]
+        probes = [(vlan, f"0a:00:00:00:00:{vlan:02x}") for vlan in range(1, number + 1)]
+        for vlan, mac in probes:
+            switch = ["named-uuid", f"switch{vlan}"]
+            key = {"name": f"ls{vlan}", "tunnel_key": 5000 + vlan}
+            operations += [
+                {"op": "insert", "table": "Logical_Switch", "uuid-name": f"switch{vlan}", "row": key},
+                remote_mac(mac, switch, ["named-uuid", "peer"]),
+            ]
+        bindings = ["map", [[vlan, ["named-uuid", f"switch{vlan}"]] for vlan, _mac in probes]]
+        where = [["_uuid", "==", self.row("Physical_Port", "name=vm1")]]
+        operations.append({"op": "mutate", "table": "Physical_Port", "where": where, "mutations": [["vlan_bindings", "insert", bindings]]})
+        return self.forwarding(operations, probes)
+
+    def new_macs(self, count: int, **floor: str) -> Emulated:
+        """So many remote MAC addresses of the first logical switch."""
+        switch, locator = self.row("Logical_Switch", "name=ls1"), self.row("Physical_Locator", f"dst_ip={REMOTE_VTEP}")
+        macs = [entry["mac"] for entry in entries(count)]
+        operations = [remote_mac(mac, switch, locator) for mac in macs]
+        # The last one, and others at equal distances.
+        probes = macs[:: -max(1, count // SAMPLED_MACS)]
+        return self.forwarding(operations, [(1, mac) for mac in probes], **floor)
+
+    def idle(self) -> Emulated:
+        self.settle()
+        with self.measured() as cost:
+            select.select([], [], [], IDLE_SECONDS)
+        return cost
+
+
+@contextmanager
+def node(engine: str) -> Iterator[Node]:
+    """It ends with all that runs in it."""
+
+    def lab(**options: object) -> dict:
+        arguments = json.dumps({"ANSIBLE_MODULE_ARGS": {"name": f"bench-{os.getpid()}", **options}})
+        said = subprocess.run(
+            [PYTHON, "-m", f"{MODULES}.lab_netns"], input=arguments, stdout=subprocess.PIPE, text=True, check=False
+        ).stdout
+        result: dict = json.loads(said)
+        if result.get("failed"):
+            raise Failed(f"(j) needs namespaces: {result['msg']}")
+        return result
+
+    with tempfile.TemporaryDirectory(prefix="vtep-bench-") as name:
+        folder = Path(name)
+        (folder / ENGINES["vtepd"][0]).write_bytes(vtepd.program())
+        shutil.copy(HERE.parent / "roles/vtep_emulator/files" / ENGINES["ovs-vtep"][0], folder)
+        try:
+            [made] = lab(nodes=[{"name": "hv1", "address": "10.0.0.1/8"}])["nodes"]
+            yield Node(made["pid"], folder, engine)
+        finally:
+            lab(state="absent")
+
+
+def remote_mac(mac: str, switch: list[str], locator: list[str]) -> dict:
+    return {"op": "insert", "table": "Ucast_Macs_Remote", "row": {"MAC": mac, "logical_switch": switch, "locator": locator}}
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes below one, its children first."""
+    found = [pid]
+    for parent in found:
+        # One may end meanwhile.
+        with suppress(OSError):
+            found += map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split())
+    return found[1:]
+
+
+def seconds(roots: list[subprocess.Popen]) -> float:
+    """Seconds of processor of processes and all below them, those included that have ended."""
+    ticks = 0
+    for pid in [one for root in roots for one in (root.pid, *descendants(root.pid))]:
+        with suppress(OSError):
+            # utime, stime, cutime and cstime (proc(5)); the name before them may have any characters.
+            ticks += sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def resident(pid: int) -> float:
+    """The memory of a process in MiB."""
+    with suppress(OSError):
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
+    return 0.0
+
+
 def entries(count: int) -> list[dict]:
     """So many MACs behind 200 VTEPs."""
     return [{"mac": f"02:{i >> 16 & 255:02x}:{i >> 8 & 255:02x}:{i & 255:02x}:00:01", "locator": f"10.1.{i % 200}.1"} for i in range(count)]
@@ -187,7 +392,7 @@ def macs_file(count: int) -> Iterator[Path]:
         yield path
 
 
-def best(costs: list[Cost]) -> Cost:
+def best(costs: Sequence[AnyCost]) -> AnyCost:
     return min(costs, key=lambda cost: cost.wall)
 
 
@@ -442,6 +647,52 @@ def bench_i() -> str:
     return table("(i) a whole lab, from nothing to its end", head, rows)
 
 
+def macs_forward(contender: str, count: int) -> Emulated:
+    """Remote MACs for a logical switch that forwards already. The floor does by hand what vtepd does, with its flows."""
+    with node("vtepd" if contender == FLOOR else contender) as running:
+        running.new_switches(1)
+        running.settle()
+        if contender != FLOOR:
+            return running.new_macs(count)
+        flows = running.run("ovs-ofctl", "-OOpenFlow15", "--no-stats", "dump-flows", "br0").splitlines()
+        [flow] = [line.strip().replace(FIRST_MAC, "{mac}") for line in flows if f"dl_dst={FIRST_MAC}" in line]
+        running.stop_emulator()
+        return running.new_macs(count, bridge="br0", flow=flow)
+
+
+def bench_j() -> str:
+    costs: dict[str, dict[str, list[Emulated]]] = {}
+
+    def note(what: str, contender: str, cost: Emulated) -> None:
+        costs.setdefault(what, {}).setdefault(contender, []).append(cost)
+
+    for count in (1, 1000, 10000, 100000):
+        for turn in range(REPEATS):
+            for contender in (FLOOR, *ENGINES):
+                # Of ovs-vtep, one long run is enough.
+                if contender != "ovs-vtep" or count == 1 or (count <= MOST_MACS_OF_OVS_VTEP and not turn):
+                    note(f"{count:,} remote MAC{'s' if count > 1 else ''}", contender, macs_forward(contender, count))
+    for number in (1, 50):
+        what = f"{number} new logical switch{'es' if number > 1 else ''}"
+        for engine in ENGINES:
+            with node(engine) as running:
+                note(what, engine, running.new_switches(number))
+                note(f"{what}, then idle for {IDLE_SECONDS} s", engine, running.idle())
+    rows = []
+    for what, some in costs.items():
+        fastest = {contender: best(several) for contender, several in some.items()}
+        for contender, cost in fastest.items():
+            wall, cpu, memory, daemons = cost.cells()
+            if contender == FLOOR:
+                cpu = memory = ""
+            ratios = [f"{cost.wall / fastest[base].wall:.1f}" if base in fastest else "" for base in (FLOOR, "vtepd")]
+            if "idle" in what:
+                wall, ratios = "", ["", ""]
+            rows.append([what, contender, wall, cpu, memory, daemons, *ratios])
+    head = ["", "", "commit to forwarding", "processor", "memory", "processor of the daemons", "time / floor", "time / vtepd"]
+    return f"{table('(j) the emulators of a VTEP', head, rows)}\n{NOTE_J}"
+
+
 def set_election_timer(leader: Server, seconds: int) -> None:
     """Raise it by doubling, which is as far as one step may go; each takes effect when the cluster has agreed."""
     now = 1
@@ -484,7 +735,18 @@ def plot(path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
-BENCHES = {"a": bench_a, "b": bench_b, "c": bench_c, "d": bench_d, "e": bench_e, "f": bench_f, "g": bench_g, "h": bench_h, "i": bench_i}
+BENCHES = {
+    "a": bench_a,
+    "b": bench_b,
+    "c": bench_c,
+    "d": bench_d,
+    "e": bench_e,
+    "f": bench_f,
+    "g": bench_g,
+    "h": bench_h,
+    "i": bench_i,
+    "j": bench_j,
+}
 
 
 def written(path: Path) -> dict[str, str]:
