@@ -34,7 +34,8 @@ class Connection:
         except OSError as error:
             self._socket.close()
             raise Lost(f"{path}: {os.strerror(error.errno or 0)}") from None
-        self._text = b""
+        # What is added to bytes is a copy each time.
+        self._text = bytearray()
         self._number = 0
 
     def fileno(self) -> int:
@@ -82,7 +83,7 @@ class Connection:
                 break
             found.append(message)
         if found:
-            self._text = text[start:].encode()
+            self._text = bytearray(text[start:].encode())
         return found
 
     def _is_probe(self, message: Message) -> bool:
