@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -66,7 +67,7 @@ class Switch:
     #: By group MAC address or ``unknown-dst``: who gets a copy.
     floods: Mapping[str, tuple[Place, ...]]
 
-    @property
+    @functools.cached_property
     def metadata(self) -> str:
         """What flows call it: the first half of its row's UUID, so that a restart changes no flow."""
         return metadata(self.uuid)
@@ -101,6 +102,10 @@ class Vtep:
     #: Other VTEPs that this one may send to: address -> UUID of the locator.
     remotes: Mapping[str, str]
     faults: tuple[Fault, ...] = ()
+
+
+#: There are many more MAC addresses than VTEPs.
+_address = functools.lru_cache(maxsize=4096)(tunnel_ipv4)
 
 
 def metadata(uuid: str) -> str:
@@ -245,7 +250,7 @@ def place(vtep: Replica, locator: str, key: int | None) -> Place | None:
     if row is None or row["encapsulation_type"] != VXLAN_ENCAPSULATION:
         return None
     used = key if row["tunnel_key"] is None else vni(row["tunnel_key"])
-    return None if used is None else Place(tunnel_ipv4(row["dst_ip"]), used)
+    return None if used is None else Place(_address(row["dst_ip"]), used)
 
 
 def _floods(read: _Survey, uuid: str, switch: str, key: int | None) -> dict[str, tuple[Place, ...]]:
