@@ -43,8 +43,9 @@ TO_TAG = "reg3"
 KNOWN = "reg4"  # 1 where LEARNED has its destination
 PART = "reg5"  # of a flood list that is too long for one flow
 
-#: Of all flows that are made from rows, and of those that are learned.
-COOKIE, LEARNED_COOKIE = 0x7E9D, 0x1EA4
+#: Of flows that are made from rows, of those among them whose packets are counted, and of those that are learned.
+COOKIE, COUNTED_COOKIE, LEARNED_COOKIE = 0x7E9D, 0x7E9C, 0x1EA4
+_COUNTED = (f"table={ENTRY},", f"table={OUTPUT},")
 #: Learned and silent for so many seconds, a MAC address is forgotten, as Open vSwitch's own learning switch does.
 AGEING_SECONDS = 300
 # A flow takes 64 KiB of actions, of which a tunnel needs up to 72 bytes.
@@ -210,4 +211,4 @@ def _access(rule: Rule) -> Iterator[tuple[str, str]]:
 
 def lines(wanted: Iterable[tuple[str, str]]) -> list[str]:
     """Flows as ovs-ofctl(8) reads them."""
-    return [f"cookie={COOKIE:#x},{match},actions={actions}" for match, actions in wanted]
+    return [f"cookie={COUNTED_COOKIE if match.startswith(_COUNTED) else COOKIE:#x},{match},actions={actions}" for match, actions in wanted]

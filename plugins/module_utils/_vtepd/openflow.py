@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtepd.flows import (
+    COUNTED_COOKIE,
     ENTRY,
     LEARNED,
     NO_TAG,
@@ -116,13 +117,12 @@ class Flowtable:
 
     def counts(self) -> dict[str, dict[str, tuple[int, int]]]:
         """Packets and bytes of the flows at entry and output, by table and match."""
-        found: dict[str, dict[str, tuple[int, int]]] = {}
-        for table in (ENTRY, OUTPUT):
-            rows = found.setdefault(str(table), {})
-            for line in self._run("dump-flows", self.bridge, f"table={table}").splitlines():
-                if counted := _COUNTED.search(line):
-                    match = _match(line.strip()).partition(",")[2]
-                    rows[match] = int(counted[1]), int(counted[2])
+        found: dict[str, dict[str, tuple[int, int]]] = {str(table): {} for table in (ENTRY, OUTPUT)}
+        # Open vSwitch finds the flows of a cookie without a look at the others.
+        for line in self._run("dump-flows", self.bridge, f"cookie={COUNTED_COOKIE:#x}/-1").splitlines():
+            if counted := _COUNTED.search(line):
+                table, _comma, match = _match(line.strip()).partition(",")
+                found.setdefault(table.removeprefix("table="), {})[match] = int(counted[1]), int(counted[2])
         return found
 
 
