@@ -83,6 +83,8 @@ class Emulator:
         self.synchronised = False
         #: The rows of each remote MAC address; more than one is a mistake of who wrote them.
         self.rows: dict[Mac, set[str]] = {}
+        #: The rows of each logical switch and locator.
+        self.behind: dict[tuple[str, str], set[str]] = {}
         #: The MAC addresses that claim an IP address of a logical switch: one of them gets the answers.
         self.claims: dict[tuple[str, str], set[Mac]] = {}
         #: What is wrong with rows of remote MAC addresses, in words.
@@ -151,6 +153,7 @@ class Emulator:
         connection = Connection(str(RUN / "db.sock"))
         self.session = _Session(connection)
         self.rows.clear()
+        self.behind.clear()
         self.claims.clear()
         self.bad_rows.clear()
         self.awaited = None
@@ -217,8 +220,11 @@ class Emulator:
 
     def _follow_mac(self, uuid: str, old: Row | None, new: Row | None) -> None:
         for row, is_new in ((old, False), (new, True)):
-            mac = remote_mac(row) if row else None
-            if row is None or mac is None:
+            if row is None:
+                continue
+            _note(self.behind, (row["logical_switch"], row["locator"]), uuid, is_new)
+            mac = remote_mac(row)
+            if mac is None:
                 continue
             _note(self.rows, mac, uuid, is_new)
             self.changed_macs.add(mac)
@@ -331,7 +337,7 @@ class Emulator:
 
     def _survey(self, session: _Session) -> None:
         before = self.own
-        self.own = survey(session.vtep, session.switch, self.bridge)
+        self.own = survey(session.vtep, session.switch, self.bridge, self.behind)
         if self.own is None:
             self.rules, self.faults = [], []
             return

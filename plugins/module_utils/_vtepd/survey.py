@@ -130,8 +130,11 @@ class _Survey:
         self.faults.append(Fault(table, uuid, code, words))
 
 
-def survey(vtep: Replica, switch: Replica, bridge: str) -> Vtep | None:
-    """Read the rows; ``None`` while there is no bridge, or no physical switch of its name."""
+def survey(vtep: Replica, switch: Replica, bridge: str, behind: Iterable[tuple[str, str]] | None = None) -> Vtep | None:
+    """Read the rows; ``None`` while there is no bridge, or no physical switch of its name.
+
+    ``behind``: the pairs of logical switch and locator in Ucast_Macs_Remote, where they are known without a look at all of its rows.
+    """
     uuid = find(vtep["Physical_Switch"], bridge)
     if uuid is None or find(switch["Bridge"], bridge) is None:
         return None
@@ -148,7 +151,9 @@ def survey(vtep: Replica, switch: Replica, bridge: str) -> Vtep | None:
         one: Switch(one, vtep["Logical_Switch"][one]["name"], keys[one], members, _floods(read, uuid, one, keys[one]))
         for one, members in bindings.items()
     }
-    remotes = _remotes(vtep, bound, address) if address else {}
+    if behind is None:
+        behind = {(row["logical_switch"], row["locator"]) for row in vtep["Ucast_Macs_Remote"].values()}
+    remotes = _remotes(vtep, bound, behind, address) if address else {}
     return Vtep(uuid, address, ports, ports.get(TUNNEL_PORT) if address else None, bound, physical, remotes, tuple(read.faults))
 
 
@@ -299,9 +304,9 @@ def locators(vtep: Replica, row: Row) -> tuple[str, ...]:
     return found["locators"] if found else ()
 
 
-def _remotes(vtep: Replica, bound: Mapping[str, Switch], address: str) -> dict[str, str]:
+def _remotes(vtep: Replica, bound: Mapping[str, Switch], behind: Iterable[tuple[str, str]], address: str) -> dict[str, str]:
     tunnelled = {uuid for uuid, switch in bound.items() if switch.key is not None}
-    used = {row["locator"] for row in vtep["Ucast_Macs_Remote"].values() if row["logical_switch"] in tunnelled}
+    used = {locator for switch, locator in behind if switch in tunnelled}
     for row in vtep["Mcast_Macs_Remote"].values():
         if row["logical_switch"] in tunnelled:
             used.update(locators(vtep, row))
