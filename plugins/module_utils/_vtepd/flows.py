@@ -191,6 +191,8 @@ def mac_flows(switch: Switch, address: str, place: Place, tunnel: int, ipaddr: s
 
 def answered(ipaddr: str) -> str:
     """The address that questions are answered for: IPv4, or nothing."""
+    if not ipaddr:
+        return ""
     try:
         return ipv4(ipaddr)
     except ValueError:
