@@ -329,9 +329,10 @@ def node(engine: str) -> Iterator[Node]:
 
     def lab(**options: object) -> dict:
         arguments = json.dumps({"ANSIBLE_MODULE_ARGS": {"name": f"bench-{os.getpid()}", **options}})
-        said = subprocess.run(
-            [PYTHON, "-m", f"{MODULES}.lab_netns"], input=arguments, stdout=subprocess.PIPE, text=True, check=False
-        ).stdout
+        # In a session of its own, so that an interrupt stops neither half-way.
+        command = [PYTHON, "-m", f"{MODULES}.lab_netns"]
+        module = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
+        said, _nothing = module.communicate(arguments)
         result: dict = json.loads(said)
         if result.get("failed"):
             raise Failed(f"(j) needs namespaces: {result['msg']}")
