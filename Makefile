@@ -14,7 +14,7 @@
 # make lab-down                     removes every trace of it
 # make test                         every test suite
 # make test SUITES="units lab"      some of them
-# make bench                        benchmarks/RESULTS.md: every contender in one run, about a quarter of an hour
+# make bench                        benchmarks/RESULTS.md: every contender in one run, about half an hour
 # make clean                        removes what the set-up put into this folder
 
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
