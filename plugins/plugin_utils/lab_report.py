@@ -129,6 +129,13 @@ def _vni(summary: Data, name: str) -> Any:
     return keys[switch]
 
 
+def _leads(port: str, tunnel: Data) -> str:
+    """Where a tunnel port leads."""
+    if tunnel["destination"] == "flow":
+        return f"{port} leads to all VTEPs: a flow says to which, and with which VNI"
+    return f"{port} is the tunnel to {tunnel['destination']}, VNI {tunnel['key']}"
+
+
 def _flows(hypervisor: Data) -> list[Shown]:
     """The flows of the bridges that do as the rows say, and where their tunnels lead."""
     tunnels = hypervisor.get("tunnels", {})
@@ -136,11 +143,7 @@ def _flows(hypervisor: Data) -> list[Shown]:
     for bridge, flows in hypervisor.get("flows", {}).items():
         # One that only forwards like an ordinary switch follows from no row.
         if any(flow["actions"] != "NORMAL" for flow in flows):
-            leads = [
-                f"{port} is the tunnel to {tunnel['destination']}, VNI {tunnel['key']}"
-                for port, tunnel in sorted(tunnels.items())
-                if tunnel["bridge"] == bridge
-            ]
+            leads = [_leads(port, tunnel) for port, tunnel in sorted(tunnels.items()) if tunnel["bridge"] == bridge]
             found.append({"name": bridge, "tunnels": "; ".join(leads), "flows": flows})
     return found
 

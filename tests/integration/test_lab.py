@@ -245,7 +245,8 @@ class TestSeed:
         assert captures == {
             f"{vm}_{network}{chapter}.pcap" for vm in ("vm1", "vm2") for network in ("overlay", "underlay") for chapter in chapters
         }
-        assert "<title>vm1 pings vm2 through VXLAN 5000</title>" in (lab.folder / "artifacts/report.html").read_text()
+        page = (lab.folder / "artifacts/report.html").read_text()
+        assert "<title>vm1 pings vm2 through VXLAN 5000</title>" in page and "is the tunnel to 10.1.0.1, VNI 5000" in page
         summary = lab.summary
         assert [(entry["name"], entry["underlay_ip"]) for entry in summary["hypervisors"]] == [("hv1", "10.0.0.1"), ("hv2", "10.1.0.1")]
         assert summary["hypervisors"][0]["vtep"]["logical_switches"]["ls0"]["tunnel_key"] == 5000
