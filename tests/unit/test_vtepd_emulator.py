@@ -182,7 +182,10 @@ def step(host, what, first, second, third):
     elif what == "key":
         world.vtep["Logical_Switch"][switches[first % 2]]["tunnel_key"] = (None, 7, 8, 2**24)[second]
     elif what == "locator" and (rows := list(world.vtep["Physical_Locator"].values())):
-        rows[first % len(rows)]["tunnel_key"] = 1000 + first + 10 * second
+        row, key = rows[first % len(rows)], 1000 + first + 10 * second
+        # The server takes no second locator with the same address and key.
+        if not any((one["dst_ip"], one["tunnel_key"]) == (row["dst_ip"], key) for one in rows):
+            row["tunnel_key"] = key
     elif what == "address":
         world.vtep["Physical_Switch"][world.switch]["tunnel_ips"] = (("10.0.0.1",), ("10.0.0.5", "10.0.0.7"), ())[third]
     elif what == "learn":

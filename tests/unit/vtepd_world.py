@@ -127,7 +127,7 @@ def flows_of(world: World) -> dict[str, str]:
         switch = own.switches.get(mac.switch)
         if switch and switch.key is not None and own.tunnel is not None:
             try:
-                where = place(world.vtep, row["locator"], switch.key)
+                where = place(world.vtep, row["locator"], switch.key, own.address)
             except ValueError:
                 continue
             if where:

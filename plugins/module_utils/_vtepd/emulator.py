@@ -85,8 +85,8 @@ class Emulator:
         self.rows: dict[Mac, set[str]] = {}
         #: The rows of each logical switch and locator.
         self.behind: dict[tuple[str, str], set[str]] = {}
-        #: The MAC addresses that claim an IP address of a logical switch: one of them gets the answers.
-        self.claims: dict[tuple[str, str], set[Mac]] = {}
+        #: The rows that claim an IP address of a logical switch, and their MAC addresses: one of these gets the answers.
+        self.claims: dict[tuple[str, str], set[tuple[Mac, str]]] = {}
         #: What is wrong with rows of remote MAC addresses, in words.
         self.bad_rows: dict[str, str] = {}
         self.bad_macs: dict[Mac, str] = {}
@@ -230,8 +230,8 @@ class Emulator:
             self.changed_macs.add(mac)
             if address := flows.answered(row["ipaddr"]):
                 claim = (mac.switch, address)
-                _note(self.claims, claim, mac, is_new)
-                self.changed_macs.update(self.claims.get(claim, ()))
+                _note(self.claims, claim, (mac, uuid), is_new)
+                self.changed_macs.update(other for other, _row in self.claims.get(claim, ()))
         self.bad_rows.pop(uuid, None)
         if new and not remote_mac(new):
             self.bad_rows[uuid] = f"Ucast_Macs_Remote {new['MAC']}: no unicast MAC address"
@@ -410,14 +410,14 @@ class Emulator:
             return {}
         row = self._row(min(rows))
         try:
-            where = place(session.vtep, row["locator"], switch.key)
+            where = place(session.vtep, row["locator"], switch.key, own.address)
         except ValueError as error:
             self.bad_macs[mac] = f"Ucast_Macs_Remote {mac.address}: its locator: {error}"
             return {}
         if where is None:
             return {}
         answered = flows.answered(row["ipaddr"]) if self.options.arp_suppression else ""
-        if answered and mac != min(self.claims[mac.switch, answered]):
+        if answered and mac != min(self.claims[mac.switch, answered])[0]:
             answered = ""
         return dict(flows.mac_flows(switch, mac.address, where, own.tunnel, answered))
 
@@ -480,6 +480,8 @@ class Emulator:
 
     def _accept(self) -> None:
         client, _address = self.control.accept()
+        # Who asks and does not read is not waited for.
+        client.settimeout(RETRY_SECONDS)
         self.clients[client.fileno()] = client, {}
 
     def _ask(self, client: socket.socket) -> None:
@@ -489,7 +491,7 @@ class Emulator:
             asked = json.loads(text) if text else None
         except (OSError, ValueError):
             asked = None
-        if not isinstance(asked, dict):
+        if not isinstance(asked, dict) or not isinstance(asked.get("ports", []), list):
             self._close(client)
             return
         asked["news"] = set(TABLES) if asked.get("wait") else set()
@@ -513,7 +515,7 @@ class Emulator:
                             asked["news"].discard(database)
                             self._transact(database, [{"op": "comment", "comment": "vtepd: a question"}])
                     continue
-                if not status["ready"] or set(asked.get("ports", [])) - set(status["ports"]):
+                if not status["ready"] or set(map(str, asked.get("ports", []))) - set(status["ports"]):
                     continue
             with contextlib.suppress(OSError):
                 client.sendall(json.dumps(status).encode() + b"\n")

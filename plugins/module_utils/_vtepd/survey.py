@@ -142,19 +142,21 @@ def survey(vtep: Replica, switch: Replica, bridge: str, behind: Iterable[tuple[s
     row = vtep["Physical_Switch"][uuid]
     address = _own_address(read, uuid, row["tunnel_ips"])
     ports = dict(numbers(switch, bridge))
-    physical = _physical(read, row["ports"], ports)
+    mine = {name for name, port in bridge_ports(switch, bridge) if port["external_ids"].get(OWNER) == bridge}
+    physical = _physical(read, row["ports"], {name: number for name, number in ports.items() if name not in mine})
     bindings = _bindings(read, physical)
     keys = _keys(read, uuid, bindings)
     for router in vtep["Logical_Router"].values():
         read.fault("Physical_Switch", uuid, NO_ROUTERS, f"logical router {router['name']}: vtepd does not route")
     bound = {
-        one: Switch(one, vtep["Logical_Switch"][one]["name"], keys[one], members, _floods(read, uuid, one, keys[one]))
+        one: Switch(one, vtep["Logical_Switch"][one]["name"], keys[one], members, _floods(read, uuid, one, keys[one], address))
         for one, members in bindings.items()
     }
     if behind is None:
         behind = {(row["logical_switch"], row["locator"]) for row in vtep["Ucast_Macs_Remote"].values()}
     remotes = _remotes(vtep, bound, behind, address) if address else {}
-    return Vtep(uuid, address, ports, ports.get(TUNNEL_PORT) if address else None, bound, physical, remotes, tuple(read.faults))
+    tunnel = ports.get(TUNNEL_PORT) if address and TUNNEL_PORT in mine else None
+    return Vtep(uuid, address, ports, tunnel, bound, physical, remotes, tuple(read.faults))
 
 
 def numbers(switch: Replica, bridge: str) -> Iterator[tuple[str, int]]:
@@ -192,7 +194,7 @@ def _physical(read: _Survey, uuids: Iterable[str], ports: Mapping[str, int]) -> 
         row = read.vtep["Physical_Port"].get(uuid)
         if row is None:
             continue
-        if row["name"] in ports and row["name"] != TUNNEL_PORT:
+        if row["name"] in ports:
             found[uuid] = ports[row["name"]]
         elif row["vlan_bindings"]:
             read.fault("Physical_Port", uuid, UNSPECIFIED, f"port {row['name']}: bridge {read.bridge} has no such port")
@@ -246,19 +248,22 @@ def _keys(read: _Survey, uuid: str, bound: Iterable[str]) -> dict[str, int | Non
     return keys
 
 
-def place(vtep: Replica, locator: str, key: int | None) -> Place | None:
+def place(vtep: Replica, locator: str, key: int | None, own: str | None) -> Place | None:
     """Where a locator is, for a switch with a key; the locator's own key goes before (vtep.5, Physical_Locator).
 
-    Raises ``ValueError`` for an address that no packet can be sent to. ``None`` while there is no key.
+    Raises ``ValueError`` for an address that no packet can be sent to, or ``own``. ``None`` while there is no key.
     """
     row = vtep["Physical_Locator"].get(locator)
     if row is None or row["encapsulation_type"] != VXLAN_ENCAPSULATION:
         return None
     used = key if row["tunnel_key"] is None else vni(row["tunnel_key"])
-    return None if used is None else Place(_address(row["dst_ip"]), used)
+    address = _address(row["dst_ip"])
+    if address == own:
+        raise ValueError("it is this VTEP's own")
+    return None if used is None else Place(address, used)
 
 
-def _floods(read: _Survey, uuid: str, switch: str, key: int | None) -> dict[str, tuple[Place, ...]]:
+def _floods(read: _Survey, uuid: str, switch: str, key: int | None, own: str | None) -> dict[str, tuple[Place, ...]]:
     vtep = read.vtep
     found: dict[str, set[Place]] = {}
     for row in vtep["Mcast_Macs_Remote"].values():
@@ -272,7 +277,7 @@ def _floods(read: _Survey, uuid: str, switch: str, key: int | None) -> dict[str,
         places = found.setdefault(group, set())
         for locator in locators(vtep, row):
             try:
-                one = place(vtep, locator, key)
+                one = place(vtep, locator, key, own)
             except ValueError as error:
                 address = vtep["Physical_Locator"][locator]["dst_ip"]
                 read.fault("Physical_Switch", uuid, UNSPECIFIED, f"Mcast_Macs_Remote {group}: locator {address}: {error}")
