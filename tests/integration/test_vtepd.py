@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-import itertools
 import functools
+import itertools
 import json
 import os
 import random
