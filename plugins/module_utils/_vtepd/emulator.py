@@ -127,10 +127,10 @@ class Emulator:
         sources: list[Any] = [self.control, *(client for client, _asked in self.clients.values())]
         sources += [one for one in (self.session and self.session.connection, self.watch) if one]
         now = time.monotonic()
-        deadlines = [moment for moment in (self.retry_at, self._next_count()) if moment > now]
-        attached = self.session and self.watch
-        left = min(deadlines, default=now + RETRY_SECONDS if not attached else None) if deadlines or not attached else None
-        ready = select.select(sources, [], [], None if left is None else max(0.0, left - now))[0]
+        moments = [moment for moment in (self.retry_at, self._next_count()) if moment > now]
+        if not moments and not (self.session and self.watch):
+            moments = [now + RETRY_SECONDS]
+        ready = select.select(sources, [], [], min(moments) - now if moments else None)[0]
         for source in ready:
             try:
                 if source is self.control:
