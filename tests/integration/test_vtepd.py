@@ -796,6 +796,10 @@ class Tables:
         if not case.sender and self.bindings.get(place) == case.name:
             self.seen[case.name, case.source] = place
 
+    def ends(self, name: str) -> set[str]:
+        """The VTEPs that a logical switch has tunnels to."""
+        return self.floods[name] | {end for (switch, _mac), end in self.remotes.items() if switch == name}
+
     def idle(self, name: str, address: str) -> bool:
         """Whether ovs-vtep may have forgotten a MAC address."""
         return time.monotonic() - self.addressed.get((name, address), 0.0) > OVS_VTEP_IDLE_SECONDS
@@ -943,10 +947,19 @@ def test_both_emulators_forward_and_publish_the_same_but_for_faults_of_ovs_vtep(
 def same(node, theirs, tables):
     """Both publish the same, but for what comes of those faults that are known."""
     ours = node.published()
-    [macs, known] = [{tuple(one.split()) for one in rows["Ucast_Macs_Local"]} for rows in (ours, theirs)]
-    assert all(tables.idle(*one[:2]) for one in macs - known), (ours, theirs)
-    assert all(one[1] == TAGGED or tables.stale(*one[:2]) for one in known - macs), (ours, theirs)
-    assert {**ours, "Ucast_Macs_Local": []} == {**theirs, "Ucast_Macs_Local": []}
+    more, less = (
+        {table: {*theirs[table]} - {*ours[table]} for table in ours},
+        {table: {*ours[table]} - {*theirs[table]} for table in ours},
+    )
+    # What it forgets, what it takes with a tag, and what it keeps at a port that has left.
+    forgotten, kept = ([row.split()[:2] for row in rows.pop("Ucast_Macs_Local")] for rows in (less, more))
+    assert all(tables.idle(*one) for one in forgotten), (ours, theirs)
+    assert all(address == TAGGED or tables.stale(name, address) for name, address in kept), (ours, theirs)
+    # A switch whose last port went to another one it keeps, with its tunnels.
+    unbound = {*SWITCHES} - {*tables.bindings.values()}
+    assert {row.split()[0] for row in more.pop("Mcast_Macs_Local")} <= unbound, (ours, theirs)
+    assert {row.split()[1] for row in more.pop("Tunnel")} <= {end for name in unbound for end in tables.ends(name)}, (ours, theirs)
+    assert not any(more.values()) and not any(less.values()), (ours, theirs)
 
 
 def cases(chance, tables):
