@@ -791,7 +791,8 @@ class Tables:
 
     def follow(self, case: Case) -> None:
         """What is learned from a frame."""
-        self.addressed[case.name, case.destination] = time.monotonic()
+        if case.ovs_vtep:
+            self.addressed[case.name, case.destination] = time.monotonic()
         place = case.port, case.vlan or 0
         if not case.sender and self.bindings.get(place) == case.name:
             self.seen[case.name, case.source] = place
@@ -953,8 +954,8 @@ def same(node, theirs, tables):
     )
     # What it forgets, what it takes with a tag, and what it keeps at a port that has left.
     forgotten, kept = ([row.split()[:2] for row in rows.pop("Ucast_Macs_Local")] for rows in (less, more))
-    assert all(tables.idle(*one) for one in forgotten), (ours, theirs)
-    assert all(address == TAGGED or tables.stale(name, address) for name, address in kept), (ours, theirs)
+    assert all(tables.idle(*one) for one in forgotten), f"forgotten: {forgotten}"
+    assert all(address == TAGGED or tables.stale(name, address) for name, address in kept), f"kept: {kept}"
     # A switch whose last port went to another one it keeps, with its tunnels.
     unbound = {*SWITCHES} - {*tables.bindings.values()}
     assert {row.split()[0] for row in more.pop("Mcast_Macs_Local")} <= unbound, (ours, theirs)
