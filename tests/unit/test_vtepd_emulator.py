@@ -12,7 +12,7 @@ import socket
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtepd import acl, connection, emulator, flows, openflow, ports, publish
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtepd.replica import VTEP
@@ -203,6 +203,8 @@ def step(host, what, first, second, third):
 
 @settings(deadline=None, max_examples=120)
 @given(STEPS)
+@example([[("bind", 0, 1, 1), ("mac", 1, 0, 0), ("mac", 1, 0, 1)]])
+@example([[("bind", 0, 1, 1), ("mac", 1, 0, 1), ("mac", 1, 3, 0)]])
 def test_it_ends_up_with_what_it_would_have_begun_with(steps):
     with pytest.MonkeyPatch.context() as monkeypatch:
         world, unused = world_of_two()

@@ -22,7 +22,16 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtepd import acl, d
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtepd.connection import Connection, Lost, Message
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtepd.replica import OWN, SWITCH, TABLES, VTEP, Change, Replica, Row, requests
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtepd.supervise import RUN, log
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtepd.survey import UNSPECIFIED, Fault, Mac, Vtep, place, remote_mac, survey
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtepd.survey import (
+    UNSPECIFIED,
+    Fault,
+    Mac,
+    Place,
+    Vtep,
+    place,
+    remote_mac,
+    survey,
+)
 
 # After a connection was lost; the longer one where it is there and does not do what it should.
 RETRY_SECONDS, FAULT_SECONDS = 0.1, 1.0
@@ -204,9 +213,9 @@ class Emulator:
                 self.changed = True
                 # Rows that went with the same transaction may still be among these.
                 rows = self._live().vtep[_MAC_TABLE]
-                self.changed_macs.update(
-                    mac for mac, own in self.rows.items() if any(one in rows and rows[one]["locator"] == uuid for one in own)
-                )
+                for mac, own in self.rows.items():
+                    if any(one in rows and rows[one]["locator"] == uuid for one in own):
+                        self.changed_macs.update((mac, *self._rivals(mac)))
             elif table not in _SILENT:
                 self.changed = True
 
@@ -217,6 +226,12 @@ class Emulator:
 
     def _row(self, uuid: str) -> dict[str, Any]:
         return self._live().vtep[_MAC_TABLE][uuid]
+
+    def _rivals(self, mac: Mac) -> set[Mac]:
+        """The MAC addresses that claim the same IP address as one of the rows of this one."""
+        rows = self._live().vtep[_MAC_TABLE]
+        claimed = {flows.answered(rows[one]["ipaddr"]) for one in self.rows.get(mac, ()) if one in rows}
+        return {other for address in claimed for other, _row in self.claims.get((mac.switch, address), ())}
 
     def _follow_mac(self, uuid: str, old: Row | None, new: Row | None) -> None:
         for row, is_new in ((old, False), (new, True)):
@@ -232,6 +247,9 @@ class Emulator:
                 claim = (mac.switch, address)
                 _note(self.claims, claim, (mac, uuid), is_new)
                 self.changed_macs.update(other for other, _row in self.claims.get(claim, ()))
+            if len(self.rows.get(mac, ())) > 1 or not is_new:
+                # Of several rows another one may count now, with another IP address.
+                self.changed_macs.update(self._rivals(mac))
         self.bad_rows.pop(uuid, None)
         if new and not remote_mac(new):
             self.bad_rows[uuid] = f"Ucast_Macs_Remote {new['MAC']}: no unicast MAC address"
@@ -343,7 +361,7 @@ class Emulator:
             return
         self.rules, faults = acl.rules(session.vtep, self.own.physical)
         self.faults = [*self.own.faults, *faults]
-        if before is None or before.tunnel != self.own.tunnel:
+        if before is None or (before.tunnel, before.address) != (self.own.tunnel, self.own.address):
             self.changed_macs.update(self.rows)
             return
         touched = {uuid for uuid in before.switches.keys() | self.own.switches.keys() if _key(before, uuid) != _key(self.own, uuid)}
@@ -403,23 +421,30 @@ class Emulator:
 
     def _mac_flows(self, session: _Session, own: Vtep, mac: Mac) -> flows.Flows:
         """The flows of a remote MAC address; none where its switch has no binding here, or no tunnels."""
+        where = self._place(session, own, mac)
+        if where is None or own.tunnel is None:
+            return {}
+        answered = flows.answered(self._row(min(self.rows[mac]))["ipaddr"]) if self.options.arp_suppression else ""
+        rivals = {other for other, _row in self.claims.get((mac.switch, answered), ())}
+        answers = not any(other < mac and self._answers(session, own, other, answered) for other in rivals)
+        return dict(flows.mac_flows(own.switches[mac.switch], mac.address, where, own.tunnel, answered, answers))
+
+    def _answers(self, session: _Session, own: Vtep, mac: Mac, address: str) -> bool:
+        """Whether a MAC address may be the answer to a question for an IP address."""
+        return self._place(session, own, mac) is not None and flows.answered(self._row(min(self.rows[mac]))["ipaddr"]) == address
+
+    def _place(self, session: _Session, own: Vtep, mac: Mac) -> Place | None:
+        """Where a remote MAC address is; nowhere where its switch has no binding here, or no tunnels."""
         self.bad_macs.pop(mac, None)
         switch = own.switches.get(mac.switch)
         rows = self.rows.get(mac)
         if not rows or switch is None or switch.key is None or own.tunnel is None:
-            return {}
-        row = self._row(min(rows))
+            return None
         try:
-            where = place(session.vtep, row["locator"], switch.key, own.address)
+            return place(session.vtep, self._row(min(rows))["locator"], switch.key, own.address)
         except ValueError as error:
             self.bad_macs[mac] = f"Ucast_Macs_Remote {mac.address}: its locator: {error}"
-            return {}
-        if where is None:
-            return {}
-        answered = flows.answered(row["ipaddr"]) if self.options.arp_suppression else ""
-        if answered and mac != min(self.claims[mac.switch, answered])[0]:
-            answered = ""
-        return dict(flows.mac_flows(switch, mac.address, where, own.tunnel, answered))
+            return None
 
     def _synchronise(self, structure: flows.Flows, macs: dict[Mac, flows.Flows]) -> None:
         """Compare with what the switch has, which another emulator may have left, and change the differences."""

@@ -165,14 +165,19 @@ def _outputs(switch: Switch) -> Iterator[tuple[str, str]]:
 # -- single MAC addresses -----------------------------------------------------------------------------------------------
 
 
-def mac_flows(switch: Switch, address: str, place: Place, tunnel: int, ipaddr: str = "") -> Iterator[tuple[str, str]]:
-    """The flows of a remote MAC address; with an IPv4 address, those that answer for it, too (vtep.5, Ucast_Macs_Remote, ipaddr)."""
+def mac_flows(switch: Switch, address: str, place: Place, tunnel: int, ipaddr: str = "", answers: bool = True) -> Iterator[tuple[str, str]]:
+    """The flows of a remote MAC address; with an IPv4 address, those that answer for it, too (vtep.5, Ucast_Macs_Remote, ipaddr).
+
+    ``answers``: whether this MAC address is the answer, where several claim the same IPv4 address.
+    """
     yield f"table={FORWARD},priority=100,metadata={switch.metadata},{FROM_TUNNEL}=0,dl_dst={address}", to_place(place, tunnel)
     if not ipaddr:
         return
     asked = f"arp,metadata={switch.metadata},dl_dst=ff:ff:ff:ff:ff:ff,arp_op=1,arp_tpa={ipaddr}"
     # Who asks for its own address wants to be heard by all: it has moved, or looks for a second one (RFC 5227).
     yield f"table={ANSWER},priority=110,{asked},arp_sha={address}", f"goto_table:{LOOKUP}"
+    if not answers:
+        return
     answer = (
         "move:NXM_OF_ETH_SRC[]->NXM_OF_ETH_DST[]",
         f"set_field:{address}->eth_src",
