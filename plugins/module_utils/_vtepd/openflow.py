@@ -195,10 +195,13 @@ def counted_from(
     counts: Mapping[str, Mapping[str, tuple[int, int]]], port: int, vlan: int, tag: int, metadata: str
 ) -> tuple[int, int, int, int]:
     """Packets and bytes that came from a binding, and those that went there."""
-    entry = counts[str(ENTRY)].get(f"priority=100,in_port={port}," + (f"dl_vlan={vlan}" if vlan else NO_TAG), (0, 0))
-    told = f"priority=100,{TO_PORT}={tagged(port)},{TO_TAG}={tagged(tag)},metadata={metadata}"
-    output = counts[str(OUTPUT)].get(told, (0, 0))
-    return (*entry, *output)
+    tags = [f"dl_vlan={vlan}"] if vlan else [NO_TAG, "dl_vlan=0"]
+    mine = f"{TO_PORT}={tagged(port)},{TO_TAG}={tagged(tag)},metadata={metadata}"
+    # From elsewhere, and from another VLAN of the same port.
+    to = [f"priority=100,{mine}", f"priority=110,{mine},in_port={port}"]
+    came = [counts[str(ENTRY)].get(f"priority=100,in_port={port},{one}", (0, 0)) for one in tags]
+    went = [counts[str(OUTPUT)].get(one, (0, 0)) for one in to]
+    return (sum(one[0] for one in came), sum(one[1] for one in came), sum(one[0] for one in went), sum(one[1] for one in went))
 
 
 def tagged(value: int) -> str:
