@@ -61,6 +61,11 @@ emulators:
   returned: success
   type: list
   elements: int
+faults:
+  description: What the emulator C(vtepd) says of rows that it cannot follow. Empty with C(ovs-vtep), which says nothing of them.
+  returned: success
+  type: list
+  elements: str
 tags:
   description:
     - The VLAN of each of O(ports) at its switch (C(tag) in ovs-vswitchd.conf.db(5)), 0 where it is in none. Empty where the database server
@@ -99,6 +104,7 @@ mtus:
 
 import json
 import os
+import time
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
@@ -110,7 +116,10 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.trace import re
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._module import finish
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._namespaces import exists
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import interface_name
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtepd.main import ask
 
+# How long vtepd may take to say how it is.
+ANSWER_SECONDS = 5
 # The program of an emulator, and the word that comes next where there is one.
 EMULATORS = (("ovs-vtep",), ("vtepd.pyz", "emulate"))
 
@@ -189,6 +198,7 @@ def run(options: dict[str, Any]) -> dict[str, Any]:
         **(switch(options["bridge"]) if options["switch"] else {}),
         "changed": False,
         "emulators": emulators(options["bridge"]),
+        "faults": (ask(options["bridge"], {}, time.monotonic() + ANSWER_SECONDS) or {}).get("faults", []),
         "tags": tags(list(links)),
         "mtus": {name: link.get("mtu") for name, link in links.items()},
         "addresses": {

@@ -41,7 +41,7 @@ def right(lab):
         for host in [node["name"] for node in lab["nodes"]]
     }
     mtus, tags = {vm["interface"]: 1450 for vm in lab["vms"]}, {vm["interface"]: vm["vlan"] for vm in lab["vms"] if vm["interface"]}
-    states = {host: {"emulators": [7], "mtus": dict(mtus), "tags": dict(tags)} for host in switches}
+    states = {host: {"emulators": [7], "faults": [], "mtus": dict(mtus), "tags": dict(tags)} for host in switches}
     pinged = {host: [dict(ping, replies=1) for ping in of_host] for host, of_host in mesh(lab).items()}
     tables = intended(lab)
     return {"tables": tables, "states": states, "traced": traced, "pinged": pinged}
@@ -156,6 +156,11 @@ def test_emulators_ports_and_pings():
         seen["states"]["hv1"]["emulators"] = emulators
         [(layer, said)] = told(lab, seen)
         assert layer == "emulator" and said.startswith(f"hv1: {words}")
+    seen = right(lab)
+    seen["states"]["hv1"]["faults"] = ["logical switches a, b have the same tunnel_key 7: none of them gets tunnels"]
+    assert told(lab, seen) == [("emulator", f"hv1: vtepd cannot follow all rows: {seen['states']['hv1']['faults'][0]}")]
+    seen["tables"] = planted(lab, "hv1", ("logical_switches", "ls0", "tunnel_key"), 7)
+    assert [layer for layer, unused in told(lab, seen)] == ["database"], "it follows from the row"
     for mtu, words in ((1451, "the MTU of port vm2 is 1451, and the underlay has room for 1450"), (None, "port vm2 has no interface")):
         seen = right(lab)
         seen["states"]["hv2"]["mtus"]["vm2"] = mtu

@@ -199,7 +199,9 @@ def report(
     """
     database = list(_database(topology, tables))
     emulator = [finding for host in states for finding in _emulator(topology, host, tables[host], states[host])]
-    above = [*database, *emulator, *(finding for host in traced for finding in _silent(host, traced[host]))]
+    # Where the rows are as they should be, it should be able to follow them.
+    said = [finding for host in states for finding in _faults(host, states[host]) if not any(one["node"] == host for one in database)]
+    above = [*database, *emulator, *said, *(finding for host in traced for finding in _silent(host, traced[host]))]
     above += [
         finding
         for host in traced
@@ -258,6 +260,12 @@ def _emulator(topology: Mapping[str, Any], host: str, tables: Mapping[str, Any],
     for vm in topology["vms"]:
         if vm["hypervisor"] == host and vm["port"] not in registered:
             yield finding(f"port {vm['port']} is not registered as a Physical_Port", [vm["logical_switch"]])
+
+
+def _faults(host: str, state: Mapping[str, Any]) -> Iterator[Finding]:
+    """What vtepd says of rows that it cannot follow."""
+    for words in state["faults"]:
+        yield {"layer": EMULATOR, "node": host, "switches": [], "words": f"{host}: vtepd cannot follow all rows: {words}"}
 
 
 def _sizes(topology: Mapping[str, Any], host: str, mtus: Mapping[str, int | None]) -> Iterator[Finding]:
