@@ -61,6 +61,8 @@ def some_lab(chance):
     return {
         "lab_underlay": {"network": networks, "interface": "eth0", "mtu": 1500},
         "lab_bridge": "br0",
+        # Of several service nodes, ovs-vtep takes any.
+        "lab_emulator": "vtepd",
         "lab_logical_switches": switches,
         "lab_hypervisors": hypervisors,
         "lab_routers": routers,
