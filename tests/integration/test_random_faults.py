@@ -28,7 +28,15 @@ COUNT = int(os.environ.get("VXLANLAB_RANDOM_FAULTS", "4"))
 NAMES = ("tenants", "routed") if "VXLANLAB_RANDOM_FAULTS" in os.environ else ("tenants",)
 LOG = ROOT / ".cache/random_faults.jsonl"
 NOBODY = "10.9.9.9"
-TABLES = ["Physical_Switch", "Physical_Port", "Logical_Switch", "Ucast_Macs_Remote", "Mcast_Macs_Remote", "Physical_Locator"]
+TABLES = [
+    "Physical_Switch",
+    # Without its counters.
+    "Physical_Port name vlan_bindings acl_bindings port_fault_status",
+    "Logical_Switch",
+    "Ucast_Macs_Remote",
+    "Mcast_Macs_Remote",
+    "Physical_Locator",
+]
 SECOND = "/run/second"
 # How long an emulator and the caches of the VMs may take after a repair.
 SETTLE_SECONDS = 120
