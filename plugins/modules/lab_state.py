@@ -121,7 +121,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtepd.main import a
 # How long vtepd may take to say how it is.
 ANSWER_SECONDS = 5
 # The program of an emulator, and the word that comes next where there is one.
-EMULATORS = (("ovs-vtep",), ("vtepd.pyz", "emulate"))
+PROGRAMS = (("ovs-vtep",), ("vtepd.pyz", "emulate"))
 
 
 def emulators(bridge: str) -> list[int]:
@@ -138,7 +138,7 @@ def emulators(bridge: str) -> list[int]:
         # The shell that holds it names it as well.
         if "python" in os.path.basename(words[0]) and len(words) > 2 and bridge in words[2:]:
             program = (os.path.basename(words[1]), *words[2:])
-            if any(program[: len(one)] == one for one in EMULATORS):
+            if any(program[: len(one)] == one for one in PROGRAMS):
                 found[int(entry)] = parent
     # One that begins a program is for a moment a copy of itself.
     return sorted(pid for pid, parent in found.items() if parent not in found)

@@ -40,7 +40,7 @@ EXAMPLES = r"""
 - name: Install the emulator
   vxlanlab.vtep.vtepd:
 
-- name: Run it for a moment
+- name: Ask it what it does
   ansible.builtin.command:
     argv: [/usr/bin/python3, /var/lib/openvswitch/vtepd.pyz, status, br0]
   changed_when: false

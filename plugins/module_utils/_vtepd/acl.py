@@ -16,7 +16,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtepd.survey import
 
 INVALID_ACL, INVALID_ENTRY = "invalid_acl", "invalid_acl_entry"
 TCP, UDP, SCTP, ICMP, ICMPV6 = 6, 17, 132, 1, 58
-_PORTS = {TCP: "tcp", UDP: "udp", SCTP: "sctp"}
+_WITH_PORTS = (TCP, UDP, SCTP)
 # Rules of one VLAN come before those of the whole port; both leave room for this many entries.
 VLAN_PRIORITY, PORT_PRIORITY, MOST_ENTRIES = 60_000, 30_000, 20_000
 
@@ -100,7 +100,7 @@ def _matches(row: Row) -> Iterator[str]:
             fields.append(f"nw_proto={protocol}")
     elif kind:
         fields.append(f"dl_type={kind}")
-    if deep and protocol not in _PORTS:
+    if deep and protocol not in _WITH_PORTS:
         raise ValueError("ports and TCP flags need protocol 6 (TCP), 17 (UDP) or 132 (SCTP)")
     if row["tcp_flags"] is not None:
         if protocol != TCP:

@@ -108,7 +108,6 @@ class Emulator:
         self.faults: list[Fault] = []
         self.said: set[str] = set()
         self.told: list[str] = []
-        self.counted: dict[tuple[str, int], tuple[int, int, int, int]] = {}
         self.count_at = 0.0
         self.retry_at = 0.0
         self.control = self._listen()
@@ -224,8 +223,9 @@ class Emulator:
             raise Lost("there is no connection")
         return self.session
 
-    def _row(self, uuid: str) -> dict[str, Any]:
-        return self._live().vtep[_MAC_TABLE][uuid]
+    def _row(self, mac: Mac) -> Row:
+        """The row that counts of those of a MAC address."""
+        return self._live().vtep[_MAC_TABLE][min(self.rows[mac])]
 
     def _rivals(self, mac: Mac) -> set[Mac]:
         """The MAC addresses that claim the same IP address as one of the rows of this one."""
@@ -424,24 +424,23 @@ class Emulator:
         where = self._place(session, own, mac)
         if where is None or own.tunnel is None:
             return {}
-        answered = flows.answered(self._row(min(self.rows[mac]))["ipaddr"]) if self.options.arp_suppression else ""
+        answered = flows.answered(self._row(mac)["ipaddr"]) if self.options.arp_suppression else ""
         rivals = {other for other, _row in self.claims.get((mac.switch, answered), ())}
         answers = not any(other < mac and self._answers(session, own, other, answered) for other in rivals)
         return dict(flows.mac_flows(own.switches[mac.switch], mac.address, where, own.tunnel, answered, answers))
 
     def _answers(self, session: _Session, own: Vtep, mac: Mac, address: str) -> bool:
         """Whether a MAC address may be the answer to a question for an IP address."""
-        return self._place(session, own, mac) is not None and flows.answered(self._row(min(self.rows[mac]))["ipaddr"]) == address
+        return self._place(session, own, mac) is not None and flows.answered(self._row(mac)["ipaddr"]) == address
 
     def _place(self, session: _Session, own: Vtep, mac: Mac) -> Place | None:
         """Where a remote MAC address is; nowhere where its switch has no binding here, or no tunnels."""
         self.bad_macs.pop(mac, None)
         switch = own.switches.get(mac.switch)
-        rows = self.rows.get(mac)
-        if not rows or switch is None or switch.key is None or own.tunnel is None:
+        if mac not in self.rows or switch is None or switch.key is None or own.tunnel is None:
             return None
         try:
-            return place(session.vtep, self._row(min(rows))["locator"], switch.key, own.address)
+            return place(session.vtep, self._row(mac)["locator"], switch.key, own.address)
         except ValueError as error:
             self.bad_macs[mac] = f"Ucast_Macs_Remote {mac.address}: its locator: {error}"
             return None
@@ -531,17 +530,16 @@ class Emulator:
         for client, asked in list(self.clients.values()):
             if not asked:
                 continue
+            if asked["news"]:
+                # What was committed before the question is heard before its answer.
+                for database in list(asked["news"]) if session and session.read == set(TABLES) else ():
+                    if session and database not in session.busy:
+                        asked["news"].discard(database)
+                        self._transact(database, [{"op": "comment", "comment": "vtepd: a question"}])
+                continue
             status = self.status()
-            if asked.get("wait"):
-                if asked["news"]:
-                    # What was committed before the question is heard before its answer.
-                    for database in list(asked["news"]) if session and session.read == set(TABLES) else ():
-                        if session and database not in session.busy:
-                            asked["news"].discard(database)
-                            self._transact(database, [{"op": "comment", "comment": "vtepd: a question"}])
-                    continue
-                if not status["ready"] or set(map(str, asked.get("ports", []))) - set(status["ports"]):
-                    continue
+            if asked.get("wait") and (not status["ready"] or set(map(str, asked.get("ports", []))) - set(status["ports"])):
+                continue
             with contextlib.suppress(OSError):
                 client.sendall(json.dumps(status).encode() + b"\n")
             self._close(client)

@@ -10,8 +10,9 @@ import ipaddress
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._names import BFD_BRIDGE
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtepd.replica import Replica, Row, many, mapping, named, uuid
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtepd.survey import OWNER, TUNNEL_PORT, Vtep, bridge_ports, find
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtepd.survey import OWNER, TUNNEL_PORT, Vtep, bridge_ports, find, made_here
 
 #: An operation of a transaction (RFC 7047, section 5.2).
 Operation = dict[str, Any]
@@ -71,14 +72,13 @@ def operations(switch: Replica, bridge: str, want: Mapping[str, Mapping[str, Any
     if switch["Bridge"][where]["fail_mode"] != "secure":
         # Without the emulator's flows nothing is forwarded, least of all between two tenants.
         found.append(update("Bridge", where, {"fail_mode": "secure"}))
-    have = {name: port for name, port in bridge_ports(switch, bridge) if port["external_ids"].get(OWNER) == bridge}
+    have = made_here(switch, bridge)
     for number, (name, columns) in enumerate(want.items()):
         if name not in have:
             found += _add(where, number, name, bridge, columns)
             continue
         for one in have[name]["interfaces"]:
             row = switch["Interface"].get(one)
-            # bfd has keys that Open vSwitch sets itself where they are missing.
             if row and (row["options"] != columns["options"] or row["bfd"] != columns["bfd"]):
                 found.append(update("Interface", one, {"options": mapping(columns["options"]), "bfd": mapping(columns["bfd"])}))
     for name in have:
@@ -92,7 +92,7 @@ def cleared(switch: Replica, bridge: str) -> list[Operation]:
     where = find(switch["Bridge"], bridge)
     if where is None:
         return []
-    return [_remove(switch, where, name) for name, port in bridge_ports(switch, bridge) if port["external_ids"].get(OWNER) == bridge]
+    return [_remove(switch, where, name) for name in made_here(switch, bridge)]
 
 
 def _leftovers(switch: Replica, bridge: str, where: str) -> Iterator[Operation]:
@@ -102,10 +102,10 @@ def _leftovers(switch: Replica, bridge: str, where: str) -> Iterator[Operation]:
         one
         for one, row in switch["Bridge"].items()
         if (row["external_ids"].get("vtep_logical_switch") == "true" and row["name"].startswith(f"{bridge}_vtep_ls"))
-        or row["name"] == "vtep_bfd"
+        or row["name"] == BFD_BRIDGE
     }
     for one in sorted(its_own):
-        yield mutate("Open_vSwitch", roots[0], "bridges", "delete", [uuid(one)])
+        yield mutate("Open_vSwitch", roots[0], "bridges", "delete", many([uuid(one)]))
     for name, port in bridge_ports(switch, bridge):
         rows = [switch["Interface"].get(one) for one in port["interfaces"]]
         if name.endswith("-p") and all(row and row["type"] == "patch" and row["options"].get("peer") == f"{name[:-2]}-l" for row in rows):
@@ -123,13 +123,13 @@ def _add(where: str, number: int, name: str, bridge: str, columns: Mapping[str, 
             "uuid-name": port,
             "row": {"name": name, "interfaces": named(interface), "external_ids": mapping({OWNER: bridge})},
         },
-        mutate("Bridge", where, "ports", "insert", [named(port)]),
+        mutate("Bridge", where, "ports", "insert", many([named(port)])),
     ]
 
 
 def _remove(switch: Replica, where: str, name: str) -> Operation:
     found = find(switch["Port"], name)
-    return mutate("Bridge", where, "ports", "delete", [uuid(found)] if found else [])
+    return mutate("Bridge", where, "ports", "delete", many([uuid(found)] if found else []))
 
 
 # -- operations (RFC 7047, section 5.2) -------------------------------------------------------------------------------
@@ -143,8 +143,8 @@ def update(table: str, one: str, row: Mapping[str, Any]) -> Operation:
     return {"op": "update", "table": table, "where": where_uuid(one), "row": dict(row)}
 
 
-def mutate(table: str, one: str, column: str, mutator: str, values: list[Any]) -> Operation:
-    return {"op": "mutate", "table": table, "where": where_uuid(one), "mutations": [[column, mutator, many(values)]]}
+def mutate(table: str, one: str, column: str, mutator: str, value: list[Any]) -> Operation:
+    return {"op": "mutate", "table": table, "where": where_uuid(one), "mutations": [[column, mutator, value]]}
 
 
 def delete(table: str, one: str) -> Operation:

@@ -22,7 +22,6 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtepd.ports import 
 )
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtepd.replica import Replica, many, mapping, named, uuid
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtepd.survey import (
-    OWNER,
     VXLAN_ENCAPSULATION,
     Fault,
     Mac,
@@ -31,6 +30,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtepd.survey import
     bridge_ports,
     find,
     locators,
+    made_here,
 )
 
 FAULT_COLUMNS = {
@@ -39,7 +39,7 @@ FAULT_COLUMNS = {
     "ACL": "acl_fault_status",
     "ACL_entry": "acle_fault_status",
 }
-# Those that this emulator writes: what it did not write it does not clear.
+# Names of rows that one transaction inserts.
 _LOCATOR, _SET = "own", "set"
 COUNTERS = ("packets_from_local", "bytes_from_local", "packets_to_local", "bytes_to_local")
 
@@ -78,19 +78,19 @@ class _Locator:
 def _ports(vtep: Replica, switch: Replica, bridge: str, own: Vtep) -> Iterator[Operation]:
     """A row for each port of the bridge. One that a binding or an access list names stays, even where its port is gone."""
     rows = {one: vtep["Physical_Port"][one] for one in vtep["Physical_Switch"][own.uuid]["ports"] if one in vtep["Physical_Port"]}
-    there = {name for name, port in bridge_ports(switch, bridge) if port["external_ids"].get(OWNER) != bridge and name != bridge}
+    there = {name for name, _port in bridge_ports(switch, bridge)} - made_here(switch, bridge).keys() - {bridge}
     # With an OpenFlow number, so that what is registered works. The ports of ovs-vtep go as soon as they are seen.
-    ready = {name for name in there if name in own.ports and not _is_patch(switch, bridge, name)}
+    ready = {name for name in there if name in own.ports and not _is_patch(switch, name)}
     known = {row["name"] for row in rows.values()}
     for number, name in enumerate(sorted(ready - known)):
         yield {"op": "insert", "table": "Physical_Port", "uuid-name": f"port{number}", "row": {"name": name}}
-        yield mutate("Physical_Switch", own.uuid, "ports", "insert", [named(f"port{number}")])
+        yield mutate("Physical_Switch", own.uuid, "ports", "insert", many([named(f"port{number}")]))
     for one, row in rows.items():
         if row["name"] not in there and not row["vlan_bindings"] and not row["acl_bindings"]:
-            yield mutate("Physical_Switch", own.uuid, "ports", "delete", [uuid(one)])
+            yield mutate("Physical_Switch", own.uuid, "ports", "delete", many([uuid(one)]))
 
 
-def _is_patch(switch: Replica, bridge: str, name: str) -> bool:
+def _is_patch(switch: Replica, name: str) -> bool:
     one = find(switch["Interface"], name)
     return name.endswith("-p") and one is not None and switch["Interface"][one]["type"] == "patch"
 
@@ -176,7 +176,7 @@ def _tunnels(vtep: Replica, switch: Replica, own: Vtep, locator: _Locator) -> It
         end = vtep["Physical_Locator"].get(row["remote"])
         address = end["dst_ip"] if end else ""
         if address not in own.remotes or address in kept:
-            yield mutate("Physical_Switch", own.uuid, "tunnels", "delete", [uuid(one)])
+            yield mutate("Physical_Switch", own.uuid, "tunnels", "delete", many([uuid(one)]))
             continue
         kept.add(address)
         columns: dict[str, Any] = {}
@@ -192,7 +192,7 @@ def _tunnels(vtep: Replica, switch: Replica, own: Vtep, locator: _Locator) -> It
     for number, address in enumerate(sorted(own.remotes.keys() - kept)):
         row = {"local": locator.reference(), "remote": uuid(own.remotes[address]), "bfd_config_local": mapping(_bfd_local())}
         yield {"op": "insert", "table": "Tunnel", "uuid-name": f"tunnel{number}", "row": row}
-        yield mutate("Physical_Switch", own.uuid, "tunnels", "insert", [named(f"tunnel{number}")])
+        yield mutate("Physical_Switch", own.uuid, "tunnels", "insert", many([named(f"tunnel{number}")]))
 
 
 def _bfd_local() -> dict[str, str]:
@@ -219,14 +219,7 @@ def counters(vtep: Replica, own: Vtep, counted: Counters) -> list[Operation]:
         row = vtep["Physical_Port"][one]
         stats = dict(row["vlan_stats"])
         for vlan in [vlan for vlan in stats if vlan not in row["vlan_bindings"]]:
-            found.append(
-                {
-                    "op": "mutate",
-                    "table": "Physical_Port",
-                    "where": [["_uuid", "==", uuid(one)]],
-                    "mutations": [["vlan_stats", "delete", many([vlan])]],
-                }
-            )
+            found.append(mutate("Physical_Port", one, "vlan_stats", "delete", many([vlan])))
         for vlan in row["vlan_bindings"]:
             if (one, vlan) not in counted:
                 continue
@@ -235,18 +228,7 @@ def counters(vtep: Replica, own: Vtep, counted: Counters) -> list[Operation]:
             if known is None:
                 name = f"stats{len(found)}"
                 found.append({"op": "insert", "table": "Logical_Binding_Stats", "uuid-name": name, "row": values})
-                found.append(
-                    {
-                        "op": "mutate",
-                        "table": "Physical_Port",
-                        "where": [["_uuid", "==", uuid(one)]],
-                        "mutations": [["vlan_stats", "insert", mapping_of(vlan, name)]],
-                    }
-                )
+                found.append(mutate("Physical_Port", one, "vlan_stats", "insert", mapping({vlan: named(name)})))
             elif known != values:
                 found.append(update("Logical_Binding_Stats", stats[vlan], values))
     return found
-
-
-def mapping_of(vlan: int, name: str) -> list[Any]:
-    return ["map", [[vlan, named(name)]]]

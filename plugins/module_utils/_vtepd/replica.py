@@ -113,7 +113,6 @@ class Replica:
     """The rows of one database, by table and UUID."""
 
     def __init__(self, database: str) -> None:
-        self.database = database
         self._columns = TABLES[database]
         self.tables: dict[str, Rows] = {table: {} for table in self._columns}
 

@@ -142,7 +142,7 @@ def survey(vtep: Replica, switch: Replica, bridge: str, behind: Iterable[tuple[s
     row = vtep["Physical_Switch"][uuid]
     address = _own_address(read, uuid, row["tunnel_ips"])
     ports = dict(numbers(switch, bridge))
-    mine = {name for name, port in bridge_ports(switch, bridge) if port["external_ids"].get(OWNER) == bridge}
+    mine = made_here(switch, bridge)
     physical = _physical(read, row["ports"], {name: number for name, number in ports.items() if name not in mine})
     bindings = _bindings(read, physical)
     keys = _keys(read, uuid, bindings)
@@ -175,6 +175,11 @@ def bridge_ports(switch: Replica, bridge: str) -> Iterator[tuple[str, Row]]:
         for one in switch["Bridge"][uuid]["ports"]:
             if port := switch["Port"].get(one):
                 yield port["name"], port
+
+
+def made_here(switch: Replica, bridge: str) -> dict[str, Row]:
+    """Those of them that the emulator has made, by name."""
+    return {name: port for name, port in bridge_ports(switch, bridge) if port["external_ids"].get(OWNER) == bridge}
 
 
 def _own_address(read: _Survey, uuid: str, addresses: Iterable[str]) -> str | None:
@@ -326,7 +331,7 @@ def _remotes(vtep: Replica, bound: Mapping[str, Switch], behind: Iterable[tuple[
 
 def _is_vtep(address: str) -> bool:
     try:
-        tunnel_ipv4(address)
+        _address(address)
     except ValueError:
         return False
     return True
