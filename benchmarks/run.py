@@ -25,7 +25,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import yaml
 
@@ -56,6 +56,9 @@ FLOOR = "floor"
 # ovs-vtep starts a process for each.
 MOST_MACS_OF_OVS_VTEP = 10000
 IDLE_SECONDS = 30
+# Of table (l).
+FABRICS = (8, 32)
+GIVE_UP_FABRIC_SECONDS = 600
 REMOTE_VTEP, VXLAN, FIRST_MAC = "10.1.0.1", "vxlan_over_ipv4", "0a:00:00:00:00:01"
 
 
@@ -208,6 +211,13 @@ NOTE_J = (
     "processor and memory are those of the emulator with its supervisor and all that they start; the daemons are ovsdb-server and\n"
     f"ovs-vswitchd. The fastest of {REPEATS} runs counts; of ovs-vtep there is one where it is long, it is stopped after {GIVE_UP_SECONDS} s, and it is not\n"
     f"run with more than {MOST_MACS_OF_OVS_VTEP:,} MACs. It looks at the database once a second, so that its best run is a lucky one.\n"
+)
+
+
+NOTE_L = (
+    "Nodes in namespaces, Open vSwitch's datapath in user space. The script checks that each VM reaches the next one, the playbook that each\n"
+    f"emulator has done what is in its database. At rest: in the {IDLE_SECONDS} s after that. The memory is that of all processes, each page divided by\n"
+    "the number of processes that share it; in the lab, this includes its warm interpreters.\n"
 )
 
 
@@ -377,6 +387,14 @@ def resident(pid: int) -> float:
     """The memory of a process in MiB."""
     with suppress(OSError):
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
+    return 0.0
+
+
+def proportional(pid: str) -> float:
+    """The same in MiB, where each page is divided by the number of processes that share it."""
+    with suppress(OSError):
+        [kib] = re.findall(r"^Pss: +(\d+) kB$", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M)
+        return int(kib) / 1024
     return 0.0
 
 
@@ -648,6 +666,74 @@ def bench_i() -> str:
     return table("(i) a whole lab, from nothing to its end", head, rows)
 
 
+class Fabric(NamedTuple):
+    """What a fabric took until it was built, what it takes at rest, and the memory of a hypervisor's processes."""
+
+    wall: float
+    cpu: float
+    idle: float
+    memory: float
+
+
+def fabric(command: list, after: list) -> Fabric | None:
+    """Run a command that says ``built`` and ends with its input; then ``after``. ``None``: it did not come to that in time."""
+    with control_group() as group:
+
+        def used() -> float:
+            [microseconds] = re.findall(r"^usage_usec (\d+)$", (group / "cpu.stat").read_text(), re.M)
+            return int(microseconds) / 1e6
+
+        joined = ["sh", "-c", f'echo $$ > {group}/cgroup.procs; exec "$@"', "sh", *map(str, command)]
+        started = time.monotonic()
+        running = subprocess.Popen(joined, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=HERE.parent)
+        try:
+            assert running.stdout is not None
+            is_built, _unused, _none = select.select([running.stdout], [], [], GIVE_UP_FABRIC_SECONDS)
+            if not is_built or running.stdout.readline() != b"built\n":
+                return None
+            wall, cpu = time.monotonic() - started, used()
+            select.select([], [], [], IDLE_SECONDS)
+            idle = (used() - cpu) / IDLE_SECONDS
+            memory = sum(proportional(pid) for pid in (group / "cgroup.procs").read_text().split())
+            return Fabric(wall, cpu, idle, memory)
+        finally:
+            running.terminate()
+            running.communicate()
+            run(after, cwd=HERE.parent)
+
+
+def bench_l() -> str:
+    with tempfile.TemporaryDirectory(prefix="vtep-bench-") as name:
+        folder = Path(name)
+        (folder / "vtepd.pyz").write_bytes(vtepd.program())
+        options = ["-e", f"lab_name=bench-{os.getpid()}", "-e", f"lab_artifacts={folder}"]
+        playbook = [Path(PYTHON).with_name("ansible-playbook"), *options]
+        run_vtepd = ["setsid", "-f", "/usr/bin/python3", folder / "vtepd.pyz", "run", "br0", "/run/openvswitch/vtep.db", "--", *OVS_CTL]
+        rows = []
+        for size in FABRICS:
+            script = [HERE / "contenders/fabric_lab.sh", size]
+            build = [*playbook, "-e", "lab_scenario=fabric", "-e", f"lab_size={size}", "playbooks/lab_build.yml"]
+            contenders = {
+                "shell script, ovs-vtep": (
+                    [*script, f"{SCHEMAS}/scripts/ovs-vtep", "--log-file", "--pidfile", "--detach", "br0"],
+                    ["true"],
+                ),
+                "shell script, vtepd": ([*script, *run_vtepd], ["true"]),
+                "lab_build.yml": (
+                    ["sh", "-c", '"$@" >&2 && echo built && read unused', "sh", *build],
+                    [*playbook, "playbooks/lab_down.yml"],
+                ),
+            }
+            for contender, (command, after) in contenders.items():
+                cost = fabric(command, after)
+                cells = [f"not built in {GIVE_UP_FABRIC_SECONDS} s", "", "", ""]
+                if cost:
+                    cells = [f"{cost.wall:.0f} s", f"{cost.cpu:.0f} s", f"{cost.idle:.2f}", f"{cost.memory / size:.0f} MiB"]
+                rows.append([f"{size} hypervisors", contender, *cells])
+    head = ["", "", "time", "processor, daemons included", "processors busy at rest", "memory per hypervisor"]
+    return f"{table('(l) a full mesh of many hypervisors, built', head, rows)}\n{NOTE_L}"
+
+
 def macs_forward(contender: str, count: int) -> Emulated:
     """Remote MACs for a logical switch that forwards already. The floor does by hand what vtepd does, with its flows."""
     with node("vtepd" if contender == FLOOR else contender) as running:
@@ -747,6 +833,7 @@ BENCHES = {
     "h": bench_h,
     "i": bench_i,
     "j": bench_j,
+    "l": bench_l,
 }
 
 

@@ -6,69 +6,17 @@
 # seed_lab.sh FOLDER: the lab and the story of scenario `seed` by the tools alone, as one would write it without Ansible: nodes, daemons,
 # tables by vtep-ctl, five pings with four captures each, and 10 MiB over TCP. It checks that pings are answered, and nothing else. The
 # captures go to FOLDER. Needs root. All of it ends with the script.
-set -euo pipefail
+source "$(dirname "$0")/nodes.sh"
 work=$(realpath "$1")
-declare -A pid address=([hv1]=10.0.0.1 [hv2]=10.1.0.1)
-export OVS_RUNDIR=/run/openvswitch OVS_DBDIR=/run/openvswitch OVS_LOGDIR=/run/openvswitch
-schemas=/usr/share/openvswitch
+declare -A address=([hv1]=10.0.0.1 [hv2]=10.1.0.1)
 
-trap 'kill -KILL "${pid[@]}" 2>/dev/null; wait 2>/dev/null' EXIT
-
-# What a node runs ends with it.
-on() { nsenter -t "${pid[$1]}" -a --wd=/ -- "${@:2}"; }
-
-until_true() {  # WHAT COMMAND...: wait for a condition, up to 30 seconds
-    local what=$1 deadline=$((SECONDS + 30))
-    shift
-    until "$@" >/dev/null 2>&1; do
-        ((SECONDS < deadline)) || { echo "seed_lab.sh: not $what after 30 s" >&2; exit 1; }
-        sleep 0.05
-    done
-}
-
-start() {  # NODE: a process with namespaces of its own
-    unshare --net --mount --uts --ipc --pid --fork --kill-child --mount-proc sh -c 'mount -t tmpfs tmpfs /run; exec sleep infinity' 2>/dev/null &
-    local parent=$!
-    until_true "a node $1" pgrep -P "$parent" sleep
-    pid[$1]=$(pgrep -P "$parent")
-}
-
-# The nodes, and the network that joins them.
-for node in underlay hv1 hv2; do start "$node"; done
-on underlay ip link add underlay type bridge mcast_snooping 0
-on underlay ip link set underlay up
+start_underlay
+for node in hv1 hv2; do start_hypervisor "$node"; done
 for node in hv1 hv2; do
-    on "$node" sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
-    # In the network namespace alone: the other PID means nothing inside.
-    nsenter -t "${pid[underlay]}" --net ip link add "$node" type veth peer name eth0 netns "${pid[$node]}"
-    on underlay ip link set "$node" master underlay up
-    on "$node" ip link set lo up
-    on "$node" ip link set eth0 up
-    on "$node" mkdir -p /run/openvswitch
-done
-
-# A VTEP on each hypervisor.
-for node in hv1 hv2; do
-    vm=vm${node#hv}
-    on "$node" ovsdb-tool -vconsole:off create /run/openvswitch/conf.db $schemas/vswitch.ovsschema
-    on "$node" ovsdb-tool -vconsole:off create /run/openvswitch/vtep.db $schemas/vtep.ovsschema
-    on "$node" ovsdb-server --detach --pidfile --log-file -vconsole:off --remote=punix:/run/openvswitch/db.sock \
-        /run/openvswitch/conf.db /run/openvswitch/vtep.db
-    on "$node" ovs-vsctl --no-wait init
-    on "$node" ovs-vswitchd --detach --pidfile --log-file -vconsole:off
-    on "$node" ovs-vsctl add-br br-underlay -- set bridge br-underlay datapath_type=netdev -- add-port br-underlay eth0
-    on "$node" ip address add "${address[$node]}/8" dev br-underlay
-    on "$node" ip link set br-underlay up
-    on "$node" ovs-vsctl add-br br0 -- set bridge br0 datapath_type=netdev fail_mode=secure \
-        -- add-port br0 "$vm" -- set interface "$vm" type=internal mtu_request=1450 "mac=\"00:00:00:00:00:0${vm#vm}\""
-    on "$node" ip address add "192.168.1.${vm#vm}/24" dev "$vm"
-    on "$node" ip link set "$vm" up
-    on "$node" vtep-ctl add-ps br0 -- set Physical_Switch br0 "tunnel_ips=${address[$node]}"
-    on "$node" $schemas/scripts/ovs-vtep --log-file --pidfile --detach br0
-    until_true "a port of the VTEP on $node" on "$node" sh -c "vtep-ctl list-ports br0 | grep -q $vm"
-    peer=hv$((3 - ${node#hv}))
-    on "$node" vtep-ctl add-ls ls0 -- set Logical_Switch ls0 tunnel_key=5000 replication_mode=source_node
-    on "$node" vtep-ctl bind-ls br0 "$vm" 0 ls0
+    number=${node#hv}
+    start_vtep "$node" "${address[$node]}/8" "vm$number" "00:00:00:00:00:0$number" "192.168.1.$number/24" \
+        $schemas/scripts/ovs-vtep --log-file --pidfile --detach br0
+    peer=hv$((3 - number))
     on "$node" vtep-ctl add-ucast-remote ls0 "00:00:00:00:00:0${peer#hv}" "${address[$peer]}"
     on "$node" vtep-ctl add-mcast-remote ls0 unknown-dst "${address[$peer]}"
 done
