@@ -76,6 +76,12 @@ addresses:
   description: The IPv4 addresses of each of O(ports).
   returned: success
   type: dict
+own_addresses:
+  description: The IPv4 addresses of the host, those in other network namespaces than that of the task left out.
+  returned: success
+  type: list
+  elements: str
+  sample: [127.0.0.1, 10.0.0.1]
 version:
   description: The version of Open vSwitch.
   returned: with O(switch)
@@ -168,12 +174,17 @@ def switch(bridge: str) -> dict[str, Any]:
     }
 
 
-def interface(name: str, namespace: str | None) -> dict[str, Any]:
-    """An interface, in its namespace or, where it never went there, in that of the task; empty where there is none."""
+def interfaces(*arguments: str, namespace: str | None = None) -> list[dict[str, Any]]:
+    """Interfaces with their addresses, in a namespace or, where there is none of this name, in that of the task."""
     inside = ["-n", namespace] if namespace and exists(namespace) else []
-    done = run_command("ip", *inside, "-json", "address", "show", "dev", name)
+    done = run_command("ip", *inside, "-json", "address", "show", *arguments)
     links = json.loads(done.stdout or "[]") if not done.returncode else []
-    return next((link for link in links if link.get("ifname")), {})
+    return [link for link in links if link.get("ifname")]
+
+
+def addresses(link: dict[str, Any]) -> list[str]:
+    """The IPv4 addresses of an interface."""
+    return [one["local"] for one in link.get("addr_info", []) if one.get("family") == "inet"]
 
 
 def tags(names: list[str]) -> dict[str, int]:
@@ -193,7 +204,9 @@ def run(options: dict[str, Any]) -> dict[str, Any]:
     accepted(interface_name, "bridge", options["bridge"])
     for port in options["ports"]:
         accepted(interface_name, "ports: interface", port["interface"])
-    links = {port["interface"]: interface(port["interface"], port["namespace"]) for port in options["ports"]}
+    links = {
+        port["interface"]: next(iter(interfaces("dev", port["interface"], namespace=port["namespace"])), {}) for port in options["ports"]
+    }
     return {
         **(switch(options["bridge"]) if options["switch"] else {}),
         "changed": False,
@@ -201,9 +214,8 @@ def run(options: dict[str, Any]) -> dict[str, Any]:
         "faults": (ask(options["bridge"], {}, time.monotonic() + ANSWER_SECONDS) or {}).get("faults", []),
         "tags": tags(list(links)),
         "mtus": {name: link.get("mtu") for name, link in links.items()},
-        "addresses": {
-            name: [one["local"] for one in link.get("addr_info", []) if one.get("family") == "inet"] for name, link in links.items()
-        },
+        "addresses": {name: addresses(link) for name, link in links.items()},
+        "own_addresses": [address for link in interfaces() for address in addresses(link)],
     }
 
 

@@ -29,6 +29,10 @@ FOUND = {
         ("database", "hv2 Ucast_Macs_Remote ls0 00:00:00:00:00:03: "),
     ],
     "mtu": [("datapath", "hv1: the MTU of port vm1 is 1500"), ("datapath", "hv2: the MTU of port vm2 is 1500")],
+    "duplicate-address": [
+        ("datapath", "hv3: 10.0.0.3, its address as a VTEP, is on none of its interfaces"),
+        ("datapath", "hv3: it has 10.0.0.2, the address of hv2: "),
+    ],
     "service-node": [("datapath", "sn: ")],
     "dead-emulator": [("emulator", "hv1: no emulator runs")],
     "dropped-on-the-way": [("datapath", "A: no way to 10.0.0.1 for VXLAN"), ("datapath", "A: no way to 10.1.0.1 for VXLAN")],

@@ -41,7 +41,17 @@ def right(lab):
         for host in [node["name"] for node in lab["nodes"]]
     }
     mtus, tags = {vm["interface"]: 1450 for vm in lab["vms"]}, {vm["interface"]: vm["vlan"] for vm in lab["vms"] if vm["interface"]}
-    states = {host: {"emulators": [7], "faults": [], "mtus": dict(mtus), "tags": dict(tags)} for host in switches}
+    states = {
+        end["name"]: {
+            "emulators": [7],
+            "faults": [],
+            "mtus": dict(mtus),
+            "tags": dict(tags),
+            "own_addresses": ["127.0.0.1", end["underlay_ip"]],
+        }
+        for end in lab["hypervisors"]
+        if end["name"] in switches
+    }
     pinged = {host: [dict(ping, replies=1) for ping in of_host] for host, of_host in mesh(lab).items()}
     tables = intended(lab)
     return {"tables": tables, "states": states, "traced": traced, "pinged": pinged}
@@ -166,6 +176,18 @@ def test_emulators_ports_and_pings():
         seen["states"]["hv2"]["mtus"]["vm2"] = mtu
         [(layer, said)] = told(lab, seen)
         assert layer == "datapath" and said.startswith(f"hv2: {words}")
+    fabric, unused = scenario("fabric")
+    seen = right(fabric)
+    seen["states"]["hv3"]["own_addresses"] = ["10.0.0.2"]
+    seen["traced"]["hv3"]["traces"] = [{**trace, "tunnels": []} for trace in seen["traced"]["hv3"]["traces"]]
+    behind = {vm["address"]: vm["hypervisor"] for vm in fabric["vms"]}
+    for host, ping in [(host, ping) for host, some in seen["pinged"].items() for ping in some]:
+        ping["replies"] = int({host, behind[ping["address"]]}.isdisjoint({"hv2", "hv3"}))
+    assert [layer for layer, unused in told(fabric, seen)] == ["datapath", "datapath"], "the rest follows from it"
+    assert {words.split(" (")[0] for unused, words in told(fabric, seen)} == {
+        "hv3: it has 10.0.0.2, the address of hv2: what is sent there goes to either",
+        "hv3: 10.0.0.3, its address as a VTEP, is on none of its interfaces",
+    }
     tenants, unused = scenario("tenants")
     seen = right(tenants)
     seen["states"]["hv2"]["tags"]["blue2"] = 44

@@ -201,7 +201,8 @@ def report(
     emulator = [finding for host in states for finding in _emulator(topology, host, tables[host], states[host])]
     # Where the rows are as they should be, it should be able to follow them.
     said = [finding for host in states for finding in _faults(host, states[host]) if not any(one["node"] == host for one in database)]
-    above = [*database, *emulator, *said, *(finding for host in traced for finding in _silent(host, traced[host]))]
+    addresses = list(_addresses(topology, states))
+    above = [*database, *emulator, *said, *addresses, *(finding for host in traced for finding in _silent(host, traced[host]))]
     above += [
         finding
         for host in traced
@@ -266,6 +267,23 @@ def _faults(host: str, state: Mapping[str, Any]) -> Iterator[Finding]:
     """What vtepd says of rows that it cannot follow."""
     for words in state["faults"]:
         yield {"layer": EMULATOR, "node": host, "switches": [], "words": f"{host}: vtepd cannot follow all rows: {words}"}
+
+
+def _addresses(topology: Mapping[str, Any], states: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+    """VTEPs' addresses that are on another host, or on none."""
+
+    def finding(node: str, words: str) -> Finding:
+        return {"layer": DATAPATH, "node": node, "switches": [], "words": words}
+
+    owners = {end["underlay_ip"]: end["name"] for end in topology["hypervisors"]}
+    for host, state in states.items():
+        for address, owner in owners.items():
+            is_there = address in state["own_addresses"]
+            if owner == host and not is_there:
+                yield finding(host, f"{host}: {address}, its address as a VTEP, is on none of its interfaces (ip address)")
+            elif owner != host and is_there:
+                # What suffers is the way to its owner.
+                yield finding(owner, f"{host}: it has {address}, the address of {owner}: what is sent there goes to either (ip address)")
 
 
 def _sizes(topology: Mapping[str, Any], host: str, mtus: Mapping[str, int | None]) -> Iterator[Finding]:
