@@ -33,7 +33,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description: The exercise, with C(problems), what is wrong with it; and for each of C(pings), the C(hypervisor) where it starts and the
-    C(ping) as M(vxlanlab.vtep.lab_ping) takes it.
+    C(ping) as M(vxlanlab.vtep.lab_ping) takes it. C(chapters) has, for the lab as C(broken) and C(repaired), what is listened to while the first
+    of them is sent.
   type: dict
 """
 

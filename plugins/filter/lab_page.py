@@ -11,14 +11,18 @@ version_added: 0.1.0
 description:
   - Renders the Jinja template of an HTML page with automatic escaping, which Ansible's own templates lack. All data appears on the page
     as text, even if somebody else made the artifacts.
-positional: template, script
+positional: template, style, script
 options:
   _input:
-    description: The result of P(vxlanlab.vtep.lab_report#filter), which the template knows as C(report).
+    description: The data of the page, such as the result of P(vxlanlab.vtep.lab_report#filter), which the template knows as C(report).
     type: dict
     required: true
   template:
     description: The text of the template.
+    type: str
+    required: true
+  style:
+    description: The style sheet of the lab's pages, which the template knows as C(style).
     type: str
     required: true
   script:
@@ -27,7 +31,7 @@ options:
       - The template also knows its SHA-256 digest in base64 as C(digest). With it in C(script-src) of the page's
         Content-Security-Policy, a browser runs no other inline script.
     type: str
-    required: true
+    default: ""
 seealso:
   - plugin: vxlanlab.vtep.lab_report
     plugin_type: filter
@@ -38,11 +42,12 @@ author:
 EXAMPLES = r"""
 - name: Write the page
   ansible.builtin.copy:
-    content: "{{ summary | vxlanlab.vtep.lab_report(read.captures) | vxlanlab.vtep.lab_page(template, script) }}"
+    content: "{{ summary | vxlanlab.vtep.lab_report(read.captures) | vxlanlab.vtep.lab_page(template, style, script) }}"
     dest: artifacts/report.html
     mode: "0644"
   vars:
     template: "{{ lookup('ansible.builtin.file', 'report.html.j2') }}"
+    style: "{{ lookup('ansible.builtin.file', 'page.css') }}"
     script: "{{ lookup('ansible.builtin.file', 'report.js') }}"
 """
 

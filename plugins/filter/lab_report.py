@@ -43,11 +43,12 @@ EXAMPLES = r"""
 
 - name: Write the page
   ansible.builtin.copy:
-    content: "{{ summary | vxlanlab.vtep.lab_report(read.captures) | vxlanlab.vtep.lab_page(template, script) }}"
+    content: "{{ summary | vxlanlab.vtep.lab_report(read.captures) | vxlanlab.vtep.lab_page(template, style, script) }}"
     dest: artifacts/report.html
     mode: "0644"
   vars:
     template: "{{ lookup('ansible.builtin.file', 'report.html.j2') }}"
+    style: "{{ lookup('ansible.builtin.file', 'page.css') }}"
     script: "{{ lookup('ansible.builtin.file', 'report.js') }}"
 """
 

@@ -41,7 +41,7 @@ author:
 EXAMPLES = r"""
 - name: Write the page
   ansible.builtin.copy:
-    content: "{{ way | vxlanlab.vtep.lab_trace_page(lab_topology, tables, facts) | vxlanlab.vtep.lab_page(template, script) }}"
+    content: "{{ way | vxlanlab.vtep.lab_trace_page(lab_topology, tables, facts) | vxlanlab.vtep.lab_page(template, style, script) }}"
     dest: artifacts/trace.html
     mode: "0644"
 """

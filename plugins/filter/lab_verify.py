@@ -22,7 +22,9 @@ options:
     type: dict
     required: true
   states:
-    description: By hypervisor with Open vSwitch, the result of M(vxlanlab.vtep.lab_state).
+    description:
+      - By hypervisor, the result of M(vxlanlab.vtep.lab_state) or, of a Linux VTEP, of M(vxlanlab.vtep.linux_vtep) with
+        O(vxlanlab.vtep.linux_vtep#module:underlay_interface).
     type: dict
     required: true
   traced:

@@ -113,6 +113,7 @@ options:
     description:
       - Interface whose checksum offload is to be off. A packet that a kernel sends over C(veth) to a network namespace or container of the
         same host arrives without a checksum otherwise, and Open vSwitch's datapath in user space drops it. Not needed with other interfaces.
+      - With O(state=gathered), it is only looked at, for RV(offload).
     type: str
 attributes:
   check_mode:
@@ -171,6 +172,10 @@ vtep:
           "00:00:00:00:00:01": {locator: 10.0.0.1, ipaddr: ""}
         mcast_remote:
           unknown-dst: {locators: [10.0.0.1]}
+offload:
+  description: Whether O(underlay_interface) leaves the checksums of what it sends to its hardware (C(tx-checksumming), ethtool(8)).
+  returned: with O(state=gathered) and O(underlay_interface)
+  type: bool
 commands:
   description: The commands that the module gave to C(ip), C(bridge) and C(ethtool), or would give in check mode.
   returned: success
@@ -284,15 +289,16 @@ class Host:
 def apply(module: AnsibleModule) -> dict[str, Any]:
     params = module.params
     host = Host(module)
+    interface = params["underlay_interface"]
+    if interface is not None:
+        accepted(interface_name, "underlay_interface", interface)
     if params["state"] == "gathered":
-        return {"changed": False, "commands": [], "vtep": tables(params["name"], host.look({}).switches.values())}
+        seen = {} if interface is None else {"offload": host.offloads(interface)}
+        return {"changed": False, "commands": [], "vtep": tables(params["name"], host.look({}).switches.values()), **seen}
     ports = read_ports(params["ports"])
     switches = read_switches(params["logical_switches"], ports)
     tunnel_ip = accepted(tunnel_ipv4, "tunnel_ip", params["tunnel_ip"])
     check_range("mtu", params["mtu"], 68, 65535, "Use {} bytes.")
-    interface = params["underlay_interface"]
-    if interface is not None:
-        accepted(interface_name, "underlay_interface", interface)
     before = host.look(ports)
     namespaces = sorted({port.namespace for port in ports.values() if not exists(port.namespace)})
     commands = plan(switches, ports, tunnel_ip, params["mtu"], before)

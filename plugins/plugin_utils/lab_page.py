@@ -15,12 +15,12 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 
-def lab_page(report: Mapping[str, Any], template: str, script: str) -> str:
+def lab_page(report: Mapping[str, Any], template: str, style: str, script: str = "") -> str:
     """The page that ``template`` makes of ``report``.
 
-    Ansible's own templating knows no autoescape, so the template goes through Jinja's. ``script`` is the page's own, the one text
-    that is not escaped; ``digest`` names it in the page's Content-Security-Policy, by which a browser runs no other.
+    Ansible's own templating knows no autoescape, so the template goes through Jinja's. ``style`` and ``script`` are the page's own, and
+    not escaped; ``digest`` names the script in the page's Content-Security-Policy, by which a browser runs no other.
     """
     environment = Environment(autoescape=True, trim_blocks=True, keep_trailing_newline=True, undefined=StrictUndefined)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return environment.from_string(str(template)).render(report=report, script=Markup(str(script)), digest=digest)
+    return environment.from_string(str(template)).render(report=report, style=Markup(str(style)), script=Markup(str(script)), digest=digest)

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,10 @@ def test_it_breaks_is_found_and_is_repaired(lab, name):
     output = play(lab, "exercise_solution")
     assert "The lab is right." in output and findings(lab) == []
     assert all(command["run"] in output for command in exercise.get("repair", []))
+    page = (lab.folder / "artifacts/exercise.html").read_text()
+    assert html.escape(exercise["title"]) in page and "<h4>Repaired</h4>" in page
+    # A ping that was not answered is now: its reply is on one side alone.
+    assert [mark for mark in re.findall("<li class=wrong>.*", page) if "Echo (ping) reply" in mark]
 
 
 def test_it_may_be_repaired_in_another_way(lab):

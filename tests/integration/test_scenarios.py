@@ -197,6 +197,8 @@ def test_mixed(lab):
     assert "from: there is no VM 'vm9'. Use vm1, vm2, vm3." in lab.run(
         str(ROOT / "playbooks/lab_trace.yml"), succeeds=False, trace_from="vm9", lab_scenario="mixed"
     )
+    lab.on("hv2", "ethtool -K eth0 tx on")
+    assert [words.split(":")[0] for layer, words in check(lab, succeeds=False, lab_scenario="mixed") if layer == "datapath"] == ["hv2"]
     lab.run(str(ROOT / "playbooks/lab_build.yml"), lab_scenario="mixed")
     again = lab.run(str(ROOT / "playbooks/lab_build.yml"), lab_scenario="mixed").partition("PLAY RECAP")[2]
     assert all(" changed=0 " in line for line in again.splitlines() if line.startswith("hv"))

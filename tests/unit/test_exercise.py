@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.exercise import completed, seen
+from ansible_collections.vxlanlab.vtep.plugins.plugin_utils.lab_exercise_page import lab_exercise_page
 from ansible_collections.vxlanlab.vtep.tests.unit.test_forwarding import scenario
 
 EXERCISES = Path(__file__).resolve().parents[2] / "playbooks/exercises"
@@ -64,6 +66,29 @@ def test_what_an_exercise_refuses(change, problem):
 def test_what_is_no_exercise():
     lab, unused = scenario("seed")
     assert "exercise: [] cannot be used: use a dictionary with the keys title, level" in completed([], lab)["problems"][0]
+
+
+def test_packets_that_one_side_alone_has_are_marked():
+    lab, unused = scenario("seed")
+    exercise = completed(read("wrong-locator"), lab)
+    points = [capture["point"] for capture in exercise["chapters"]["broken"]["captures"]]
+    assert points == ["vm1", "hv1:eth0", "vm2", "hv2:eth0"]
+
+    def packet(info, destination, vni=None):
+        layers = [{"name": "ipv4", "fields": {"destination": destination}}]
+        ends = {"source": "192.168.1.1", "destination": "192.168.1.2"}
+        return {"number": 1, **ends, "protocol": "ICMP", "length": 98, "vni": vni, "info": info, "layers": layers}
+
+    request = "Echo (ping) request  id=0x{}, seq=1/256, ttl=64"
+    broken = [{"packets": [packet(request.format("0001"), end, 5000)]} for end in ("192.168.1.2", "10.9.9.9", "1", "1")]
+    repaired = [{"packets": [packet(request.format("0002"), end, 5000)]} for end in ("192.168.1.2", "10.1.0.1", "1", "1")]
+    facts = {"lab": "test", "driver": "netns", "time": ""}
+    page = lab_exercise_page(exercise, broken + repaired, facts)
+    marked = [[one["alone"] for side in point["sides"] for one in side["packets"]] for point in page["points"]]
+    # At the VM it is the same packet, though each ping has another identifier; the outer header tells the two apart.
+    assert marked == [[False, False], [True, True], [False, False], [False, False]]
+    with pytest.raises(UserError, match="4 captures. Give 8"):
+        lab_exercise_page(exercise, broken, facts)
 
 
 def test_each_ping_with_what_came_of_it():

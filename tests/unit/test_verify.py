@@ -52,6 +52,7 @@ def right(lab):
         for end in lab["hypervisors"]
         if end["name"] in switches
     }
+    states |= {end["name"]: {"offload": False} for end in lab["hypervisors"] if end["name"] not in switches}
     pinged = {host: [dict(ping, replies=1) for ping in of_host] for host, of_host in mesh(lab).items()}
     tables = intended(lab)
     return {"tables": tables, "states": states, "traced": traced, "pinged": pinged}
@@ -188,6 +189,11 @@ def test_emulators_ports_and_pings():
         "hv3: it has 10.0.0.2, the address of hv2: what is sent there goes to either",
         "hv3: 10.0.0.3, its address as a VTEP, is on none of its interfaces",
     }
+    mixed, unused = scenario("mixed")
+    seen = right(mixed)
+    seen["states"]["hv2"]["offload"] = True
+    [(layer, said)] = told(mixed, seen)
+    assert layer == "datapath" and said.startswith("hv2: eth0 leaves checksums to its hardware, and there is none: hv1 will drop TCP")
     tenants, unused = scenario("tenants")
     seen = right(tenants)
     seen["states"]["hv2"]["tags"]["blue2"] = 44

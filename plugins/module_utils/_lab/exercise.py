@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils import _values
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import PING_SIZE, answers_instead
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.story import LONGEST_PING, WHOLE, boolean, ping, words
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.story import LONGEST_PING, WHOLE, boolean, listening, ping, words
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.topology import Keys, Optional, Reader, some
 
 EXERCISE: Keys = {
@@ -29,6 +29,8 @@ EXERCISE: Keys = {
 }
 PING: Keys = {"from": words, "to": words, "answered": boolean}
 COMMAND: Keys = {"node": words, "run": words}
+#: The lab before and after its repair: each is listened to, while the first of the pings is sent.
+STATES = BROKEN, REPAIRED = ("broken", "repaired")
 
 
 def completed(exercise: Any, topology: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,7 +62,23 @@ def completed(exercise: Any, topology: Mapping[str, Any]) -> dict[str, Any]:
         reader.problems.append("exercise: nothing says how to repair it. Add repair, or rebuild: true.")
     if reader.problems:
         return {"problems": reader.problems}
-    return {**found, **commands, "problems": [], "pings": pings, "hints": hints}
+    first = pings[0]
+    chapters = {state: _chapter(state, topology, vms[first["from"]], vms[first["to"]], found["size"]) for state in STATES}
+    return {**found, **commands, "problems": [], "pings": pings, "hints": hints, "chapters": chapters}
+
+
+def _chapter(state: str, topology: Mapping[str, Any], source: Mapping[str, Any], target: Mapping[str, Any], size: int) -> dict[str, Any]:
+    """A ping that is listened to, as a chapter of the story tells it."""
+    return {
+        "key": state,
+        "hypervisor": source["hypervisor"],
+        "ping": ping(source, target),
+        "size": size,
+        "forget": True,
+        "prepares": False,
+        "transfer": None,
+        "captures": listening(topology, source, target, f"_{state}.pcap"),
+    }
 
 
 def seen(exercise: Mapping[str, Any], pinged: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:

@@ -222,13 +222,6 @@ def _complete(
     stays = tables == before
     mtus = {source["name"]: chapter["mtu"], target["name"]: chapter["mtu"]} if chapter["mtu"] else {}
     resize = _resized(earlier[-1]["mtus"] if earlier else {}, mtus, topology)
-    points = topology["points"]
-    underlay = topology["underlay"]["interface"]
-    listen = [source["name"], target["name"], f"{source['hypervisor']}:{underlay}", f"{target['hypervisor']}:{underlay}"]
-    listen += [trunk(vm["hypervisor"]) for vm in (source, target) if vm["vlan"]]
-    between = [*topology["routers"], *([topology["service_node"]["name"]] if topology["service_node"] else [])]
-    listen += [point for point, place in points.items() if place["node"] in between]
-    listen += chapter["listen"] or []
     ending = f"_{chapter['key']}.pcap" if earlier else ".pcap"
     return {
         "key": chapter["key"],
@@ -250,8 +243,21 @@ def _complete(
         # Before the ping: the hypervisors that get the tables of the topology again, and the changes to make.
         "restore": [] if stays else sorted({change["hypervisor"] for change in before}),
         "change": [] if stays else tables,
-        "captures": [_capture(point, points[point], points[point]["file"] + ending) for point in points if point in listen],
+        "captures": listening(topology, source, target, ending, chapter["listen"] or []),
     }
+
+
+def listening(
+    topology: Mapping[str, Any], source: Mapping[str, Any], target: Mapping[str, Any], ending: str, more: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """The captures that see a ping wherever it passes, and at more points; the names of their files end with ``ending``."""
+    points = topology["points"]
+    underlay = topology["underlay"]["interface"]
+    listen = [source["name"], target["name"], f"{source['hypervisor']}:{underlay}", f"{target['hypervisor']}:{underlay}", *more]
+    listen += [trunk(vm["hypervisor"]) for vm in (source, target) if vm["vlan"]]
+    between = [*topology["routers"], *([topology["service_node"]["name"]] if topology["service_node"] else [])]
+    listen += [point for point, place in points.items() if place["node"] in between]
+    return [_capture(point, points[point], points[point]["file"] + ending) for point in points if point in listen]
 
 
 def _capture(point: str, place: Mapping[str, str], file: str) -> dict[str, Any]:

@@ -193,10 +193,12 @@ def report(
 ) -> Report:
     """Compare a running lab with its topology.
 
-    ``tables``: what vtep_info or linux_vtep returned, by hypervisor. ``states``: by hypervisor with Open vSwitch, what lab_state returned.
+    ``tables``: what vtep_info or linux_vtep returned, by hypervisor. ``states``: by hypervisor, what lab_state or linux_vtep returned.
     ``traced``: by node, what lab_trace returned for ``frames``, and on what has no Open vSwitch for the other VTEPs, also where it failed.
     ``pinged``: by hypervisor, the results of lab_ping for all pings of ``mesh``. ``pairs``: those that were looked at, where these are not all.
     """
+    kernels = {host: state for host, state in states.items() if kinds(topology)[host] == "linux"}
+    states = {host: state for host, state in states.items() if host not in kernels}
     database = list(_database(topology, tables))
     emulator = [finding for host in states for finding in _emulator(topology, host, tables[host], states[host])]
     # Where the rows are as they should be, it should be able to follow them.
@@ -212,6 +214,7 @@ def report(
     ]
     above += [finding for host, state in states.items() for finding in _sizes(topology, host, state["mtus"])]
     above += [finding for host, state in states.items() for finding in _tags(topology, host, state["tags"])]
+    above += [finding for host, state in kernels.items() for finding in _checksums(topology, host, state["offload"])]
     packets = list(_packets(topology, pinged, above))
     looked = {
         DATABASE: sum(
@@ -295,6 +298,17 @@ def _sizes(topology: Mapping[str, Any], host: str, mtus: Mapping[str, int | None
             has = f"the MTU of port {vm['interface']} is {mtu}, and the underlay has room for {room}: longer packets vanish"
             words = f"{host}: {has}" if mtu else f"{host}: port {vm['interface']} has no interface"
             yield {"layer": DATAPATH, "node": host, "switches": [vm["logical_switch"]], "words": words}
+
+
+def _checksums(topology: Mapping[str, Any], host: str, offload: bool) -> Iterator[Finding]:
+    """A kernel whose packets come without checksums, which pings do not show."""
+    interface = topology["underlay"]["interface"]
+    # Between two kernels, it does no harm.
+    others = [end["name"] for end in topology["hypervisors"] if end["kind"] != "linux"]
+    if offload and others:
+        has = f"{interface} leaves checksums to its hardware, and there is none: {', '.join(others)} will drop TCP from its VMs"
+        words = f"{host}: {has} (ethtool -K {interface} tx off)"
+        yield {"layer": DATAPATH, "node": host, "switches": [], "words": words}
 
 
 def _tags(topology: Mapping[str, Any], host: str, tags: Mapping[str, int]) -> Iterator[Finding]:
