@@ -34,10 +34,11 @@ ENGINE = {
     "render": {"plan", "rows", "tables"},
     "tree": {"render", "rows", "tables"},
     "connection": {"tables"},
+    "saved": {"encoding", "tables"},
     "look": {"encoding", "rows", "tables"},
     "commit": {"encoding", "plan", "rows", "tables"},
     "wait": {"tables"},
-    "task": {"commit", "connection", "look", "normal", "plan", "rows", "tables", "tree"},
+    "task": {"commit", "connection", "look", "normal", "plan", "rows", "saved", "tables", "tree"},
     "module": {"connection", "normal", "plan", "render", "rows", "tables", "task"},
     "mac_module": {"module", "render", "rows", "source", "tables"},
 }
@@ -109,7 +110,7 @@ PURE_ROOMS = {
 }
 SYSTEM = {"os", "subprocess", "socket", "select", "signal", "time"}
 # What a module of the action group `vtep` sees of it. `wait` is for vtep_wait.
-FRONT = {"mac_module", "module", "query", "render", "rows", "source", "tables", "task", "tree", "wait"}
+FRONT = {"mac_module", "module", "query", "render", "rows", "saved", "source", "tables", "task", "tree", "wait"}
 FOR_ALL = {"_errors", "_files", "_names", "_values", "_packets"}
 # How OVSDB is reached, and the only rooms that do.
 WIRE = {"ovs", "ovsdbapp", "ssl"}

@@ -20,6 +20,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.look import Lo
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.normal import normalise
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.plan import CREATE, Plan, enumerated, plan
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Add, Current, Missing, Ref, Row, Scope, Wanted, references
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.saved import Saved
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import TABLES, describe
 
 #: Seconds after the deadline to find out what an error should say.
@@ -238,11 +239,27 @@ def _for_schema(db: Database, wanted: Wanted) -> Wanted:
     return replace(wanted, present=[known(row) for row in wanted.present])
 
 
-def gathered(db: Database, parts: list[str]) -> dict:
+def gathered(db: Database | Saved, parts: list[str]) -> dict:
     """These parts of the database as nested data, what the VTEP reports included, from one consistent picture."""
     look = Look(db, status=True)
     look.whole(tree.tables(parts))
     return tree.gather(look.current(), parts)
+
+
+def parsed(saved: Saved, parts: list[str]) -> dict:
+    """These parts of a saved database, as ``gathered`` returns them.
+
+    A part whose table a dump lacks is left out, with a warning of ``saved``: an empty one would ask for an empty table. Raises
+    ``UserError`` where nothing is left, or where what a part needs was not saved.
+    """
+    there = parts if saved.is_whole else [part for part in parts if saved.has(tree.TREE[part].table)]
+    left_out = [part for part in parts if part not in there]
+    if not there:
+        raise UserError(f"{saved.name} has no table of {', '.join(parts)}; save the whole database, or name other parts with gather")
+    saved.require(tree.tables(there))
+    for part in left_out:
+        saved.warnings.append(f"{saved.name} has no table {tree.TREE[part].table}, so {part} is left out")
+    return gathered(saved, there)
 
 
 def rendered(config: dict) -> list[dict]:
