@@ -166,12 +166,15 @@ rendered:
     - {op: insert, table: Logical_Switch, uuid-name: row0, row: {name: ls0, tunnel_key: 5000}}
 """
 
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep import saved
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.module import VtepModule
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.render import Outcome
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.source import OPTIONS, load
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.task import gathered, rendered
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tree import PARTS, wanted
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.task import gathered, parsed, rendered
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tree import PARTS, pick, wanted
 
-STATES = ("merged", "replaced", "overridden", "deleted", "gathered", "rendered")
+ACTIONS = ("merged", "replaced", "overridden", "deleted")
+STATES = (*ACTIONS, "gathered", "rendered", "parsed")
 
 
 def config(params: dict) -> dict:
@@ -183,24 +186,54 @@ def gather(module: VtepModule) -> dict:
         return {"gathered": gathered(db, module.params["gather"])}
 
 
+def parse(module: VtepModule) -> dict:
+    text = module.params["running_config"]
+    held = saved.read(module.params["src"]) if text is None else saved.parse(text)
+    structure = parsed(held, module.params["gather"])
+    for warning in held.warnings:
+        module.warn(warning)
+    return {"parsed": structure}
+
+
+def render(module: VtepModule) -> dict:
+    done = rendered(config(module.params))
+    if done.trouble:
+        module.warn(f"commands: {done.trouble}; there are no commands in the result")
+    return {"rendered": done.operations, "commands": done.commands}
+
+
+def changes(outcome: Outcome, most: int) -> dict:
+    if outcome.size > most:
+        return {}
+    before, after = map(pick, outcome.changed())
+    return {"before": before, **({"after": after} if outcome.size else {})}
+
+
 def main() -> None:
     module = VtepModule(
         {
             "config": {"type": "dict"},
+            "running_config": {"type": "str"},
             "state": {"type": "str", "choices": list(STATES), "default": "merged"},
             "gather": {"type": "list", "elements": "str", "choices": list(PARTS), "default": list(PARTS)},
+            "result_rows": {"type": "int", "default": 1000},
             **OPTIONS,
         },
         state=False,
-        mutually_exclusive=[("config", "src")],
-        required_if=[("state", state, ("config", "src"), True) for state in STATES if state != "gathered"],
+        mutually_exclusive=[("config", "src", "running_config")],
+        required_if=[
+            *(("state", state, ("config", "src"), True) for state in (*ACTIONS, "rendered")),
+            ("state", "parsed", ("src", "running_config"), True),
+        ],
     )
     state = module.params["state"]
     if state == "gathered":
         module.finish(lambda: gather(module))
     if state == "rendered":
-        module.finish(lambda: {"rendered": rendered(config(module.params))})
-    module.apply(lambda params: wanted(config(params), state), lambda outcome, unused: {})
+        module.finish(lambda: render(module))
+    if state == "parsed":
+        module.finish(lambda: parse(module))
+    module.apply(lambda params: wanted(config(params), state), lambda outcome, unused: changes(outcome, module.params["result_rows"]))
 
 
 if __name__ == "__main__":

@@ -45,12 +45,20 @@ MODULES = "ansible_collections.vxlanlab.vtep.plugins.modules"
 class Server:
     """An ovsdb-server in a directory of its own."""
 
-    def __init__(self, directory: Path, schema: Path = SCHEMA, remotes: tuple[str, ...] = (), options: tuple[str, ...] = ()):
+    def __init__(
+        self,
+        directory: Path,
+        schema: Path = SCHEMA,
+        remotes: tuple[str, ...] = (),
+        options: tuple[str, ...] = (),
+        database: Path | None = None,
+    ):
         self.directory = directory
         self.socket = directory / "db.sock"
         self.remote = f"unix:{self.socket}"
-        database = directory / "vtep.db"
-        subprocess.run(["ovsdb-tool", "create", database, schema], check=True)
+        if database is None:
+            database = directory / "vtep.db"
+            subprocess.run(["ovsdb-tool", "create", database, schema], check=True)
         self.start(database, *(f"--remote={remote}" for remote in remotes), *options)
 
     def start(self, database: Path, *options: str) -> None:
@@ -162,6 +170,7 @@ class Task:
         assert predicted["changed"] == done["changed"]
         assert predicted["diff"] == done["diff"]
         assert predicted["counts"] == done["counts"]
+        assert (predicted.get("before"), predicted.get("after")) == (done.get("before"), done.get("after"))
         after = self.server.dump()
         again = self(module, **options)
         assert not again["changed"]

@@ -15,6 +15,7 @@ all that was read before, so that they need not be searched again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import chain, repeat
 from typing import Any
 
@@ -206,7 +207,7 @@ class Look:
                 closure.append(table)
                 spec = TABLES[table]
                 pending += [part.refers for part in spec.key if part.refers]
-                pending += [_pointed(column) for column in spec.columns.values() if column.refers]
+                pending += [_pointed(column) for column in self._shown(table).values() if column.refers]
         self._read([self._whole_read(table) for table in closure if self.db.has(table)])
 
     def _under_all(self, scopes: Iterable[Scope]) -> None:
@@ -423,14 +424,25 @@ class Look:
         return current
 
     def _shown(self, table: str) -> dict[str, Column]:
-        return TABLES[table].columns if self.status else TABLES[table].managed
+        """The columns that are read; of those that only the VTEP writes, the ones that a server or a saved database has."""
+        spec = TABLES[table]
+        return (
+            {name: column for name, column in spec.columns.items() if self._reports(table, name, column)} if self.status else spec.managed
+        )
+
+    def _reports(self, table: str, name: str, column: Column) -> bool:
+        if not column.status:
+            return True
+        target = TABLES.get(column.refers or "")
+        # Where the values are rows without a name, they are these rows' columns.
+        return self.db.has(table, name) and (not target or any(self.db.has(column.refers or "", one) for one in target.columns))
 
     def _reader(self, column: Column) -> Parse:
         """What brings the raw value of a column into normal form; made once for all rows. ``None``: an older schema lacks it."""
         parse, target, key = column.parse, column.refers, column.key
-
-        def atom(value: Any) -> Any:
-            return self._ref(target, value[1]) if target else tolerant(parse, value)
+        atom: Parse = partial(tolerant, parse)
+        if target:
+            atom = self._row_reader(target) if TABLES[target].is_nameless else lambda value: self._ref(target, value[1])
 
         if column.through:
             between, holding = column.through
@@ -448,6 +460,17 @@ class Look:
             return None if value is None else atom(value)
 
         return one
+
+    def _row_reader(self, table: str) -> Parse:
+        """What makes the columns of a row without a name of the reference to it."""
+        rows = self._raw.get(table, {})
+        readers = [(name, self._reader(column)) for name, column in self._shown(table).items()]
+
+        def row_of(reference: Any) -> dict[str, Any]:
+            row = rows.get(reference[1])
+            return {name: read(row.get(name)) for name, read in readers} if row else {}
+
+        return row_of
 
 
 def _pointed(column: Column) -> str:

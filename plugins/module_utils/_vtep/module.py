@@ -34,6 +34,8 @@ CONNECTION = {
 LONGEST = 2_000_000
 #: No option is a number beyond this.
 LARGEST = 2**64
+#: Options that hold a whole database.
+LONG = ("config", "running_config")
 STATE = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}}
 
 
@@ -189,7 +191,7 @@ class VtepModule:
         def brief() -> dict:
             result = work()
             # The result repeats the arguments; of a long list the beginning does.
-            self._module.params = {k: v[:SAMPLE] if isinstance(v, list) else v for k, v in self.params.items() if k != "config"}
+            self._module.params = {k: v[:SAMPLE] if isinstance(v, list) else v for k, v in self.params.items() if k not in LONG}
             return result
 
         finish(self._module, brief)

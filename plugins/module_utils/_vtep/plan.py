@@ -78,6 +78,18 @@ class Plan:
         rows = self._changed(rows, (change for change in self.changes if change.ref in wanted))
         return {key: rows[key] for key in keys if key in rows}
 
+    def changed(self) -> tuple[Current, Current]:
+        """The rows that change, with all their managed columns, before and after."""
+        by_table: dict[str, list[Change]] = {}
+        for change in self.changes:
+            by_table.setdefault(change.ref.table, []).append(change)
+        before, after = Current(), Current()
+        for table, changes in by_table.items():
+            held = {change.ref.key: haves[0] for change in changes if (haves := self.current.get(table, change.ref.key))}
+            before.rows[table] = {key: [have] for key, have in held.items()}
+            after.rows[table] = {key: [have] for key, have in self._changed(held, changes).items()}
+        return before, after
+
     def _changed(self, rows: dict[tuple, Have], changes: Iterable[Change]) -> dict[tuple, Have]:
         gone: set[str] = set()
         for change in changes:

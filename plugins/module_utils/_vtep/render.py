@@ -80,13 +80,22 @@ class Outcome:
         self._plan = done
         self._reported = reported
 
+    @property
+    def size(self) -> int:
+        """How many rows change."""
+        return len(self._plan.changes)
+
+    def changed(self) -> tuple[Current, Current]:
+        """The rows that change, before and after."""
+        return self._plan.changed()
+
     def row(self, ref: Ref) -> dict:
         """One row as it is now; empty where it is not there."""
         have = self._plan.rows(ref.table, [ref.key]).get(ref.key)
         if not have:
             return {}
-        status = {name for name, column in TABLES[ref.table].columns.items() if column.status}
-        reported = {name: one.columns[name] for one in self._reported.get(*ref) for name in status}
+        spec = TABLES[ref.table].columns
+        reported = {name: value for one in self._reported.get(*ref) for name, value in one.columns.items() if spec[name].status}
         return row(ref, {**have.columns, **reported}, have.uuid)
 
     def rows(self, scope: Scope) -> list[dict]:

@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, NoReturn
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._files import open_file
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.encoding import NOTHING, members
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import DATABASE, OWNED, TABLES, Table, own_parts
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import DATABASE, OWNED, TABLES, own_parts
 
 #: Bytes of a saved database: a log that was never compacted may be many times as large as its rows.
 LARGEST = 2**30
@@ -41,7 +41,7 @@ class Saved:
     """A saved database. It answers what ``look.Look.whole`` asks of a connected ``Database``, so ``task.gathered`` takes either.
 
     ``rows``: table -> UUID -> row, each with its ``_uuid`` and in the encoding of RFC 7047, section 5.1.
-    ``is_whole``: whether what it lacks is lacking in the schema, too; a dump may be one of a few tables and columns.
+    ``is_whole``: whether the names of all rows are in it; a dump may be one of a few tables and columns.
     ``warnings``: what was left out.
     """
 
@@ -62,20 +62,28 @@ class Saved:
 
     def require(self, tables: Iterable[str]) -> None:
         """Raise ``UserError`` where the rows of these tables cannot be named with what was saved, or are not complete."""
-        for table in () if self.is_whole else tables:
+        if self.is_whole:
+            return
+        for table in tables:
             self._require(table, None, table)
             spec = TABLES[table]
-            for column in ("_uuid", *(part.column for part in own_parts(table)[1] if not part.open), *spec.required):
+            if "_uuid" not in self._columns[table]:
+                self._lacks(f"the column {table}._uuid", table)
+            for column in (*(part.column for part in own_parts(table)[1] if not part.open), *spec.required):
                 self._require(table, column, table)
             if spec.owner and spec.key and spec.key[0].refers == spec.owner[0]:
                 self._require(*spec.owner, table)
-            self.require(target for target in _targets(spec) if self.has(table))
+            targets = {target for column, target in _targets(table) if self.has(table, column)}
+            for target in targets:
+                self._require(target, None, table)
+            self.require(targets)
 
     def _require(self, table: str, column: str | None, needed_by: str) -> None:
-        named = "_uuid" in self._columns.get(table, ()) if column == "_uuid" else self.has(table, column)
-        if not named:
-            what = f"the column {table}.{column}" if column and self.has(table) else f"the table {table}"
-            raise UserError(f"{self.name} lacks {what}, without which the rows of {needed_by} have no names or values; {_HOW}, all of it")
+        if not self.has(table, column):
+            self._lacks(f"the column {table}.{column}" if column and self.has(table) else f"the table {table}", needed_by)
+
+    def _lacks(self, what: str, needed_by: str) -> NoReturn:
+        raise UserError(f"{self.name} lacks {what}, without which the rows of {needed_by} have no names or values; {_HOW}, all of it")
 
 
 def read(path: str) -> Saved:
@@ -166,12 +174,14 @@ def _kinds(table: str) -> dict[str, Kind]:
     }
 
 
-def _targets(spec: Table) -> set[str]:
-    """The tables whose rows those of a table refer to."""
-    targets = {part.refers for part in spec.key} | {
-        column.through[0] if column.through else column.refers for column in spec.managed.values()
-    }
-    return {target for target in targets if target}
+def _targets(table: str) -> Iterator[tuple[str, str]]:
+    """The columns of a table that hold names of other rows, and the tables of these."""
+    for part in own_parts(table)[1]:
+        if part.refers:
+            yield part.column, part.refers
+    for name, column in TABLES[table].managed.items():
+        if column.refers:
+            yield name, column.through[0] if column.through else column.refers
 
 
 def _short(value: Any) -> str:
@@ -224,7 +234,7 @@ def _tables(raw: bytes, name: str) -> Iterator[tuple[str, list[str], list]]:
             raise UserError(f"{name} is no saved database: JSON value {number} is not a table of 'ovsdb-client -f json dump'; {_HOW}")
         headings = table.get("headings")
         if not isinstance(headings, list) or not all(isinstance(heading, str) for heading in headings):
-            raise UserError(f"{name}: the table {caption!r} does not name its columns; {_HOW}, without --no-headings")
+            raise UserError(f"{name} has the {caption!r} without the names of its columns; {_HOW}, without --no-headings")
         yield caption.removesuffix(_CAPTION), headings, table["data"]
 
 
@@ -245,6 +255,7 @@ class _Log:
         self._number = 0
         self._warnings: list[str] = []
         self._rows: Rows = {}
+        self._columns: dict[str, set[str]] = {}
         self._defaults: dict[str, dict[str, Any]] = {}
         #: The columns that hold more than one value, of which a later record may hold what differs, and whether these are maps.
         self._composite: dict[str, dict[str, bool]] = {}
@@ -259,8 +270,7 @@ class _Log:
                 self._apply(record)
             except ValueError as error:
                 self._broken(str(error))
-        columns = {table: {"_uuid", *defaults} for table, defaults in self._defaults.items()}
-        return Saved(self._name, self._rows, columns, is_whole=True, warnings=self._warnings)
+        return Saved(self._name, self._rows, self._columns, is_whole=True, warnings=self._warnings)
 
     def _broken(self, why: str) -> NoReturn:
         raise UserError(f"{self._name} is broken: record {self._number}: {why}; {_HOW}, or take another copy")
@@ -321,6 +331,8 @@ class _Log:
                 self._defaults[table] = {column: one.default for column, one in types.items()}
                 self._composite[table] = {column: one.kind[0] for column, one in types.items() if one.is_composite}
                 self._rows[table] = {}
+                # What is ephemeral is in no log.
+                self._columns[table] = {column for column, said in spec["columns"].items() if said.get("ephemeral") is not True}
                 kinds[table] = {column: one.kind for column, one in types.items()}
         except (KeyError, TypeError, AttributeError):
             self._broken("it is no schema (RFC 7047, section 3.2)")

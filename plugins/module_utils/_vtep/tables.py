@@ -51,7 +51,8 @@ class Column:
 
     ``kind``: atom, optional, set or map.
     ``parse``, ``key``: how a value, and a map's key, is read.
-    ``refers``: the table that the values refer to; ``through``: the table in between and its column.
+    ``refers``: the table that the values refer to; where its rows have no names, they are the values. ``through``: the table in
+    between and its column.
     ``option``: what the user calls it, where that is not the column's name; ``aliases``: what else.
     ``entry``: what the user calls a map's key and value where an option of its own holds each.
     ``required``: a row cannot be without it. ``status``: written by the VTEP alone.
@@ -111,6 +112,11 @@ class Table:
     members: tuple[str, str] | None = None
 
     @cached_property
+    def named(self) -> dict[str, Column]:
+        """The columns whose values are plain, or rows that have names."""
+        return {name: column for name, column in self.columns.items() if not column.refers or not TABLES[column.refers].is_nameless}
+
+    @cached_property
     def managed(self) -> dict[str, Column]:
         """The columns that a task can set."""
         return {name: column for name, column in self.columns.items() if not column.status}
@@ -164,6 +170,7 @@ class Table:
 
 STRINGS = Column("map", string, key=string)
 _FAULTS = Column("set", status=True)
+_COUNTER = Column("atom", Integer(0, 2**63 - 1), status=True)
 _LOCATOR = Column("atom", refers="Physical_Locator", required=True)
 
 _MAC_TABLE = {
@@ -210,6 +217,7 @@ TABLES: dict[str, Table] = {
             "vlan_bindings": Column("map", key=vlan, refers="Logical_Switch", entry=("vlan", "logical_switch")),
             "other_config": STRINGS,
             "port_fault_status": _FAULTS,
+            "vlan_stats": Column("map", key=vlan, refers="Logical_Binding_Stats", status=True),
         },
         owner=("Physical_Switch", "ports"),
         registered=("vlan_bindings", "acl_bindings"),
@@ -312,6 +320,12 @@ TABLES: dict[str, Table] = {
         "locator set",
         (),
         {"locators": Column("set", refers="Physical_Locator", required=True)},
+        kept_by_references=True,
+    ),
+    "Logical_Binding_Stats": Table(
+        "binding statistics",
+        (),
+        {f"{what}_{way}_local": _COUNTER for way in ("from", "to") for what in ("packets", "bytes")},
         kept_by_references=True,
     ),
     "Physical_Locator": Table(

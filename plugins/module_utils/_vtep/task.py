@@ -16,6 +16,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._names import EMULAT
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep import tree
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.commit import commit, operations
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.connection import Conflict, Database, Lost, TimedOut, Unsupported
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.ctl import commands
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.look import Look
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.normal import normalise
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.plan import CREATE, Plan, enumerated, plan
@@ -262,6 +263,18 @@ def parsed(saved: Saved, parts: list[str]) -> dict:
     return gathered(saved, there)
 
 
-def rendered(config: dict) -> list[dict]:
-    """What a structure becomes in an empty database, as operations (RFC 7047, section 5.2); needs no server."""
-    return operations(plan(normalise(tree.wanted(config, tree.MERGED)), Current()))
+class Rendered(NamedTuple):
+    """What a structure becomes in an empty database; ``trouble``: why there are no commands."""
+
+    operations: list[dict]
+    commands: list[str]
+    trouble: str
+
+
+def rendered(config: dict) -> Rendered:
+    """What a structure becomes in an empty database, as operations (RFC 7047, section 5.2) and as vtep-ctl commands; needs no server."""
+    done = plan(normalise(tree.wanted(config, tree.MERGED)), Current())
+    try:
+        return Rendered(operations(done), commands(done), "")
+    except UserError as error:
+        return Rendered(operations(done), [], str(error))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
@@ -64,38 +65,46 @@ def tables(parts: list[str]) -> list[str]:
 
 def gather(current: Current, parts: list[str]) -> dict:
     """These parts of the structure, from all rows of their tables."""
-    return {part: _gathered(TREE[part], current, _by_parent(TREE[part], current)) for part in parts}
+    return {part: _gathered(TREE[part], current) for part in parts}
 
 
-def _by_parent(branch: Branch, current: Current) -> dict[str, dict[tuple, dict[tuple, dict]]]:
-    """The inner tables' rows by the row above them, in one walk: a thousand switches would else each walk all MACs."""
-    found: dict[str, dict[tuple, dict[tuple, dict]]] = {}
-    for inner in branch.inner:
-        grouped = found.setdefault(inner.name, {})
-        for key, plain in _plain_rows(inner.table, current):
-            grouped.setdefault(key[:1], {})[key] = plain
+def pick(current: Current) -> dict:
+    """Single rows as a structure, without their UUIDs: the parts that have any. A row that is not one of them, and has some below
+    it, is there with these alone."""
+    return {part: picked for part, branch in TREE.items() if (picked := _gathered(branch, current, whole=False))}
+
+
+def _by_parent(branch: Branch, current: Current) -> dict[tuple, dict[tuple, dict]]:
+    """An inner table's rows by the row above them, in one walk: a thousand switches would else each walk all MACs."""
+    found: dict[tuple, dict[tuple, dict]] = {}
+    for key, plain in _plain_rows(branch.table, current):
+        found.setdefault(key[:1], {})[key] = plain
     return found
 
 
-def _gathered(branch: Branch, current: Current, below: dict) -> Any:
-    items = {}
-    for key, plain in _plain_rows(branch.table, current):
-        for inner in branch.inner:
-            plain[inner.name] = _items(inner, below[inner.name].get(key, {}), 1)
-        items[key] = plain
-    return _items(branch, items, 0)
+def _gathered(branch: Branch, current: Current, whole: bool = True) -> Any:
+    items = dict(_plain_rows(branch.table, current))
+    for inner in branch.inner:
+        below = _by_parent(inner, current)
+        for key in items if whole else below:
+            items.setdefault(key, {})[inner.name] = _items(inner, below.get(key, {}), 1, whole)
+    return _items(branch, items, 0, whole)
 
 
-def _items(branch: Branch, rows: dict[tuple, dict], depth: int) -> Any:
+def _items(branch: Branch, rows: dict[tuple, dict], depth: int, whole: bool) -> Any:
     """Rows in the form of their branch, without the names that their place says."""
     said = {part.option for part in TABLES[branch.table].key} - set(branch.key_options(depth))
+    if not whole:
+        said.add("_uuid")
     items = {key: {name: value for name, value in plain.items() if name not in said} for key, plain in rows.items()}
     return list(items.values()) if branch.as_list else {str(key[-1]): item for key, item in items.items()}
 
 
 def _plain_rows(table: str, current: Current) -> Iterator[tuple[tuple, dict]]:
     for key, haves in sorted(current.rows.get(table, {}).items(), key=lambda item: _sortable(item[0])):
-        yield key, plain_row(Ref(table, key), haves[0].columns, haves[0].uuid)
+        # Of rows with the same name always the same one, in whatever order they were read.
+        have = min(haves, key=attrgetter("uuid"))
+        yield key, plain_row(Ref(table, key), have.columns, have.uuid)
 
 
 def _sortable(key: tuple) -> tuple:

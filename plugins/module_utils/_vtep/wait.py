@@ -38,7 +38,7 @@ class Watch:
         start, parts = own_parts(table)
         self.owner = spec.key[0].option if start else None
         self.keys = {part.option: part for part in parts}
-        self.columns = {column.option or name: (name, column) for name, column in spec.columns.items()}
+        self.columns = {column.option or name: (name, column) for name, column in spec.named.items()}
         known = {*self.keys, *self.columns, *([self.owner] if self.owner else [])}
         unknown = sorted(set(match) - known)
         if unknown:
