@@ -38,6 +38,7 @@ GOOD: dict[str, dict] = {
     "vtep_mcast_remote": {"logical_switch": "ls0", "locators": ["10.1.0.1"]},
     "vtep_physical_port": {"physical_switch": "br0", "port": "vm1"},
     "vtep_physical_switch": {"name": "br0"},
+    "vtep_record": {"path": "/nonexistent/recording.jsonl", "state": "stopped"},
     "vtep_tunnel": {"physical_switch": "br0", "local": "10.0.0.1", "remote": "10.1.0.1"},
     "vtep_ucast_local": {"logical_switch": "ls0", "mac": MAC, "locator": "10.1.0.1"},
     "vtep_ucast_remote": {"logical_switch": "ls0", "mac": MAC, "locator": "10.1.0.1"},
@@ -217,7 +218,7 @@ def test_what_nobody_has_foreseen_is_one_line_that_says_what_to_report(task, mon
     def broken(*unused, **also):
         raise ZeroDivisionError("division\nby zero")
 
-    for name in ("want", "wait_for", "gathered"):
+    for name in ("want", "wait_for", "gathered", "stopped"):
         monkeypatch.setattr(code, name, broken, raising=False)
     engine = importlib.import_module("ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.module")
     monkeypatch.setattr(engine, "carry_out", broken)

@@ -34,8 +34,11 @@ ENGINE = {
     "render": {"plan", "rows", "tables"},
     "ctl": {"plan", "rows", "tables"},
     "tree": {"render", "rows", "tables"},
+    "replica": {"render", "rows", "tables"},
+    "recording": {"rows", "tables", "tree"},
     "connection": {"tables"},
     "saved": {"encoding", "tables"},
+    "recorder": {"connection", "recording", "replica"},
     "look": {"encoding", "rows", "tables"},
     "commit": {"encoding", "plan", "rows", "tables"},
     "wait": {"tables"},
@@ -95,6 +98,8 @@ PURE_ROOMS = {
     "_vtep.render",
     "_vtep.ctl",
     "_vtep.tree",
+    "_vtep.replica",
+    "_vtep.recording",
     "_lab.node",
     "_lab.hosts",
     "_lab.topology",
@@ -111,8 +116,8 @@ PURE_ROOMS = {
     "_lab.comments",
 }
 SYSTEM = {"os", "subprocess", "socket", "select", "signal", "time"}
-# What a module of the action group `vtep` sees of it. `wait` is for vtep_wait.
-FRONT = {"mac_module", "module", "query", "render", "rows", "saved", "source", "tables", "task", "tree", "wait"}
+# What a module of the action group `vtep` sees of it. `wait` is for vtep_wait, `recorder` for vtep_record.
+FRONT = {"mac_module", "module", "query", "recorder", "render", "rows", "saved", "source", "tables", "task", "tree", "wait"}
 FOR_ALL = {"_errors", "_files", "_names", "_values", "_packets"}
 # How OVSDB is reached, and the only rooms that do.
 WIRE = {"ovs", "ovsdbapp", "ssl"}

@@ -13,12 +13,13 @@ from __future__ import annotations
 import errno
 import json
 import os
+import select
 import socket
 import ssl
 import threading
 import time
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -91,6 +92,7 @@ class Database:
         self._serial = 0
         self._lock_asked = False
         self._locked = False
+        self._updates: list[tuple[float, dict]] = []
         self.schema: dict = {}
         self._tables: dict[str, set[str]] = {}
         self._resolved: dict[str, list[str]] = {}
@@ -171,6 +173,7 @@ class Database:
         self._buffer = []
         self._depth = 0
         self._lock_asked = self._locked = False
+        self._updates = []
         self._remote = remote
         try:
             for address in self._addresses(remote, until):
@@ -360,6 +363,51 @@ class Database:
         except Conflict:
             raise TimedOut("") from None
 
+    # -- following the database
+
+    def monitor(self, columns: Mapping[str, Iterable[str]]) -> dict:
+        """Follow these columns of these tables from now on (RFC 7047, section 4.1.5); their rows as they are."""
+        requests = {table: {"columns": list(names)} for table, names in columns.items()}
+        answer = self._call("monitor", [f"{encode(DATABASE)},null,{encode(requests)}"])
+        if answer.get("error"):
+            raise UserError(f"{self._remote} refused to be followed: {_words(answer['error'])}")
+        return self._checked(answer.get("result"), dict)
+
+    def follow(self, wake: int, until: float) -> list[tuple[float, dict]]:
+        """What has changed (RFC 7047, section 4.1.6), each part with the time at which it came, in seconds since the epoch.
+
+        Nothing once the monotonic clock shows ``until``, or the descriptor ``wake`` is readable. Raises ``Lost`` where the
+        connection breaks.
+        """
+        while not self._updates:
+            if not self._buffer:
+                error, data = self._stream.recv(_CHUNK)
+                if error == errno.EAGAIN:
+                    poller = ovs.poller.Poller()
+                    self._stream.recv_wait(poller)
+                    poller.fd_wait(wake, ovs.poller.POLLIN)
+                    poller.timer_wait(max(0, int((until - time.monotonic()) * 1000) + 1))
+                    poller.block()
+                    if time.monotonic() >= until or select.select([wake], [], [], 0)[0]:
+                        break
+                    continue
+                if error or not data:
+                    raise Lost(f"{self._remote} closed the connection" + (f": {os.strerror(error)}" if error else ""))
+                self._keep(data)
+            limit = time.monotonic() + self.timeout
+            self._take(self._receive(limit), limit)
+        return self.updates()
+
+    def updates(self) -> list[tuple[float, dict]]:
+        """The same, as far as it has come already."""
+        found, self._updates = self._updates, []
+        return found
+
+    def sync(self) -> bool:
+        """Return when all that was committed before this call has come; False where that cannot be known, since the server is a
+        member of a cluster and not its leader. A server sends what has changed before it takes the next request."""
+        return self._leads()
+
     def _raise(self, result: dict) -> None:
         kind, details = result["error"], result.get("details", "")
         if kind == "syntax error" and "present but not allowed" in details:
@@ -393,6 +441,9 @@ class Database:
             self._send(encode({"id": message.get("id"), "result": message.get("params"), "error": None}).encode(), until)
         elif message.get("method") == "locked":
             self._locked = True
+        elif message.get("method") == "update":
+            unused, changed = self._checked(message.get("params"), list)
+            self._updates.append((time.time(), self._checked(changed, dict)))
 
     def _send(self, data: bytes, until: float) -> None:
         view = memoryview(data)

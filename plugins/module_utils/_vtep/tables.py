@@ -370,6 +370,23 @@ def is_referable(table: str) -> bool:
     return bool(REFERRERS[table] or OWNED[table] or TABLES[table].owner)
 
 
+#: Who writes a row or a column. vtep.5 calls the controller NVC and the VTEP HSC; either of them makes a locator that it needs.
+CONTROLLER, VTEP, OPERATOR, EITHER = "controller", "vtep", "operator", "either"
+
+
+@cache
+def writer(table: str, column: str | None = None) -> str:
+    """Who writes the rows of a table, or a column of these, by vtep.5. What others write in spite of that, no update tells."""
+    spec = TABLES[table]
+    if spec.kept_by_references:
+        return EITHER
+    if column in spec.columns and spec.columns[column or ""].status:
+        return VTEP
+    if table == "Manager":
+        return OPERATOR
+    return CONTROLLER if spec.registered is None or column in spec.registered else VTEP
+
+
 # -- names ----------------------------------------------------------------------------------------------------------
 
 
