@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: vtep_record
 short_description: Record what is written into a VTEP database
-version_added: 0.2.0
+version_added: 0.1.0
 description:
   - Follows an OVSDB database hardware_vtep in the background with the method C(monitor) (RFC 7047, section 4.1.5), and appends
     one line of JSON to a file for each change that the server reports, from O(state=started) to O(state=stopped). The task
@@ -159,6 +159,15 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.module import 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.recorder import started, stopped
 
 
+def run(module: VtepModule) -> dict:
+    work = started if module.params["state"] == "started" else stopped
+    # The options of the connection are checked even where there is nothing to connect to.
+    result = work(module.database(), module.params, module.check_mode)
+    if result.get("complete") is False:
+        module.warn(f"what came last may be missing in {result['path']}: {result['why']}, and the server could not be asked for it")
+    return result
+
+
 def main() -> None:
     module = VtepModule(
         {
@@ -173,9 +182,7 @@ def main() -> None:
         },
         state=False,
     )
-    work = started if module.params["state"] == "started" else stopped
-    # The options of the connection are checked even where there is nothing to connect to.
-    module.finish(lambda: work(module.database(), module.params, module.check_mode))
+    module.finish(lambda: run(module))
 
 
 if __name__ == "__main__":

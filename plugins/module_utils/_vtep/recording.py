@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep import tree
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Current
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import TABLES, writer
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import TABLES, clearable, writer
 
 #: The version of the format.
 FORMAT = 1
@@ -39,8 +39,10 @@ def legend() -> dict[str, dict[str, Any]]:
             columns = TABLES[one.table].columns
             found[one.table] = {
                 "place": place,
+                "list": one.as_list,
                 "key": [key.option for key in TABLES[one.table].key],
                 "columns": {column.option or name: writer(one.table, name) for name, column in columns.items()},
+                "clear": list(clearable(one.table)),
                 "status": [column.option or name for name, column in columns.items() if column.status],
                 "writer": writer(one.table),
             }

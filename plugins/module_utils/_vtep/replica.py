@@ -287,6 +287,13 @@ class _Changes:
             changed = [name for name in {**old.columns, **new.columns} if old.columns.get(name) != new.columns.get(name)]
             if not changed:
                 return
+            # What stands beside a reference says nothing without it.
+            columns = TABLES[named.ref.table].columns
+            changed += [
+                option
+                for option, name in TABLES[named.ref.table].options.items()
+                if option not in changed and {part.beside for part in TABLES[columns[name].refers or "Global"].key} & set(changed)
+            ]
             change["action"] = MODIFY
             change["before"] = {name: old.columns.get(name) for name in changed}
             change["after"] = {name: new.columns.get(name) for name in changed}
