@@ -12,7 +12,8 @@ description:
   - Turns what M(vxlanlab.vtep.vtep_record) has recorded into lines of text, one for each transaction, with the time since the
     first line, who writes such rows, and what has changed.
   - Who writes a row or a column is what vtep(5) says of it, C(controller) (NVC there), C(vtep) (HSC), C(operator) (managers) or C(either). An
-    update of the server does not say which client has made a change.
+    update of the server does not say which client has made a change. In parentheses is what writers say of themselves, if it was recorded
+    (O(vxlanlab.vtep.vtep_record#module:database_file)).
 options:
   _input:
     description: The recording, as RV(vxlanlab.vtep.vtep_record#module:recording), a part of it, or the text of the file.
@@ -84,7 +85,8 @@ def _what(line: dict, rows: int) -> str:
     if event in WITH_CHANGES:
         changes = _changes(line.get("changes") or [], rows)
         if event == "transaction":
-            return changes
+            comments = _short(["; ".join(line.get("comments") or [])])
+            return f"{changes} ({comments})" if comments else changes
         return f"while the server was lost: {changes}" if changes else "connected again: nothing has changed"
     if event == "started":
         return f"started: {line.get('database', '')}"

@@ -51,6 +51,13 @@ options:
         C(is_connected).
     type: bool
     default: true
+  database_file:
+    description:
+      - File of the server's database, where the module runs on the host of the server, such as V(/etc/openvswitch/vtep.db).
+      - The server's updates do not say who has made a change. This file has the comment that a writer may add to a transaction, and
+        C(vtep-ctl) and C(ovn-controller-vtep) add one. The recorder reads it along, and adds comments and the time of the commit to the lines.
+      - Not for a clustered database.
+    type: path
   max_bytes:
     description:
       - Size that the recording must not exceed, in bytes, 65536 to 9223372036854775807. Before the line that would exceed it, the
@@ -149,6 +156,15 @@ recording:
       description: When the recorder heard of it, in UTC (ISO 8601 with microseconds).
       type: str
       sample: "2026-01-02T03:04:05.678901Z"
+    comments:
+      description: What the writers of a transaction say of it. Only with O(database_file), and if they say something.
+      type: list
+      elements: str
+      sample: ["vtep-ctl: vtep-ctl add-ls ls0"]
+    committed:
+      description: When the server committed the transaction, in UTC (ISO 8601 with milliseconds). Only with O(database_file).
+      type: str
+      sample: "2026-01-02T03:04:05.677Z"
     changes:
       description: Of a transaction, and of what changed while the server was lost, the rows.
       type: list
@@ -175,6 +191,7 @@ def main() -> None:
             "state": {"type": "str", "choices": ["started", "stopped"], "required": True},
             "initial": {"type": "bool", "default": True},
             "status": {"type": "bool", "default": True},
+            "database_file": {"type": "path"},
             "max_bytes": {"type": "int", "default": 2**30},
             "max_seconds": {"type": "int"},
             "max_transactions": {"type": "int"},

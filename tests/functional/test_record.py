@@ -25,6 +25,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep import connect
 
 #: Random transactions of each seed.
 STEPS = int(os.environ.get("VTEP_STEPS", "60"))
+SEEDS = [int(seed) for seed in os.environ.get("VTEP_SEEDS", "0 1").split()]
 
 
 class Recording:
@@ -125,7 +126,7 @@ def second(tmp_path: Path):
     other.stop()
 
 
-@pytest.mark.parametrize("seed", range(int(os.environ.get("VTEP_SEEDS", "3"))))
+@pytest.mark.parametrize("seed", SEEDS)
 def test_what_is_recorded_and_replayed_is_the_same_database(server, task, recording, second, capsys, seed):
     writers = Writers(server, task, seed)
     for unused in range(20):
@@ -139,6 +140,8 @@ def test_what_is_recorded_and_replayed_is_the_same_database(server, task, record
     assert gathered(other) == gathered(task)
     assert contents(second) == contents(server)
     assert len(vtep_timeline(recorded)) == len(recorded)
+    assert len(writers.done) > STEPS / 6, writers.done
+    print(dict(writers.done))
 
 
 # -- never missed ---------------------------------------------------------------------------------------------------
@@ -421,3 +424,32 @@ def test_an_update_does_not_say_who_wrote(server, task, recording):
     server.transact({"op": "comment", "comment": "by the controller"}, {"op": "insert", "table": "Logical_Switch", "row": {"name": "ls0"}})
     assert "by the controller" not in json.dumps(recording.stop()["recording"])
     assert b"by the controller" in (server.directory / "vtep.db").read_bytes()
+
+
+def test_what_writers_say_of_themselves(server, task, recording):
+    """Each comment goes to the line of its transaction, through a compaction of the file and beside transactions that say nothing."""
+    server.ctl("add-ls", "earlier")
+    recording.start(database_file=str(server.directory / "vtep.db"))
+    server.ctl("add-ls", "by-ctl")
+    server.transact({"op": "insert", "table": "Logical_Switch", "row": {"name": "silent"}})
+    subprocess.run(["ovs-appctl", "-t", server.directory / "ctl", "ovsdb-server/compact"], check=True, capture_output=True)
+    server.transact({"op": "comment", "comment": "controller"}, {"op": "insert", "table": "Logical_Switch", "row": {"name": "commented"}})
+    server.transact({"op": "comment", "comment": "nothing changed"})
+    task("vtep_logical_switch", name="ours")
+    result = recording.stop()
+    lines = {line["changes"][0]["row"]["name"]: line for line in result["recording"] if line["event"] == "transaction"}
+    assert {name: line.get("comments") for name, line in lines.items()} == {
+        "by-ctl": [f"vtep-ctl: vtep-ctl --db={server.remote} --timeout=20 add-ls by-ctl"],
+        "silent": None,
+        "commented": ["controller"],
+        "ours": None,
+    }
+    assert all(line["committed"][:-1] <= line["time"][:23] for line in lines.values())
+    assert vtep_timeline(result["recording"])[3].endswith("Logical_Switch commented created (controller)")
+
+
+def test_a_file_that_is_no_database(task, recording):
+    with pytest.raises(Failed, match="database_file: .* is not the file of an OVSDB server"):
+        recording.start(database_file=__file__)
+    with pytest.raises(Failed, match="database_file: cannot read"):
+        recording.start(database_file="/nonexistent/vtep.db")

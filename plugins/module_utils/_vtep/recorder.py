@@ -28,6 +28,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._files import open_f
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import text
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep import recording
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.connection import Database, encode
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.database_file import DatabaseFile
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.replica import Replica
 
 #: Bytes that a recording has at least: its first line says what there is to know of the tables.
@@ -104,6 +105,7 @@ class _Recorder:
         self.database = Database(options["database"], options["timeout"], options["tls"])
         self.end = float("inf")
         self.connected = False
+        self.written = DatabaseFile(options["database_file"]) if options["database_file"] else None
 
     def begin(self) -> None:
         """Connect, and write what there is."""
@@ -112,6 +114,8 @@ class _Recorder:
         self.replica.take(self.database.monitor(self.replica.columns))
         current = self.replica.current() if self.options["initial"] else None
         self.connected = True
+        if self.written:
+            self.written.skip()
         now = time.time()
         try:
             self.file.write(recording.started(now, self.options["database"], self.database.schema.get("version", ""), current))
@@ -144,8 +148,10 @@ class _Recorder:
 
     def _note(self, updates: list[tuple[float, dict]]) -> None:
         for seconds, update in updates:
+            records = self.written.of(update) if self.written else []
             if changes := self.replica.take(update):
-                self.file.write(recording.line(recording.TRANSACTION, seconds, number=self.transactions + 1, changes=changes))
+                said = recording.said([(record.date / 1000, record.comment) for record in records])
+                self.file.write(recording.line(recording.TRANSACTION, seconds, number=self.transactions + 1, **said, changes=changes))
                 self.transactions += 1
                 if self.transactions == self.bounds.max_transactions:
                     raise _Full("max_transactions")
@@ -195,6 +201,8 @@ class _Recorder:
         self.database.connect()
         changes = self.replica.resume(self.database.monitor(self.replica.columns))
         self.connected = True
+        if self.written:
+            self.written.skip()
         self.file.write(recording.line(recording.RECONNECTED, time.time(), changes=changes))
 
 
@@ -253,7 +261,7 @@ def started(database: Database, options: dict[str, Any], check_mode: bool) -> di
         if first and first["database"] != options["database"]:
             raise UserError(f"path: {path!r} is being recorded to, from {first['database']!r}; stop that first, or name another path")
         return {"changed": False, "path": path, "pid": pid}
-    said = {name: options[name] for name in ("database", "initial", "status", "timeout")}
+    said = {name: options[name] for name in ("database", "initial", "status", "timeout", "database_file")}
     said["tls"] = {name: options[name] for name in ("private_key", "certificate", "ca_cert")}
     said["bounds"] = [options["max_bytes"], options["max_seconds"], options["max_transactions"]]
     return {"changed": True, "path": path, "pid": None if check_mode else _start(path, said, database.timeout)}

@@ -21,8 +21,19 @@ STARTED, TRANSACTION, LOST, RECONNECTED, ENDED = "started", "transaction", "lost
 
 def line(event: str, seconds: float, **rest: Any) -> dict[str, Any]:
     """A line; ``seconds`` since the epoch."""
-    time = datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="microseconds")
-    return {"event": event, "time": time.replace("+00:00", "Z"), **rest}
+    return {"event": event, "time": _time(seconds, "microseconds"), **rest}
+
+
+def said(commits: list[tuple[float, str]]) -> dict[str, Any]:
+    """What the file of the database says of the transactions of a line: when the last was committed, and what their writers say."""
+    if not commits:
+        return {}
+    comments = [comment for unused, comment in commits if comment]
+    return {"committed": _time(commits[-1][0], "milliseconds"), **({"comments": comments} if comments else {})}
+
+
+def _time(seconds: float, precision: str) -> str:
+    return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec=precision).replace("+00:00", "Z")
 
 
 def started(seconds: float, database: str, schema: str, current: Current | None) -> dict[str, Any]:
