@@ -14,7 +14,9 @@ description:
   - For every logical switch with an endpoint on the host, the result has a unicast entry for each endpoint behind another VTEP,
     and one C(unknown-dst) entry with all other VTEPs of this logical switch. It does not contain other logical switches.
   - The result depends on the endpoints alone, not on their order.
-positional: host
+  - Two hosts that are one VTEP, as with MLAG, are named in O(mlag). Both have the same logical switches, and what is behind one of them
+    is behind no VTEP for the other.
+positional: host, service_nodes, mlag
 options:
   _input:
     description: The endpoints of all hosts.
@@ -44,7 +46,8 @@ options:
         required: true
       mac:
         description:
-          - The endpoint's unicast MAC address, unique within the logical switch.
+          - The endpoint's unicast MAC address, unique within the logical switch. One that has a port on each of two hosts in O(mlag) is
+            listed twice.
           - It may have colons, dashes, dots or no separators, in upper or lower case.
         type: str
         required: true
@@ -54,7 +57,7 @@ options:
           - The filter ignores a prefix length, as in V(192.168.1.1/24).
         type: str
       vtep:
-        description: IPv4 address of the host's VTEP, the same for all endpoints of the host.
+        description: IPv4 address of the host's VTEP, the same for all endpoints of the host, and another one than that of any other host.
         type: str
         required: true
   host:
@@ -67,7 +70,15 @@ options:
     type: list
     elements: str
     default: []
+  mlag:
+    description: Pairs of hosts that are one VTEP, with one address in C(vtep), such as C([[leaf1, leaf2], [leaf3, leaf4]]).
+    type: list
+    elements: list
+    default: []
 seealso:
+  - plugin: vxlanlab.vtep.overlay_config
+    plugin_type: filter
+    description: The same as one structure for M(vxlanlab.vtep.vtep_config).
   - plugin: vxlanlab.vtep.vtep_overlay
     plugin_type: role
     description: The role that writes these tables.
@@ -118,45 +129,17 @@ _value:
           elements: dict
 """
 
-import ipaddress
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils import _values
-from ansible_collections.vxlanlab.vtep.plugins.plugin_utils.endpoints import Endpoint, read_all, read_service_nodes
+from ansible_collections.vxlanlab.vtep.plugins.plugin_utils.endpoints import read_overlay, tables_of
 from ansible_collections.vxlanlab.vtep.plugins.plugin_utils.filter_errors import errors_of
 
 
 @errors_of("overlay_tables")
-def overlay_tables(endpoints: Any, host: str, service_nodes: Any = ()) -> dict[str, Any]:
+def overlay_tables(endpoints: Any, host: str, service_nodes: Any = (), mlag: Any = ()) -> dict[str, Any]:
     """The tables of one host's VTEP."""
-    known = read_all(endpoints)
-    copiers = read_service_nodes(service_nodes, known)
-    here = [endpoint for endpoint in known if endpoint.host == host]
-    return {
-        "bindings": bindings(here),
-        "logical_switches": [tables(name, host, known, copiers) for name in sorted({endpoint.logical_switch for endpoint in here})],
-    }
-
-
-def bindings(here: Iterable[Endpoint]) -> list[dict[str, Any]]:
-    """The VLANs of the host's ports; several endpoints may share one."""
-    keys = ("physical_switch", "port", "vlan", "logical_switch")
-    bound = sorted({tuple(getattr(endpoint, key) for key in keys) for endpoint in here})
-    return [dict(zip(keys, values)) for values in bound]
-
-
-def tables(name: str, host: str, endpoints: Iterable[Endpoint], service_nodes: list[str]) -> dict[str, Any]:
-    """What is behind the other VTEPs of a logical switch."""
-    remote = sorted((e for e in endpoints if e.logical_switch == name and e.host != host), key=lambda e: e.mac)
-    locators = sorted({endpoint.vtep for endpoint in remote}, key=ipaddress.ip_address)
-    if locators and service_nodes:
-        locators = service_nodes
-    return {
-        "name": name,
-        "unicast": [{"mac": e.mac, "locator": e.vtep, "ipaddr": e.ip} for e in remote],
-        "multicast": [{"mac": _values.UNKNOWN_DST, "locators": locators}] if locators else [],
-    }
+    return tables_of(host, read_overlay(endpoints, service_nodes, mlag))
 
 
 class FilterModule:

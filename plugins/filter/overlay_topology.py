@@ -58,11 +58,11 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils import _names, _values
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError, accepted, check
+from ansible_collections.vxlanlab.vtep.plugins.module_utils import _names
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError, check
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import HYPERVISOR, SERVICE_NODE
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.trace import named
-from ansible_collections.vxlanlab.vtep.plugins.plugin_utils.endpoints import Endpoint, read_all, read_service_nodes
+from ansible_collections.vxlanlab.vtep.plugins.plugin_utils.endpoints import Endpoint, read_all, read_service_nodes, read_switches
 from ansible_collections.vxlanlab.vtep.plugins.plugin_utils.filter_errors import errors_of
 
 # What stands for an address that nobody has told, or that no frame of a trace can have.
@@ -77,7 +77,7 @@ def overlay_topology(endpoints: Any, switches: Any, service_nodes: Any = (), mtu
         raise UserError("expected a list with at least one endpoint")
     copiers = read_service_nodes(service_nodes, known)
     check(len(copiers) < 2, "service_nodes", ", ".join(copiers), "one service node at the most")
-    keys = read_switches(switches, known)
+    keys = read_switches(switches, known, _names.switch)
     used = Counter((one.host, one.port, one.vlan) for one in known)
     vms = [vm(one, used[one.host, one.port, one.vlan] > 1) for one in known]
     hosts = {one.host: one.vtep for one in known}
@@ -99,19 +99,6 @@ def overlay_topology(endpoints: Any, switches: Any, service_nodes: Any = (), mtu
         ],
         "endpoints": [asdict(one) for one in known],
     }
-
-
-def read_switches(switches: Any, endpoints: list[Endpoint]) -> dict[str, int]:
-    """The tunnel key of each logical switch; each endpoint is on one of them."""
-    if not isinstance(switches, (list, tuple)) or not all(isinstance(one, dict) for one in switches):
-        raise UserError("switches: expected a list of dictionaries with the keys name and tunnel_key")
-    keys: dict[str, int] = {}
-    for number, one in enumerate(switches):
-        name = accepted(_names.switch, f"switches[{number}].name", one.get("name"))
-        keys[name] = accepted(_values.vni, f"switches[{number}].tunnel_key", one.get("tunnel_key"))
-    for endpoint in endpoints:
-        check(endpoint.logical_switch in keys, f"{endpoint}: logical_switch", endpoint.logical_switch, f"one of {', '.join(keys)}")
-    return keys
 
 
 def vm(endpoint: Endpoint, shared: bool) -> dict[str, Any]:

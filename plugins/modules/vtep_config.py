@@ -82,6 +82,22 @@ options:
     type: str
     choices: [merged, replaced, overridden, deleted, gathered, rendered]
     default: merged
+  purge:
+    description:
+      - With O(state=merged), the kinds of entries that are complete below each row that the structure names, as they are with
+        V(replaced). Entries that it leaves out are removed, and the given ones are exactly what it says. All else is merged.
+      - A kind that the structure leaves out below a row is not managed there; an empty one is emptied.
+    type: list
+    elements: str
+    choices: [ucast_remote, mcast_remote, entries]
+    default: []
+  wait_for_ports:
+    description:
+      - Whether the VTEP registers its switches and ports itself. If V(true), the module creates none, and waits up to O(timeout) for
+        those that the structure names and that are not there yet, as M(vxlanlab.vtep.vtep_binding) does. In check mode, it warns.
+      - Requires O(state=merged), V(replaced) or V(overridden).
+    type: bool
+    default: false
   gather:
     description:
       - With O(state=gathered), the parts to read, all by default.
@@ -120,6 +136,19 @@ EXAMPLES = r"""
           mcast_remote:
             unknown-dst: {locators: [10.1.0.1]}
 
+- name: Write a logical switch with exactly these remote entries, and its bindings beside those that are there
+  vxlanlab.vtep.vtep_config:
+    config:
+      physical_switches:
+        leaf1: {ports: {eth1: {vlan_bindings: {0: ls0}}}}
+      logical_switches:
+        ls0:
+          tunnel_key: 5000
+          ucast_remote:
+            "00:00:00:00:00:02": {locator: 10.1.0.1}
+    purge: [ucast_remote]
+    wait_for_ports: true
+
 - name: Save the configuration
   vxlanlab.vtep.vtep_config:
     state: gathered
@@ -148,6 +177,14 @@ counts:
   returned: success, unless O(state=gathered) or O(state=rendered)
   type: dict
   sample: {created: 4, updated: 1, deleted: 0}
+changes:
+  description: What was created, updated and deleted, in words. Of many rows, the first ones by name.
+  returned: success, unless O(state=gathered) or O(state=rendered)
+  type: list
+  elements: str
+  sample:
+    - create logical switch ls0
+    - update port eth1 of physical switch leaf1
 gathered:
   description: The database as a structure in the form of O(config).
   returned: O(state=gathered)
@@ -166,15 +203,19 @@ rendered:
     - {op: insert, table: Logical_Switch, uuid-name: row0, row: {name: ls0, tunnel_key: 5000}}
 """
 
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep import saved
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.module import VtepModule
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.render import Outcome
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Wanted
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.source import OPTIONS, load
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.task import gathered, parsed, rendered
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tree import PARTS, pick, wanted
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tree import PARTS, PURGEABLE, pick, wanted
 
 ACTIONS = ("merged", "replaced", "overridden", "deleted")
 STATES = (*ACTIONS, "gathered", "rendered", "parsed")
+#: The states in which these options have a meaning.
+OF_STATES = {"purge": ("merged",), "wait_for_ports": ("merged", "replaced", "overridden")}
 
 
 def config(params: dict) -> dict:
@@ -182,11 +223,13 @@ def config(params: dict) -> dict:
 
 
 def gather(module: VtepModule) -> dict:
+    check_state(module.params)
     with module.database() as db:
         return {"gathered": gathered(db, module.params["gather"])}
 
 
 def parse(module: VtepModule) -> dict:
+    check_state(module.params)
     text = module.params["running_config"]
     held = saved.read(module.params["src"]) if text is None else saved.parse(text)
     structure = parsed(held, module.params["gather"])
@@ -196,17 +239,30 @@ def parse(module: VtepModule) -> dict:
 
 
 def render(module: VtepModule) -> dict:
+    check_state(module.params)
     done = rendered(config(module.params))
     if done.trouble:
         module.warn(f"commands: {done.trouble}; there are no commands in the result")
     return {"rendered": done.operations, "commands": done.commands}
 
 
-def changes(outcome: Outcome, most: int) -> dict:
+def want(params: dict) -> Wanted:
+    check_state(params)
+    return wanted(config(params), params["state"], params["purge"], params["wait_for_ports"])
+
+
+def check_state(params: dict) -> None:
+    for option, states in OF_STATES.items():
+        if params[option] and params["state"] not in states:
+            raise UserError(f"{option}: requires state: {' or '.join(states)}, not {params['state']}; leave it out")
+
+
+def changed(outcome: Outcome, most: int) -> dict:
+    words = {"changes": outcome.changes()}
     if outcome.size > most:
-        return {}
+        return words
     before, after = map(pick, outcome.changed())
-    return {"before": before, **({"after": after} if outcome.size else {})}
+    return {**words, "before": before, **({"after": after} if outcome.size else {})}
 
 
 def main() -> None:
@@ -215,6 +271,8 @@ def main() -> None:
             "config": {"type": "dict"},
             "running_config": {"type": "str"},
             "state": {"type": "str", "choices": list(STATES), "default": "merged"},
+            "purge": {"type": "list", "elements": "str", "choices": list(PURGEABLE), "default": []},
+            "wait_for_ports": {"type": "bool", "default": False},
             "gather": {"type": "list", "elements": "str", "choices": list(PARTS), "default": list(PARTS)},
             "result_rows": {"type": "int", "default": 1000},
             **OPTIONS,
@@ -233,7 +291,7 @@ def main() -> None:
         module.finish(lambda: render(module))
     if state == "parsed":
         module.finish(lambda: parse(module))
-    module.apply(lambda params: wanted(config(params), state), lambda outcome, unused: changes(outcome, module.params["result_rows"]))
+    module.apply(want, lambda outcome, unused: changed(outcome, module.params["result_rows"]), wait=True)
 
 
 if __name__ == "__main__":

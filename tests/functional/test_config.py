@@ -43,6 +43,64 @@ class TestConfig:
         assert server.ctl("list-remote-macs", "ls0").count("->") == 4
         assert server.ctl("get-manager").split() == ["ptcp:6641:127.0.0.9"]
 
+    def test_purged_entries_are_complete_and_all_else_is_merged(self, server, task):
+        task("vtep_config", config=LEAF)
+        task("vtep_logical_switch", name="ls0", description="blue", other_config={"owner": "us"})
+        task("vtep_ucast_local", logical_switch="ls0", mac="00:00:00:00:00:09", locator="10.0.0.1")
+        task("vtep_ucast_remote", logical_switch="ls1", mac="00:00:00:00:00:05", locator="10.1.0.1")
+        config = {
+            "physical_switches": {"leaf1": {"ports": {"eth2": {"vlan_bindings": {3: "ls0"}}}}},
+            "logical_switches": {
+                "ls0": {
+                    "tunnel_key": 5001,
+                    "ucast_remote": {"00:00:00:00:00:03": {"locator": "10.2.0.1"}, "00:00:00:00:00:04": {"locator": "10.2.0.1"}},
+                    "mcast_remote": {"unknown-dst": {"locators": ["10.3.0.1"]}},
+                }
+            },
+        }
+        done = task.twice("vtep_config", config=config, purge=["ucast_remote", "mcast_remote"])
+        assert done["counts"] == {"created": 1, "updated": 4, "deleted": 1}
+        assert "update port eth2 of physical switch leaf1" in done["changes"]
+        held = task("vtep_info")["vtep"]
+        switch, ports = held["logical_switches"]["ls0"], held["physical_switches"]["leaf1"]["ports"]
+        assert (switch["description"], switch["other_config"], switch["tunnel_key"]) == ("blue", {"owner": "us"}, 5001)
+        assert {mac: entry["ipaddr"] for mac, entry in switch["ucast_remote"].items()} == {"00:00:00:00:00:03": "", "00:00:00:00:00:04": ""}
+        assert switch["mcast_remote"]["unknown-dst"]["locators"] == ["10.3.0.1"] and len(switch["ucast_local"]) == 1
+        assert len(held["logical_switches"]["ls1"]["ucast_remote"]) == 1
+        assert [ports[name]["vlan_bindings"] for name in ("eth1", "eth2")] == [{"0": "ls0", "7": "ls1"}, {"3": "ls0"}]
+        # What is left out is not managed; what is empty is emptied.
+        assert not task("vtep_config", config={"logical_switches": {"ls0": {}}}, purge=["ucast_remote"])["changed"]
+        emptied = task.twice("vtep_config", config={"logical_switches": {"ls0": {"ucast_remote": {}}}}, purge=["ucast_remote"])
+        assert sorted(emptied["changes"]) == [f"delete unicast remote 00:00:00:00:00:0{number} of logical switch ls0" for number in (3, 4)]
+
+    @pytest.mark.parametrize("waited_for", ["eth9", "leaf9"])
+    def test_a_port_that_the_vtep_has_still_to_register_is_waited_for(self, server, task, waited_for):
+        switch, port = ("leaf9", "eth1") if waited_for == "leaf9" else ("leaf1", "eth9")
+        task("vtep_physical_switch", name="leaf1")
+        config = {
+            "logical_switches": {"ls0": {"tunnel_key": 5}},
+            "physical_switches": {switch: {"ports": {port: {"vlan_bindings": {0: "ls0"}}}}},
+        }
+        checked = task.check("vtep_config", config=config, wait_for_ports=True)
+        assert checked["changed"] and any(waited_for in warning for warning in checked["warnings"])
+        message = task.fails("vtep_config", config=config, wait_for_ports=True, timeout=0.3)
+        assert "timeout: waited 0.3 s" in message and waited_for in message
+        with subprocess.Popen(
+            ["sh", "-c", f"sleep 0.5; vtep-ctl --db={server.remote} --may-exist add-ps {switch} -- add-port {switch} {port}"]
+        ):
+            assert task("vtep_config", config=config, wait_for_ports=True, timeout=20)["counts"] == {
+                "created": 1,
+                "updated": 1,
+                "deleted": 0,
+            }
+        assert not task("vtep_config", config=config, wait_for_ports=True)["changed"]
+
+    def test_options_that_a_state_has_no_use_for(self, task):
+        for state in ("replaced", "overridden", "deleted", "gathered", "rendered"):
+            assert "purge: requires state: merged" in task.fails("vtep_config", config={}, state=state, purge=["entries"])
+        for state in ("deleted", "gathered", "rendered"):
+            assert "wait_for_ports: requires state: merged or" in task.fails("vtep_config", config={}, state=state, wait_for_ports=True)
+
     @pytest.mark.parametrize("state", ["merged", "replaced", "overridden"])
     def test_what_is_gathered_can_be_fed_back(self, task, state):
         task("vtep_config", config=LEAF)

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
 from pathlib import Path
 
@@ -98,6 +99,12 @@ class TestTls:
         mine = {**(other_authority if days > 0 else authority).issue("client", days), "ca_cert": str(authority.cert)}
         message = task.fails("vtep_logical_switch", name="ls0", database=tls_server.tls, **mine)
         assert "certificate" in message and "may not accept it" in message and "valid today" in message
+
+    def test_a_server_that_is_down(self, tls_server, task, authority):
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            database = f"ssl:127.0.0.1:{listening.getsockname()[1]}"
+        message = task.fails("vtep_logical_switch", name="ls0", database=database, **authority.issue("client"))
+        assert f"cannot connect to {database}: Connection refused" in message and "that the server listens there" in message
 
     def test_an_expired_server(self, tmp_path, capsys, authority):
         running = TlsServer(tmp_path, authority.issue("stale", -1))

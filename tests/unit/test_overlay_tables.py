@@ -9,6 +9,7 @@ import pytest
 from ansible.errors import AnsibleFilterError
 from hypothesis import given, strategies as st
 
+from ansible_collections.vxlanlab.vtep.plugins.filter.overlay_config import overlay_config
 from ansible_collections.vxlanlab.vtep.plugins.filter.overlay_tables import overlay_tables
 
 
@@ -160,3 +161,113 @@ def test_the_mesh_is_full_symmetric_and_independent_of_order(places, random):
             others = [one for one in endpoints if one["logical_switch"] == switch["name"] and one["host"] != here]
             assert {(entry["mac"], entry["locator"]) for entry in switch["unicast"]} == {(one["mac"], one["vtep"]) for one in others}
             assert {vtep for entry in switch["multicast"] for vtep in entry["locators"]} == {one["vtep"] for one in others}
+
+
+# -- pairs of hosts that are one VTEP
+
+PAIR = [["hv1", "hv2"]]
+
+
+def paired(number: int, host: int, **changes) -> dict:
+    return endpoint(number, host=host, vtep="10.1.0.1", **changes)
+
+
+def test_the_hosts_of_a_pair_are_one_vtep():
+    """hv1 and hv2: vm1 is on both, vm2 on the second alone, in a network that the first has no port in."""
+    endpoints = [paired(1, 1), paired(1, 2, port="vm7"), paired(2, 2, logical_switch="ls1"), endpoint(3), endpoint(4, logical_switch="ls1")]
+    first, second = (overlay_tables(endpoints, host, mlag=PAIR) for host in PAIR[0])
+    assert first["logical_switches"] == second["logical_switches"]
+    assert [
+        (one["name"], [entry["mac"][-2:] for entry in one["unicast"]], one["multicast"][0]["locators"]) for one in first["logical_switches"]
+    ] == [
+        ("ls0", ["03"], ["10.3.0.1"]),
+        ("ls1", ["04"], ["10.4.0.1"]),
+    ]
+    assert [(one["port"], one["logical_switch"]) for one in first["bindings"]] == [("vm1", "ls0")]
+    assert [(one["port"], one["logical_switch"]) for one in second["bindings"]] == [("vm2", "ls1"), ("vm7", "ls0")]
+    (other,) = overlay_tables(endpoints, "hv3", mlag=PAIR)["logical_switches"]
+    assert other["unicast"] == [{"mac": "00:00:00:00:00:01", "locator": "10.1.0.1", "ipaddr": "192.168.1.1"}]
+    assert other["multicast"][0]["locators"] == ["10.1.0.1"]
+
+
+def test_a_host_of_a_pair_needs_no_endpoint_of_its_own():
+    tables = overlay_tables([paired(1, 1), endpoint(3)], "hv2", mlag=PAIR)
+    assert tables["bindings"] == [] and [one["name"] for one in tables["logical_switches"]] == ["ls0"]
+
+
+@pytest.mark.parametrize(
+    ("mlag", "endpoints", "words"),
+    [
+        ([], [paired(1, 1), paired(2, 2)], "vtep: 10.1.0.1 is the VTEP of two hosts, hv1 and hv2; give each its own, or say in mlag"),
+        (PAIR, [paired(1, 1), paired(3, 3)], "10.1.0.1 is the VTEP of two hosts, pair hv1 and hv2 and hv3"),
+        (PAIR, [endpoint(1), endpoint(2)], "vtep: pair hv1 and hv2 has two VTEPs, 10.1.0.1 and 10.2.0.1"),
+        (PAIR, [paired(1, 1), paired(1, 1, port="vm9")], "00:00:00:00:00:01 on logical switch ls0 belongs to endpoint 0"),
+        (
+            PAIR,
+            [paired(1, 1), paired(1, 2, ip="192.168.1.9")],
+            "00:00:00:00:00:01 on logical switch ls0 has '192.168.1.1' and '192.168.1.9'",
+        ),
+        (
+            PAIR,
+            [paired(1, 1), paired(2, 2, ip="192.168.1.1")],
+            "ip: 192.168.1.1 on logical switch ls0 belongs to 00:00:00:00:00:01 on pair",
+        ),
+        (PAIR, [paired(1, 1), endpoint(3, mac="00:00:00:00:00:01")], "belongs to 00:00:00:00:00:01 on pair hv1 and hv2 and to endpoint 1"),
+        ("hv1", [], "mlag: expected a list of pairs of hosts, not str"),
+        ([["hv1"]], [], "mlag[0]: ['hv1'] is not accepted: expected two hosts"),
+        (["hv1, hv2"], [], "mlag[0]: 'hv1, hv2' is not accepted: expected two hosts"),
+        ([["hv1", "hv1"]], [], "expected two different hosts"),
+        ([["hv1", ""]], [], "mlag[0]: '' is not accepted: expected a name"),
+        (
+            [["hv1", "hv2"], ["hv3", "hv2"]],
+            [],
+            "mlag[1]: ['hv3', 'hv2'] is not accepted: expected hosts that are in no other pair, and hv2 is in pair",
+        ),
+    ],
+)
+def test_pairs_that_cannot_be(mlag, endpoints, words):
+    with pytest.raises(AnsibleFilterError) as caught:
+        overlay_tables(endpoints, "hv1", mlag=mlag)
+    assert words in str(caught.value)
+
+
+# -- one structure for vtep_config
+
+SWITCHES = [{"name": "ls0", "tunnel_key": "5000"}, {"name": "ls1", "tunnel_key": 5001}]
+
+
+def test_the_structure_has_the_same_tables():
+    endpoints = [endpoint(1), endpoint(2, host=1, vlan=7), endpoint(3, host=1, port="vm1", vlan=9, logical_switch="ls1"), endpoint(4)]
+    assert overlay_config(endpoints, "hv1", SWITCHES) == {
+        "physical_switches": {"br0": {"ports": {"vm1": {"vlan_bindings": {0: "ls0", 9: "ls1"}}, "vm2": {"vlan_bindings": {7: "ls0"}}}}},
+        "logical_switches": {
+            "ls0": {
+                "tunnel_key": 5000,
+                "replication_mode": "source_node",
+                "ucast_remote": {"00:00:00:00:00:04": {"locator": "10.4.0.1", "ipaddr": "192.168.1.4"}},
+                "mcast_remote": {"unknown-dst": {"locators": ["10.4.0.1"]}},
+            },
+            "ls1": {"tunnel_key": 5001, "replication_mode": "source_node", "ucast_remote": {}, "mcast_remote": {}},
+        },
+    }
+    assert overlay_config(endpoints, "hv4", SWITCHES, ["10.9.0.1"])["logical_switches"]["ls0"]["replication_mode"] == "service_node"
+    assert overlay_config(endpoints, "elsewhere", SWITCHES) == {"physical_switches": {}, "logical_switches": {}}
+
+
+@pytest.mark.parametrize(
+    ("switches", "words"),
+    [
+        ("ls0", "switches: expected a list of dictionaries"),
+        ([{"name": "ls0", "tunnel_key": -1}], "switches[0].tunnel_key: -1 is not accepted"),
+        ([{"name": "ls0", "tunnel_key": 5}, {"name": "ls0", "tunnel_key": 6}], "switches[1].name: 'ls0' is not accepted"),
+        (
+            [{"name": "ls0", "tunnel_key": 5}, {"name": "ls1", "tunnel_key": "5"}],
+            "switches[1].tunnel_key: 5 is not accepted: expected a key of its own",
+        ),
+        ([{"name": "ls9", "tunnel_key": 5}], "endpoint 0 (host hv1, port vm1): logical_switch: 'ls0' is not accepted: expected one of ls9"),
+    ],
+)
+def test_logical_switches_that_cannot_be(switches, words):
+    with pytest.raises(AnsibleFilterError) as caught:
+        overlay_config([endpoint(1)], "hv1", switches)
+    assert words in str(caught.value)

@@ -201,6 +201,12 @@ class Database:
                 break
             error = 0
             self._poll(stream.connect_wait, until, f"a connection to {self._remote}")
+        if error and address.startswith("ssl:"):
+            # The number is OpenSSL's; without TLS, it is the kernel's.
+            plain_error, plain = self._stream_to(f"tcp:{address[len('ssl:') :]}", until)
+            if plain:
+                plain.close()
+            error = plain_error or error
         return error, stream
 
     def addresses(self) -> list[str]:

@@ -49,6 +49,19 @@ def row(ref: Ref, columns: dict, uuid: str | None) -> dict:
     return result
 
 
+def changes(plan: Plan) -> list[str]:
+    """The changes in words, the first ones by name."""
+    more = _more(plan.changes[SAMPLE:])
+    return [f"{change.action} {describe(change.ref)}" for change in plan.changes[:SAMPLE]] + ([more] if more else [])
+
+
+def _more(left: list[Change]) -> str:
+    """Changes that are only counted."""
+    counts = {action: sum(change.action == action for change in left) for action in (CREATE, UPDATE, DELETE)}
+    rest = ", ".join(f"{number} to {action}" for action, number in counts.items() if number)
+    return f"and {len(left)} more rows: {rest}" if left else ""
+
+
 def diff(plan: Plan) -> dict:
     """What ``--diff`` shows: the changed columns of the changed rows, before and after, the first ones by name."""
     before: dict[str, Any] = {}
@@ -59,11 +72,9 @@ def diff(plan: Plan) -> dict:
             before.setdefault(words, {}).update(_columns(change, change.before))
         if change.action != DELETE:
             after.setdefault(words, {}).update(_columns(change, change.after))
-    more = plan.changes[SAMPLE:]
+    more = _more(plan.changes[SAMPLE:])
     if more:
-        left = {action: sum(change.action == action for change in more) for action in (CREATE, UPDATE, DELETE)}
-        rest = ", ".join(f"{number} to {action}" for action, number in left.items() if number)
-        after["..."] = f"and {len(more)} more rows: {rest}"
+        after["..."] = more
     # Nothing is shown as no text, not as an empty dictionary.
     return {"before": before or "", "after": after or ""}
 
@@ -88,6 +99,10 @@ class Outcome:
     def changed(self) -> tuple[Current, Current]:
         """The rows that change, before and after."""
         return self._plan.changed()
+
+    def changes(self) -> list[str]:
+        """What was changed, in words, the first rows by name."""
+        return changes(self._plan)
 
     def row(self, ref: Ref) -> dict:
         """One row as it is now; empty where it is not there."""

@@ -185,7 +185,7 @@ class _Task:
 
     def _missing(self, look: Look, missing: Missing) -> None:
         """Wait for the row where that may help; else the error, with what there is instead: often a name is only spelled wrong."""
-        if self.wait and missing.table in {one.table for one in self.wanted.present}:
+        if self.wait and missing.table in {one.table for one in self.wanted.present if one.must_exist}:
             # The task that brings the row may be one that waits for its turn.
             self.db.unlock()
             read = next(read for read in look.reads if read.table == missing.table)

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
@@ -53,6 +53,8 @@ TREE: dict[str, Branch] = {
     )
 }
 PARTS = tuple(TREE)
+#: Below the rows of a part, the entries that are not registered by the VTEP itself.
+PURGEABLE = tuple(inner.name for branch in TREE.values() for inner in branch.inner if TABLES[inner.table].registered is None)
 
 
 # -- rows to data ---------------------------------------------------------------------------------------------------
@@ -116,9 +118,13 @@ def _sortable(key: tuple) -> tuple:
 MERGED, REPLACED, OVERRIDDEN, DELETED = "merged", "replaced", "overridden", "deleted"
 
 
-def wanted(config: dict, state: str) -> Wanted:
-    """What a structure means in a state. Raises ``UserError`` naming the place of what is not understood."""
-    reader = _Reader(state)
+def wanted(config: dict, state: str, purge: Collection[str] = (), wait: bool = False) -> Wanted:
+    """What a structure means in a state. Raises ``UserError`` naming the place of what is not understood.
+
+    ``purge``: inner branches that are ``REPLACED`` below a named row, whatever the state. ``wait``: physical switches and
+    their ports must exist, rather than be created.
+    """
+    reader = _Reader(state, purge, wait)
     _check_mapping(config, "config")
     _check_names(config, set(PARTS), "config")
     for part, items in config.items():
@@ -128,8 +134,10 @@ def wanted(config: dict, state: str) -> Wanted:
 
 
 class _Reader:
-    def __init__(self, state: str) -> None:
+    def __init__(self, state: str, purge: Collection[str], wait: bool) -> None:
         self.state = state
+        self.purge = purge
+        self.wait = wait
         self.wanted = Wanted(cascade=state != MERGED, keep_twins=True, place=self.place)
         self._places: dict[str, str] = {}
 
@@ -138,11 +146,12 @@ class _Reader:
         return self._places[row.table].format(*row.key)
 
     def branch(self, branch: Branch, items: Any, parent: tuple, path: str) -> None:
+        state = REPLACED if branch.name in self.purge else self.state
         for key, item, where in self._entries(branch, items, parent, path):
             row = Row(branch.table, key)
             self._remember(branch, parent)
-            if self.state == DELETED:
-                self._columns(branch, item, where, len(parent))
+            if state == DELETED:
+                self._columns(branch, item, where, len(parent), state)
                 inside = {inner: item[inner.name] for inner in branch.inner if item.get(inner.name)}
                 for inner, below in inside.items():
                     self.branch(inner, below, key, f"{where}.{inner.name}")
@@ -150,14 +159,15 @@ class _Reader:
                 if not inside:
                     self.wanted.absent.append(row)
                 continue
-            row.columns = self._columns(branch, item, where, len(parent))
+            row.columns = self._columns(branch, item, where, len(parent), state)
+            row.must_exist = self.wait and branch.name in ("physical_switches", "ports")
             self.wanted.present.append(row)
             for inner in branch.inner:
                 below = item.get(inner.name)
-                if below is not None or self.state != MERGED:
+                if below is not None or state != MERGED:
                     self.branch(inner, [] if below is None and inner.as_list else below or {}, key, f"{where}.{inner.name}")
         # A named row is complete when it is replaced; that nothing is beside the named ones takes overriding.
-        if self.state == OVERRIDDEN or (self.state == REPLACED and parent):
+        if state == OVERRIDDEN or (state == REPLACED and parent):
             spec = TABLES[branch.table]
             if spec.registered is None:
                 self.wanted.purge.append(Scope(branch.table, parent))
@@ -192,14 +202,14 @@ class _Reader:
             # A key of one part stands for itself.
             yield (*parent, *(key[0] if isinstance(key, tuple) and len(key) == 1 else key for key in own)), item, where
 
-    def _columns(self, branch: Branch, item: dict, where: str, depth: int) -> dict:
+    def _columns(self, branch: Branch, item: dict, where: str, depth: int, state: str) -> dict:
         spec = TABLES[branch.table]
         extra = {"_uuid", *branch.key_options(depth), *(inner.name for inner in branch.inner)}
         extra = extra.union(*(beside_key(part) for part in spec.key))
         extra = extra.union(*(TABLES[column.refers].beside for column in spec.columns.values() if column.refers))
         _check_names(item, spec.options.keys() | extra, where)
         columns: dict[str, Any] = {}
-        if self.state != MERGED:
+        if state != MERGED:
             kept = spec.managed if spec.registered is None else spec.registered
             columns = {name: spec.defaults[name] for name in kept if name not in spec.required}
         for option, value in item.items():
@@ -207,16 +217,16 @@ class _Reader:
             # What the VTEP reports is shown by vtep_info, and is not asked for. Null is the same as left out.
             if name is None or spec.columns[name].status or value is None:
                 continue
-            columns[name] = self._value(spec.columns[name], value, item, f"{where}.{option}")
+            columns[name] = self._value(spec.columns[name], value, item, f"{where}.{option}", state)
         return columns
 
-    def _value(self, column: Column, value: Any, item: dict, where: str) -> Any:
+    def _value(self, column: Column, value: Any, item: dict, where: str, state: str) -> Any:
         if column.kind == "map":
             _check_mapping(value, where)
         elif column.kind == "set" and not isinstance(value, list):
             raise UserError(f"{where}: expected a list")
         value = with_references(column, value, item)
-        if self.state == MERGED and column.kind in ("map", "set"):
+        if state == MERGED and column.kind in ("map", "set"):
             return Add(value)
         return value
 
