@@ -28,6 +28,7 @@ MAC = "00:00:00:00:00:02"
 GOOD: dict[str, dict] = {
     "vtep_acl": {"name": "web", "entries": [{"sequence": 1, "action": "deny", "direction": "ingress"}]},
     "vtep_arp_source": {"mac": MAC, "locator": "10.1.0.1"},
+    "vtep_audit": {"vteps": [{"name": "leaf1"}]},
     "vtep_binding": {"physical_switch": "br0", "port": "vm1", "vlan": 7, "logical_switch": "ls0"},
     "vtep_config": {"config": {"logical_switches": {"ls0": {"tunnel_key": 7}}}},
     "vtep_info": {},
@@ -218,7 +219,7 @@ def test_what_nobody_has_foreseen_is_one_line_that_says_what_to_report(task, mon
     def broken(*unused, **also):
         raise ZeroDivisionError("division\nby zero")
 
-    for name in ("want", "wait_for", "gathered", "stopped"):
+    for name in ("want", "wait_for", "gathered", "stopped", "audited"):
         monkeypatch.setattr(code, name, broken, raising=False)
     engine = importlib.import_module("ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.module")
     monkeypatch.setattr(engine, "carry_out", broken)

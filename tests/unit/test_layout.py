@@ -44,8 +44,12 @@ ENGINE = {
     "commit": {"encoding", "plan", "rows", "tables"},
     "wait": {"tables"},
     "task": {"commit", "connection", "ctl", "look", "normal", "plan", "rows", "saved", "tables", "tree"},
+    "fabric": {"look", "rows"},
+    "remedy": set(),
+    "audit": {"fabric", "remedy", "rows", "tables"},
     "module": {"connection", "normal", "plan", "render", "rows", "tables", "task"},
     "mac_module": {"module", "render", "rows", "source", "tables"},
+    "audit_module": {"audit", "fabric", "module", "saved"},
 }
 # The same for the lab. What is pure touches no system.
 LAB = {
@@ -101,6 +105,8 @@ PURE_ROOMS = {
     "_vtep.tree",
     "_vtep.replica",
     "_vtep.recording",
+    "_vtep.audit",
+    "_vtep.remedy",
     "_lab.node",
     "_lab.hosts",
     "_lab.topology",
@@ -118,7 +124,9 @@ PURE_ROOMS = {
 }
 SYSTEM = {"os", "subprocess", "socket", "select", "signal", "time"}
 # What a module of the action group `vtep` sees of it. `wait` is for vtep_wait, `recorder` for vtep_record.
-FRONT = {"mac_module", "module", "query", "recorder", "render", "rows", "saved", "source", "tables", "task", "tree", "wait"}
+FRONT = {"audit_module", "mac_module", "module", "query", "recorder", "render", "rows", "saved", "source", "tables", "task", "tree", "wait"}
+# What a module of the action group `vtep` sees of it. `wait` is for vtep_wait.
+FRONT = {"audit_module", "mac_module", "module", "query", "render", "rows", "saved", "source", "tables", "task", "tree", "wait"}
 FOR_ALL = {"_errors", "_files", "_names", "_values", "_packets"}
 # How OVSDB is reached, and the only rooms that do.
 WIRE = {"ovs", "ovsdbapp", "ssl"}

@@ -118,6 +118,11 @@ class Look:
             self.db.transact(reads)
         self._proven = True
 
+    def forget(self) -> None:
+        """Let go of all that was read, which is not freed by going out of sight, since its readers refer to it."""
+        for held in (self.reads, self._raw, self._refs, self._owners, self._key_readers):
+            held.clear()
+
     # -- what a plan needs
 
     def for_plan(self, wanted: Wanted) -> Current:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
@@ -200,15 +200,16 @@ class VtepModule:
         """Add a warning to the result."""
         self._module.warn(warning)
 
-    def database(self) -> Database:
-        """The database that the options name, not yet connected: use it in a ``with`` statement.
+    def database(self, params: Mapping[str, Any] | None = None) -> Database:
+        """The database that the options, or those in ``params``, name, not yet connected: use it in a ``with`` statement.
 
         Raises ``UserError`` for a ``timeout`` out of range (seconds), and ``MissingLibrary`` where ovs is not installed.
         """
+        params = self.params if params is None else params
         if OVS_ERROR:
             raise MissingLibrary("ovs (it comes with ovsdbapp)", OVS_ERROR)
         # Also refuses what is no number (NaN), and what no clock can count.
-        if not 0 < self.params["timeout"] <= LONGEST:
+        if not 0 < params["timeout"] <= LONGEST:
             raise UserError(f"timeout: {self.params['timeout']:g} is not accepted: expected a number of seconds above 0, up to {LONGEST}")
-        tls = {option: self.params[option] for option in ("private_key", "certificate", "ca_cert")}
-        return Database(self.params["database"], self.params["timeout"], tls)
+        tls = {option: params[option] for option in ("private_key", "certificate", "ca_cert")}
+        return Database(params["database"], params["timeout"], tls)

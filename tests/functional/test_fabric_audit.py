@@ -1,0 +1,288 @@
+# Copyright (c) 2026 The vxlanlab.vtep maintainers
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Six real databases: every defect is found there, the remedies mend it, and nothing is found where nothing is wrong."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import Server, Task
+from fabric_world import DEFECTS, OWN, broken, databases, endpoints
+
+from ansible_collections.vxlanlab.vtep.plugins.filter.overlay_tables import overlay_tables
+
+#: What no task can mend: the VTEP itself, its underlay or its ports have to be looked at, or it is a question of what is meant.
+BY_HAND = {
+    "not_read", "duplicate_address", "no_address", "name_mismatch", "local_locator", "mac_twice", "bfd_down", "bfd_silent", "switch_fault",
+    "port_fault", "router_fault", "acl_fault", "remote_unconfirmed",
+}  # fmt: skip
+
+
+class Leaf(Server):
+    """The database of a leaf."""
+
+    def fill(self, database: dict[str, Any]) -> None:
+        """Write these rows, as vtep_info returns them, past everything under test, what only a VTEP writes included."""
+        self.empty()
+        self.transact(*Filling().operations(database))
+
+
+class Filling:
+    """Rows as operations."""
+
+    def __init__(self) -> None:
+        self._names = (f"row{number}" for number in itertools.count())
+        self._operations: list[dict] = []
+        self._locators: dict[tuple, list] = {}
+
+    def operations(self, database: dict[str, Any]) -> list[dict]:
+        acls = database.get("acls", {})
+        for name, acl in acls.items():
+            entries = [self._insert("ACL_entry", row) for row in self._faulty(acl["entries"], "acle_fault_status")]
+            self._insert("ACL", {"acl_name": name, "acl_entries": ["set", entries], **self._status(acl, "acl_fault_status")})
+        switches = {name: self._logical(name, switch) for name, switch in database["logical_switches"].items()}
+        for name, router in database.get("logical_routers", {}).items():
+            bound = ["map", [[prefix, switches[switch]] for prefix, switch in router["switch_binding"].items()]]
+            self._insert("Logical_Router", {"name": name, "switch_binding": bound, **self._status(router, "LR_fault_status")})
+        physical = [self._physical(name, switch, switches, database["tunnels"]) for name, switch in database["physical_switches"].items()]
+        if not any(operation["table"] == "Global" for operation in self._operations):
+            self._operations.append({"op": "delete", "table": "Global", "where": []})
+            self._insert("Global", {"switches": ["set", physical]})
+        return self._operations
+
+    def _insert(self, table: str, row: dict) -> list:
+        name = next(self._names)
+        self._operations.append({"op": "insert", "table": table, "uuid-name": name, "row": row})
+        return ["named-uuid", name]
+
+    def _faulty(self, rows: Iterable[dict], column: str) -> list[dict]:
+        return [{**row, **self._status(row, column)} for row in rows]
+
+    def _status(self, row: dict, *columns: str) -> dict:
+        return {column: ["set", row[column]] for column in columns if row.get(column)}
+
+    def _logical(self, name: str, switch: dict) -> list:
+        row = {column: switch[column] for column in ("tunnel_key", "replication_mode") if switch.get(column) is not None}
+        uuid = self._insert("Logical_Switch", {"name": name, **row})
+        for branch, table in (("ucast_remote", "Ucast_Macs_Remote"), ("ucast_local", "Ucast_Macs_Local")):
+            for address, rows in switch.get(branch, {}).items():
+                for one in rows if isinstance(rows, list) else [rows]:
+                    columns = {"locator": self._locator(one), "ipaddr": one.get("ipaddr", "")}
+                    self._insert(table, {"logical_switch": uuid, "MAC": address, **columns})
+        for address, one in switch.get("mcast_remote", {}).items():
+            members = self._insert(
+                "Physical_Locator_Set", {"locators": ["set", [self._locator({"locator": ip}) for ip in one["locators"]]]}
+            )
+            self._insert("Mcast_Macs_Remote", {"logical_switch": uuid, "MAC": address, "locator_set": members})
+        return uuid
+
+    def _locator(self, row: dict) -> list:
+        key = (row["locator"],)
+        if key not in self._locators:
+            self._locators[key] = self._insert("Physical_Locator", {"dst_ip": key[0], "encapsulation_type": "vxlan_over_ipv4"})
+        return self._locators[key]
+
+    def _physical(self, name: str, switch: dict, switches: dict[str, list], tunnels: list[dict]) -> list:
+        ports = []
+        for port, row in switch["ports"].items():
+            bound = ["map", [[int(vlan), switches[bound]] for vlan, bound in row.get("vlan_bindings", {}).items()]]
+            ports.append(self._insert("Physical_Port", {"name": port, "vlan_bindings": bound, **self._status(row, "port_fault_status")}))
+        made = []
+        for row in tunnels:
+            ends = {"local": self._locator({"locator": row["local"]}), "remote": self._locator({"locator": row["remote"]})}
+            maps = {column: ["map", list(map(list, row.get(column, {}).items()))] for column in ("bfd_status", "bfd_params")}
+            made.append(self._insert("Tunnel", {**ends, **maps}))
+        columns = {"tunnel_ips": ["set", switch["tunnel_ips"]], "ports": ["set", ports], "tunnels": ["set", made]}
+        return self._insert("Physical_Switch", {"name": name, **columns, **self._status(switch, "switch_fault_status")})
+
+
+class Leaves:
+    """Six leaves, and the audit of them."""
+
+    def __init__(self, directory: Path) -> None:
+        self.servers: dict[str, Leaf] = {}
+        for host in OWN:
+            (directory / host).mkdir()
+            self.servers[host] = Leaf(directory / host)
+        self._held: dict[str, Any] = {}
+
+    def stop(self) -> None:
+        for server in self.servers.values():
+            server.stop()
+
+    def hold(self, dbs: dict[str, Any]) -> None:
+        """Write what differs from what they hold."""
+        for host, database in dbs.items():
+            if database is not None and json.dumps(database) != self._held.get(host):
+                self.servers[host].fill(database)
+                self._held[host] = json.dumps(database)
+
+    def changed(self, remote: str) -> None:
+        """Somebody else has written to this one."""
+        self._held = {host: held for host, held in self._held.items() if self.servers[host].remote != remote}
+
+    def entries(self, lost: Iterable[str] = (), ends: list[dict] | None = None, known: dict[str, list[str]] | None = None) -> list[dict]:
+        """The VTEPs as the module takes them; at those that are lost, nobody listens."""
+        return [
+            {
+                "name": host,
+                "database": "unix:/nonexistent/db.sock" if host in lost else server.remote,
+                "tunnel_ips": (known or {}).get(host, []),
+                **({"wanted": overlay_tables(ends, host)} if ends is not None else {}),
+            }
+            for host, server in self.servers.items()
+        ]
+
+
+@pytest.fixture(scope="module")
+def leaves(tmp_path_factory):
+    running = Leaves(tmp_path_factory.mktemp("leaves"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def task(leaves, capsys):
+    return Task(leaves.servers["leaf1"], capsys)
+
+
+def pairs(result: dict) -> list[tuple[str, str]]:
+    return sorted((one["kind"], one["vteps"][0]) for one in result["findings"])
+
+
+@pytest.mark.parametrize("name", DEFECTS)
+def test_a_defect_is_found_and_its_remedy_mends_it(leaves, task, name):
+    defect = DEFECTS[name]
+    dbs = broken(defect)
+    leaves.hold(dbs)
+    vnis = defect.options.get("vnis", {})
+    options = {
+        "vteps": leaves.entries(
+            [host for host, database in dbs.items() if database is None],
+            endpoints() if defect.compared else None,
+            defect.options.get("known"),
+        ),
+        "switches": [{"name": switch, "tunnel_key": vni} for switch, vni in vnis.items()],
+    }
+    result = task("vtep_audit", **options)
+    assert pairs(result) == sorted(defect.found)
+    assert sum(result["summary"].values()) == len(defect.found) and set(result["kinds"]) == {kind for kind, _vtep in defect.found}
+    by_hand = {one["kind"] for one in result["findings"] if not one["remedy"]}
+    assert by_hand <= BY_HAND | {"wanted_address"}
+    for one in result["findings"]:
+        for said in yaml.safe_load(one["remedy"]) or ():
+            ((module, arguments),) = ((key, value) for key, value in said.items() if key != "name")
+            leaves.changed(arguments["database"])
+            task(module.removeprefix("vxlanlab.vtep."), **arguments)
+    left = {one["kind"] for one in task("vtep_audit", **options)["findings"]}
+    # A row that leads to nobody is removed, and what is only then seen to be missing is told.
+    assert left <= by_hand | {"flood_one_sided", "flood_incomplete", "wanted_unicast", "wanted_multicast", "switch_unused"}, left
+    assert not left & {kind for kind, _vtep in defect.found} - by_hand
+
+
+def saved(leaves, directory: Path, how: str) -> list[dict]:
+    """The same databases as files."""
+    found = []
+    for host, server in leaves.servers.items():
+        path = directory / host
+        if how == "file":
+            path.write_bytes((server.directory / "vtep.db").read_bytes())
+        else:
+            command = ["ovsdb-client", *how.split(), server.remote, "hardware_vtep"]
+            path.write_bytes(subprocess.run(command, check=True, capture_output=True).stdout)
+        found.append({"name": host, "src": str(path)})
+    return found
+
+
+#: One defect of each of several leaves at once.
+SEVERAL = (
+    "vni of blue on leaf1", "own locator of red on leaf2", "red address of leaf3 also on leaf2", "no flood list",
+    "tunnel of leaf2 forwards nothing", "switch fault of leaf6", "a binding of leaf3 without peer", "an address that nobody reports",
+)  # fmt: skip
+
+
+@pytest.fixture
+def several(leaves) -> list[tuple[str, str]]:
+    """Databases with several defects, and what is to be found in them."""
+    dbs = databases(endpoints())
+    for name in SEVERAL:
+        DEFECTS[name].change(dbs)
+    leaves.hold(dbs)
+    return sorted(pair for name in SEVERAL for pair in DEFECTS[name].found)
+
+
+def test_an_audit_changes_nothing_and_is_the_same_in_check_mode(leaves, task, several):
+    before = {host: server.dump() for host, server in leaves.servers.items()}
+    result = task("vtep_audit", vteps=leaves.entries())
+    assert pairs(result) == several and result["changed"] is False
+    assert task.check("vtep_audit", vteps=leaves.entries())["findings"] == result["findings"]
+    assert {host: server.dump() for host, server in leaves.servers.items()} == before
+    assert [one["read"] for one in result["vteps"]] == [True] * 6
+    assert result["vteps"][4]["rows"]["Ucast_Macs_Remote"] == 5 and result["vteps"][4]["tunnel_ips"] == ["10.0.0.5"]
+
+
+@pytest.mark.parametrize("how", ["-f json dump", "backup", "file"])
+def test_saved_databases_are_audited_like_live_ones(leaves, task, several, tmp_path, how):
+    live = task("vtep_audit", vteps=leaves.entries())
+    result = task("vtep_audit", vteps=saved(leaves, tmp_path, how))
+    # The schema says that columns of faults and BFD are ephemeral: they are never on disk.
+    kept = [one for one in live["findings"] if how == "-f json dump" or one["kind"] not in ("bfd_down", "switch_fault")]
+    assert len(kept) > 5
+    assert [{**one, "remedy": ""} for one in result["findings"]] == [{**one, "remedy": ""} for one in kept]
+    assert not any("database:" in one["remedy"] for one in result["findings"])
+
+
+def test_a_clean_fabric_has_no_findings(leaves, task):
+    leaves.hold(databases(endpoints()))
+    for ends in (None, endpoints()):
+        result = task("vtep_audit", vteps=leaves.entries(ends=ends))
+        assert (result["findings"], result["summary"], result["counts"]) == ([], {"error": 0, "warning": 0, "note": 0}, {})
+
+
+def test_what_cannot_be_read_is_named_with_the_reason(leaves, task, tmp_path):
+    leaves.hold(databases(endpoints()))
+    (tmp_path / "junk").write_text("junk")
+    entries = leaves.entries(known={host: [address] for host, address in OWN.items()})
+    for index, instead in enumerate(
+        ({"database": "unix:/nonexistent/db.sock"}, {"src": "/nonexistent/db"}, {"src": str(tmp_path / "junk")})
+    ):
+        entries[index] = {"name": f"leaf{index + 1}", "tunnel_ips": [f"10.0.0.{index + 1}"], **instead}
+    result = task("vtep_audit", vteps=entries)
+    assert pairs(result) == [("not_read", "leaf1"), ("not_read", "leaf2"), ("not_read", "leaf3")]
+    reasons = [one["seen"] for one in result["findings"]]
+    assert "ovsdb-server is running" in reasons[0] and "No such file" in reasons[1] and "no saved database" in reasons[2]
+    assert [one["error"] for one in result["vteps"]] == [*reasons, "", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"vteps": []}, "vteps: [] is not accepted: expected at least one VTEP"),
+        ({"vteps": [{"name": "a"}, {"name": "a"}]}, "vteps: 'a' is not accepted: expected a different name"),
+        ({"vteps": [{"name": ""}]}, "vteps[0].name"),
+        ({"vteps": [{"name": "a", "database": "leaf1:6640"}]}, "database: 'leaf1:6640' is not accepted"),
+        ({"vteps": [{"name": "a", "database": "tcp:x:1", "src": "/x"}]}, "mutually exclusive: database|src"),
+        ({"vteps": [{"name": "a", "tunnel_ips": ["224.0.0.1"]}]}, "vteps[0].tunnel_ips[0]: '224.0.0.1' is not accepted"),
+        ({"vteps": [{"name": "a"}], "mlag": [["a", "b"]]}, "mlag[0]: 'b' is not accepted: expected the name of one of the VTEPs"),
+        ({"vteps": [{"name": "a"}], "service_nodes": ["x"]}, "service_nodes[0]: 'x' is not accepted"),
+        ({"vteps": [{"name": "a"}], "switches": [{"name": "blue", "tunnel_key": -1}]}, "switches[0].tunnel_key: -1 is not accepted"),
+        ({"vteps": [{"name": "a"}], "severities": {"vni": "error"}}, "severities: 'vni' is not accepted: expected not_read or"),
+        ({"vteps": [{"name": "a"}], "severities": {"vni_mismatch": "bad"}}, "severities: vni_mismatch: 'bad' is not accepted"),
+        ({"vteps": [{"name": "a"}], "limit": 0}, "limit: 0 is out of range"),
+        (
+            {"vteps": [{"name": "a", "wanted": {"logical_switches": [{"name": "b", "unicast": [{"mac": "x", "locator": "10.0.0.1"}]}]}}]},
+            "vteps[0].wanted.logical_switches[0].unicast[0].mac: 'x' is not accepted",
+        ),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_read(task, options, said):
+    assert said in task.fails("vtep_audit", **options)
