@@ -125,8 +125,6 @@ PURE_ROOMS = {
 SYSTEM = {"os", "subprocess", "socket", "select", "signal", "time"}
 # What a module of the action group `vtep` sees of it. `wait` is for vtep_wait, `recorder` for vtep_record.
 FRONT = {"audit_module", "mac_module", "module", "query", "recorder", "render", "rows", "saved", "source", "tables", "task", "tree", "wait"}
-# What a module of the action group `vtep` sees of it. `wait` is for vtep_wait.
-FRONT = {"audit_module", "mac_module", "module", "query", "render", "rows", "saved", "source", "tables", "task", "tree", "wait"}
 FOR_ALL = {"_errors", "_files", "_names", "_values", "_packets"}
 # How OVSDB is reached, and the only rooms that do.
 WIRE = {"ovs", "ovsdbapp", "ssl"}
