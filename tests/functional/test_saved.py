@@ -477,6 +477,12 @@ class TestCommands:
         }  # fmt: skip
         self.same(server, task, config)
 
+    def test_a_locator_that_no_mac_address_has_led_to(self, server, task):
+        macs = {"ls0": {"ucast_remote": {"00:00:00:00:00:02": {"locator": "10.1.0.1"}, "00:00:00:00:00:03": {"locator": "10.2.0.1"}}}}
+        tunnel = {"physical_switch": "leaf1", "local": "10.0.0.1", "remote": "10.2.0.1"}
+        self.same(server, task, {"arp_sources_remote": {"02:00:00:00:00:99": {"locator": "10.1.0.1"}}, "logical_switches": macs})
+        self.same(server, task, {"physical_switches": {"leaf1": {}}, "tunnels": [tunnel], "logical_switches": macs})
+
     def test_a_port_that_is_called_what_its_switch_is_called(self, server, task):
         config = {"physical_switches": {"leaf1": {"ports": {"leaf1": {"vlan_bindings": {7: "ls0"}}}}}, "logical_switches": {"ls0": {}}}
         self.same(server, task, config)

@@ -224,7 +224,7 @@ ROW_TABLES = {f"{kind}_{side}" for kind in ("ucast", "mcast") for side in ("loca
 # The columns that a task returns and the command does not print.
 UNPRINTED = {
     "show": {
-        *("_uuid", "description", "other_config", "switch_fault_status", "acl_bindings", "port_fault_status"),
+        *("_uuid", "description", "other_config", "switch_fault_status", "acl_bindings", "port_fault_status", "vlan_stats"),
         *("inactivity_probe", "max_backoff", "status"),
     },
     "list": ROW_TABLES,

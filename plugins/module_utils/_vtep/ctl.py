@@ -49,8 +49,13 @@ class _Calls:
         nameless = next((ref for ref in self._rows if _NEXT in ref.key), None)
         if nameless:
             raise UserError(f"{describe(nameless)}: vtep-ctl cannot take this name, which separates its commands")
-        # A command knows a locator by its address alone.
-        self._with_key = {one.key[1] for ref, columns in self._rows.items() for one in _locators(ref, columns) if one.key[-1] is not None}
+        # A command knows a locator by its address alone, and only where a MAC address has led to it.
+        self._unknown = {
+            one.key[1]
+            for ref, columns in self._rows.items()
+            for one in _locators(ref, columns)
+            if one.key[-1] is not None or ref.table not in _MACS
+        }
         self._created = {ref: columns for ref, columns in self._rows.items() if self._needs_create(ref, columns)}
         self._ids: dict[Ref, str] = {}
         self._numbers: dict[str, int] = {}
@@ -77,7 +82,7 @@ class _Calls:
     def _needs_create(self, ref: Ref, columns: dict) -> bool:
         """Whether no command makes the row with all that is in it."""
         if ref.table in _MACS:
-            return bool(columns["ipaddr"]) or any(one.key[1] in self._with_key for one in _locators(ref, columns))
+            return bool(columns["ipaddr"]) or any(one.key[1] in self._unknown for one in _locators(ref, columns))
         if ref.table == "Physical_Port":
             # Two switches may each have a port of this name.
             return any(value for name, value in columns.items() if name not in _by_command(ref))
