@@ -17,6 +17,7 @@ import select
 import shutil
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,8 @@ from typing import NamedTuple, TypeVar
 
 import yaml
 
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep import recorder
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.connection import Database
 from ansible_collections.vxlanlab.vtep.plugins.modules import vtepd
 
 HERE = Path(__file__).resolve().parent
@@ -206,6 +209,11 @@ class Emulated(Cost):
         return [wall, cpu, memory, f"{self.daemons:.2f} s"]
 
 
+NOBODY, MONITOR, RECORDER = "nobody", "ovsdb-client monitor", "vtep_record"
+NOTE_M = (
+    "The writer is one connection, which waits for each answer. `ovsdb-client monitor` writes rows by UUID, without what a reference names, and\n"
+    "keeps no copy. When a logical switch gets another name, vtep_record writes all rows whose names change with it, here 201,000.\n"
+)
 NOTE_J = (
     "One node, Open vSwitch's datapath in user space, one tunnel that is there already. The time is that from the server's reply to the\n"
     f"transaction until frames to {SAMPLED_MACS} of the MACs, the last one included, or to all that is new, have been seen to leave through the\n"
@@ -377,8 +385,13 @@ def descendants(pid: int) -> list[int]:
 
 def seconds(roots: list[subprocess.Popen]) -> float:
     """Seconds of processor of processes and all below them, those included that have ended."""
+    return processor([one for root in roots for one in (root.pid, *descendants(root.pid))])
+
+
+def processor(pids: list[int]) -> float:
+    """Seconds of processor of processes, and of their children that have ended."""
     ticks = 0
-    for pid in [one for root in roots for one in (root.pid, *descendants(root.pid))]:
+    for pid in pids:
         with suppress(OSError):
             # utime, stime, cutime and cstime (proc(5)); the name before them may have any characters.
             ticks += sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:15]))
@@ -782,6 +795,105 @@ def bench_j() -> str:
     return f"{table('(j) the emulators of a VTEP', head, rows)}\n{NOTE_J}"
 
 
+class Recorded:
+    """Something that follows a server and writes what changes to a file, or nothing that does."""
+
+    def __init__(self, running: Server, how: str):
+        self.running = running
+        self.how = how
+        self.path = running.directory / "recording.jsonl"
+        self.pids: list[int] = []
+        self.began = time.monotonic()
+        if how == RECORDER:
+            running.module("vtep_record", path=str(self.path), state="started", max_bytes=2**40)
+            self.pids = [pid for pid in [recorder.pid_of(str(self.path))] if pid]
+        elif how == MONITOR:
+            command = ["ovsdb-client", "-vconsole:off", "-f", "json", "monitor", running.remote, "hardware_vtep", "ALL"]
+            with self.path.open("wb") as file:
+                self.pids = [subprocess.Popen(command, stdout=file, start_new_session=True).pid]
+            try:
+                self.wait_for(entries(1)[0]["mac"].encode())
+            except Failed:
+                self.stop()
+                raise
+        self.began = time.monotonic() - self.began
+
+    def wait_for(self, text: bytes, start: int = 0) -> None:
+        """Until the file has it."""
+        limit = time.monotonic() + GIVE_UP_SECONDS
+        with self.path.open("rb") as file:
+            file.seek(max(0, start - len(text)))
+            seen = b""
+            while text not in seen:
+                seen = seen[-len(text) :] + file.read()
+                if time.monotonic() > limit:
+                    raise Failed(f"{self.how} has not written {text!r}")
+
+    def delays(self, db: Database, transactions: Iterator[tuple[list[dict], str]]) -> tuple[float, float, list[float]]:
+        """Transactions one after the other: seconds of the clock until the last answer, of processor, and from each answer to the file."""
+        wall, before, delays = 0.0, processor(self.pids), []
+        for operations, mark in transactions:
+            at = self.path.stat().st_size if self.pids else 0
+            sent = time.monotonic()
+            db.transact(operations)
+            answered = time.monotonic()
+            wall += answered - sent
+            if self.pids:
+                self.wait_for(mark.encode(), at)
+                delays.append(time.monotonic() - answered)
+        return wall, processor(self.pids) - before, delays
+
+    def stop(self) -> None:
+        for pid in self.pids:
+            ended = os.pidfd_open(pid)
+            os.kill(pid, signal.SIGTERM)
+            select.select([ended], [], [])
+            os.close(ended)
+
+
+def bench_m() -> str:
+    rows = []
+    for how in (NOBODY, MONITOR, RECORDER):
+        with server() as running, macs_file(100000) as path, Database(running.remote, 600) as db:
+            running.module("vtep_ucast_remote", logical_switch="ls0", src=str(path))
+            recorded = Recorded(running, how)
+            try:
+                select_one = {"op": "select", "table": "Ucast_Macs_Remote", "where": [["MAC", "==", entries(1)[0]["mac"]]]}
+                (row,) = db.transact([{**select_one, "columns": ["logical_switch", "locator"]}])[0]["rows"]
+                memory = resident(recorded.pids[0]) if recorded.pids else 0.0
+                began = processor(recorded.pids)
+                macs = [f"06:00:00:00:{index >> 8:02x}:{index & 255:02x}" for index in range(1000)]
+                ones = iter([([remote_mac(mac, row["logical_switch"], row["locator"])], mac) for mac in macs])
+                wall, cpu, delays = recorded.delays(db, ones)
+                many = [remote_mac(f"0a{entry['mac'][2:]}", row["logical_switch"], row["locator"]) for entry in entries(100000)]
+                bulk = recorded.delays(db, iter([(many, many[-1]["row"]["MAC"])]))
+                name = {"op": "update", "table": "Logical_Switch", "where": [], "row": {"name": "renamed"}}
+                renamed = recorded.delays(db, iter([([name], "renamed")]))
+                before = processor(recorded.pids)
+                select.select([], [], [], IDLE_SECONDS if recorded.pids else 0)
+                idle = processor(recorded.pids) - before
+                most = (
+                    int(re.findall(r"VmHWM:\s+(\d+)", Path(f"/proc/{recorded.pids[0]}/status").read_text())[0]) / 1024
+                    if recorded.pids
+                    else 0
+                )
+            finally:
+                recorded.stop()
+        cells = [f"{recorded.began:.2f} s, {began:.2f} s, {memory:.0f} MiB", f"{wall:.2f} s, {cpu:.2f} s"]
+        cells += [f"{1000 * statistics.median(delays):.2f} ms, {1000 * max(delays):.1f} ms" if delays else ""]
+        cells += [f"{took[0]:.2f} s, {took[1]:.2f} s, {took[2][0] if took[2] else 0:.2f} s" for took in (bulk, renamed)]
+        rows.append(
+            [how, *cells, f"{idle:.2f} s", f"{most:.0f} MiB"]
+            if recorded.pids
+            else [how, "", *[cell.split(", ")[0] for cell in cells[1:]], "", ""]
+        )
+    head = [
+        "", "start: time, processor, memory", "1,000 transactions of one MAC: writer, processor", "answer to file: median, most",
+        "100,000 MACs in one: writer, processor, answer to file", "the switch renamed: the same", f"idle for {IDLE_SECONDS} s", "memory at the most",
+    ]  # fmt: skip
+    return f"{table('(m) a database of 100,000 MACs, recorded', head, rows)}\n{NOTE_M}"
+
+
 def set_election_timer(leader: Server, seconds: int) -> None:
     """Raise it by doubling, which is as far as one step may go; each takes effect when the cluster has agreed."""
     now = 1
@@ -836,6 +948,7 @@ BENCHES = {
     "i": bench_i,
     "j": bench_j,
     "l": bench_l,
+    "m": bench_m,
 }
 
 

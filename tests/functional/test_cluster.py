@@ -150,6 +150,41 @@ class TestCluster:
         killer.join()
         assert macs(cluster) == wanted
 
+    def test_a_recording_follows_a_new_leader(self, cluster, task, tmp_path):
+        """Nothing is lost, whether it was committed before, while or after the leader died."""
+        recording = {"path": str(tmp_path / "recording.jsonl"), "timeout": 60}
+        assert task("vtep_record", state="started", **recording)["changed"]
+        task("vtep_logical_switch", name="ls0", timeout=30)
+        wanted = [f"02:00:00:00:00:{number:02x}" for number in range(20)]
+        for index, mac in enumerate(wanted):
+            if index == 10:
+                cluster.kill_leader()
+            task("vtep_ucast_remote", logical_switch="ls0", mac=mac, locator="10.1.0.1", timeout=60)
+        result = task("vtep_record", state="stopped", contents=True, **recording)
+        assert result["complete"] and "lost" in {line["event"] for line in result["recording"]}
+        changes = [change for line in result["recording"] for change in line.get("changes", ())]
+        assert sorted(one["row"]["mac"] for one in changes if one["table"] == "Ucast_Macs_Remote" and one["action"] == "insert") == wanted
+
+    def test_a_recording_ends_with_what_another_leader_has(self, cluster, task, tmp_path):
+        """The recorder's member lives on and leads no longer; it may be behind, so the new leader is asked."""
+        recording = {"path": str(tmp_path / "recording.jsonl"), "timeout": 60}
+        task("vtep_record", state="started", **recording)
+        old = cluster.leader()
+        os.kill(old.pid, signal.SIGSTOP)
+        try:
+            # The others choose a leader for this.
+            task(
+                "vtep_logical_switch",
+                name="ls0",
+                database=",".join(member.remote for member in cluster.members if member is not old),
+                timeout=60,
+            )
+        finally:
+            os.kill(old.pid, signal.SIGCONT)
+        result = task("vtep_record", state="stopped", contents=True, **recording)
+        changes = [change for line in result["recording"] for change in line.get("changes", ())]
+        assert result["complete"] and [one["row"] for one in changes] == [{"name": "ls0"}]
+
     def test_without_a_majority_nothing_is_written(self, cluster, task):
         task("vtep_logical_switch", name="ls0", timeout=30)
         for member in cluster.members[:2]:

@@ -88,6 +88,21 @@ class TestTls:
         assert task.twice("vtep_ucast_remote", logical_switch="ls0", entries=entries, timeout=60, **right)["counts"]["created"] == 3000
         assert len(task("vtep_info", timeout=60, **right)["vtep"]["logical_switches"]["ls0"]["ucast_remote"]) == 3000
 
+    def test_a_recording(self, tls_server, task, authority, tmp_path):
+        right = {"database": tls_server.tls, **authority.issue("client")}
+        recording = {"path": str(tmp_path / "recording.jsonl"), **right}
+        assert task("vtep_record", state="started", **recording)["changed"]
+        task("vtep_logical_switch", name="ls0", **right)
+        entries = [{"mac": f"02:00:00:00:{i >> 8:02x}:{i & 255:02x}", "locator": "10.1.0.1"} for i in range(3000)]
+        task("vtep_ucast_remote", logical_switch="ls0", entries=entries, timeout=60, **right)
+        result = task("vtep_record", state="stopped", contents=True, **recording)
+        assert result["complete"] and [len(line.get("changes", ())) for line in result["recording"]] == [0, 1, 3001, 0]
+
+    def test_a_recording_with_a_certificate_that_the_server_refuses(self, tls_server, task, authority, other_authority, tmp_path):
+        mine = {**other_authority.issue("client"), "ca_cert": str(authority.cert)}
+        message = task.fails("vtep_record", path=str(tmp_path / "recording.jsonl"), state="started", database=tls_server.tls, **mine)
+        assert "certificate" in message and "may not accept it" in message and not list(tmp_path.iterdir())
+
     def test_a_server_of_another_ca(self, tls_server, task, authority, other_authority):
         mine = {**authority.issue("client"), "ca_cert": str(other_authority.cert)}
         message = task.fails("vtep_logical_switch", name="ls0", database=tls_server.tls, **mine)
