@@ -13,7 +13,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -45,6 +45,9 @@ MODULES = "ansible_collections.vxlanlab.vtep.plugins.modules"
 class Server:
     """An ovsdb-server in a directory of its own."""
 
+    #: What to run it by, where it is to be somewhere else than here.
+    enter: Sequence[str] = ()
+
     def __init__(
         self,
         directory: Path,
@@ -66,6 +69,7 @@ class Server:
         # --detach returns when the server listens, so there is nothing to wait for.
         subprocess.run(
             [
+                *self.enter,
                 "ovsdb-server",
                 "--detach",
                 "--no-chdir",
