@@ -14,6 +14,7 @@ import json
 import os
 import re
 import select
+import shlex
 import shutil
 import signal
 import socket
@@ -106,9 +107,9 @@ class Failed(Exception):
 
 
 class Server:
-    """A private ovsdb-server with the logical switch ls0. ``create``: how ovsdb-tool makes the database."""
+    """A private ovsdb-server with the logical switch ls0. ``create``: how ovsdb-tool makes the database; ``more``: further options."""
 
-    def __init__(self, directory: Path, create: tuple[str, ...] = ("create", "{database}", SCHEMA)):
+    def __init__(self, directory: Path, create: tuple[str, ...] = ("create", "{database}", SCHEMA), more: Sequence[str] = ()):
         self.directory = directory
         self.socket = directory / "db.sock"
         self.remote = f"unix:{self.socket}"
@@ -123,6 +124,7 @@ class Server:
                 "-vconsole:off",
                 f"--remote=punix:{self.socket}",
                 f"--unixctl={directory}/ctl",
+                *more,
                 database,
             ],
             check=True,
@@ -936,6 +938,110 @@ def plot(path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
+NOTE_K = (
+    "Into empty databases, over TLS on loopback, each contender on servers of its own. The time and processor are those of the whole run, without\n"
+    "the servers, divided by the switches. The playbook is that of examples/fabric, with all switches in one batch and ten forks; vtep-ctl runs for\n"
+    "one switch after the other, and neither knows what is to go, nor writes the column ipaddr.\n"
+)
+LEAVES = [f"leaf{number}" for number in range(1, 21)]
+TABLES = """
+import json, sys, yaml
+from ansible_collections.vxlanlab.vtep.plugins.filter.overlay_config import overlay_config
+said = yaml.safe_load(open(sys.argv[1]))
+names = ("switches", "service_nodes", "mlag")
+more = {name: said[f"vtep_overlay_{name}"] for name in names if f"vtep_overlay_{name}" in said}
+print(json.dumps({leaf: overlay_config(said["vtep_overlay_endpoints"], leaf, **more) for leaf in sys.argv[2:]}))
+"""
+
+
+class Fabric:
+    """A server over TLS for each switch of examples/fabric, which has registered its ports, and a copy of the example for these."""
+
+    def __init__(self, folder: Path, stack: ExitStack):
+        self.folder = folder / "fabric"
+        shutil.copytree(HERE.parent / "examples/fabric", self.folder)
+        tls = self.folder / "tls"
+        tls.mkdir()
+        # One certificate, which is its own authority, for both sides.
+        key, certificate, authority = (tls / name for name in ("ansible.key", "ansible.crt", "ca.crt"))
+        made = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-keyout", key, "-out", certificate, "-subj", "/CN=bench"]
+        subprocess.run(["openssl", "req", "-x509", "-nodes", *made], check=True, capture_output=True)
+        shutil.copy(certificate, authority)
+        self.tls = [f"--private-key={key}", f"--certificate={certificate}", f"--ca-cert={authority}"]
+        self.databases: dict[str, str] = {}
+        for name in LEAVES:
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                port = free.getsockname()[1]
+            (folder / name).mkdir()
+            running = Server(folder / name, more=[*self.tls, f"--remote=pssl:{port}:127.0.0.1"])
+            stack.callback(running.stop)
+            running.ctl("del-ls", "ls0", "--", "add-ps", name, "--", "add-port", name, "eth1", "--", "add-port", name, "eth2")
+            self.databases[name] = f"ssl:127.0.0.1:{port}"
+        hosts = {name: {"fabric_database": database} for name, database in self.databases.items()}
+        (self.folder / "inventory.yml").write_text(yaml.safe_dump({"leaves": {"hosts": hosts}}))
+
+    def play(self, *options: str) -> Cost:
+        whole = ["--forks=10", "-e", '{"fabric_serial": ["100%"]}', *options]
+        return run([Path(PYTHON).parent / "ansible-playbook", "-i", "inventory.yml", "site.yml", *whole], cwd=self.folder)
+
+    def by_vtep_ctl(self, together: bool) -> Cost:
+        """``together``: all that a switch gets in one transaction, rather than a process for each command."""
+        script = self.folder / "commands.sh"
+        lines = []
+        for name, structure in self.tables().items():
+            some = list(commands(name, structure))
+            for one in [[word for command in some for word in ("--", *command)][1:]] if together else some:
+                lines.append(shlex.join(["vtep-ctl", f"--db={self.databases[name]}", *self.tls, *one]))
+        script.write_text("\n".join(lines))
+        return run(["sh", "-e", script])
+
+    def tables(self) -> dict[str, dict]:
+        command = [PYTHON, "-c", TABLES, self.folder / "endpoints.yml", *LEAVES]
+        return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def commands(leaf: str, structure: dict) -> Iterator[list[str]]:
+    """What vtep-ctl is told for the tables of a leaf."""
+    for name, switch in structure["logical_switches"].items():
+        yield ["add-ls", name]
+        yield ["set", "Logical_Switch", name, f"tunnel_key={switch['tunnel_key']}", f"replication_mode={switch['replication_mode']}"]
+        for mac, entry in switch["ucast_remote"].items():
+            yield ["add-ucast-remote", name, mac, entry["locator"]]
+        for mac, entry in switch["mcast_remote"].items():
+            for locator in entry["locators"]:
+                yield ["add-mcast-remote", name, mac, locator]
+    for port, bound in structure["physical_switches"][leaf]["ports"].items():
+        for vlan, name in bound["vlan_bindings"].items():
+            yield ["bind-ls", leaf, port, str(vlan), name]
+
+
+@contextmanager
+def fabric() -> Iterator[Fabric]:
+    with tempfile.TemporaryDirectory(prefix="vtep-bench-") as name, ExitStack() as stack:
+        yield Fabric(Path(name), stack)
+
+
+def bench_k() -> str:
+    with fabric() as one:
+        costs = {"playbook, --check": one.play("--check"), "playbook": one.play(), "playbook, again": one.play()}
+    for words, together in (("vtep-ctl, one transaction each", True), ("vtep-ctl, one process for each command", False)):
+        with fabric() as one:
+            costs[words] = one.by_vtep_ctl(together)
+    base = costs["vtep-ctl, one transaction each"]
+    rows = [
+        [
+            words,
+            f"{cost.wall / len(LEAVES):.2f} s",
+            f"{cost.cpu / len(LEAVES):.2f} s",
+            f"{cost.wall / base.wall:.1f}",
+            f"{cost.cpu / base.cpu:.1f}",
+        ]
+        for words, cost in costs.items()
+    ]
+    head = ["", "time for a switch", "processor for a switch", "time / vtep-ctl, one transaction", "processor / vtep-ctl, one transaction"]
+    return table(f"(k) {len(LEAVES)} switches over TLS", head, rows) + f"\n{NOTE_K}"
+
+
 BENCHES = {
     "a": bench_a,
     "b": bench_b,
@@ -947,6 +1053,7 @@ BENCHES = {
     "h": bench_h,
     "i": bench_i,
     "j": bench_j,
+    "k": bench_k,
     "l": bench_l,
     "m": bench_m,
 }
