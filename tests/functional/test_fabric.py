@@ -210,12 +210,18 @@ def test_what_was_down_is_finished_by_another_run(fabric, tmp_path):
     leaf = fabric.leaves["leaf14"] = Leaf(fabric.network, tmp_path / "leaf14", 14, fabric.server_files)
     assert recap(fabric.play("--limit", "leaf13,leaf14")) == {"leaf13": (0, 0), "leaf14": (1, 0)}
     assert leaf.ctl("list-ls").split() == ["blue"]
+    # The role's own options go before module_defaults.
+    leaf.ctl("clear-remote-macs", "blue")
+    own = ["-e", f"vtep_overlay_database={leaf.remote}", "-e", "fabric_database=ssl:192.0.2.99:6640"]
+    assert recap(fabric.play("--limit", "leaf14", *own)) == {"leaf14": (1, 0)}
 
 
 def test_too_many_bad_ones_stop_the_next_batch(fabric):
     """After the first switch, which goes alone: nothing has been written on any other."""
     fabric.leaves.pop("leaf1").stop()
     before = fabric.dumps()
-    text = fabric.play("-e", "vtep_overlay_timeout=4", status=2)
-    assert recap(text) == {"leaf1": (0, 1)}
+    # Also in check mode: another role of the play would not bring it.
+    for options in ([], ["--check"]):
+        text = fabric.play("-e", "vtep_overlay_timeout=4", *options, status=2)
+        assert recap(text) == {"leaf1": (0, 1)}
     assert fabric.dumps() == before
