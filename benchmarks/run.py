@@ -683,7 +683,7 @@ def bench_i() -> str:
     return table("(i) a whole lab, from nothing to its end", head, rows)
 
 
-class Fabric(NamedTuple):
+class Mesh(NamedTuple):
     """What a fabric took until it was built, what it takes at rest, and the memory of a hypervisor's processes."""
 
     wall: float
@@ -692,7 +692,7 @@ class Fabric(NamedTuple):
     memory: float
 
 
-def fabric(command: list, after: list) -> Fabric | None:
+def full_mesh(command: list, after: list) -> Mesh | None:
     """Run a command that says ``built`` and ends with its input; then ``after``. ``None``: it did not come to that in time."""
     with control_group() as group:
 
@@ -712,7 +712,7 @@ def fabric(command: list, after: list) -> Fabric | None:
             select.select([], [], [], REST_SECONDS)
             idle = (used() - cpu) / REST_SECONDS
             memory = sum(proportional(pid) for pid in (group / "cgroup.procs").read_text().split())
-            return Fabric(wall, cpu, idle, memory)
+            return Mesh(wall, cpu, idle, memory)
         finally:
             running.terminate()
             running.communicate()
@@ -742,7 +742,7 @@ def bench_l() -> str:
                 ),
             }
             for contender, (command, after) in contenders.items():
-                cost = fabric(command, after)
+                cost = full_mesh(command, after)
                 cells = [f"not built in {GIVE_UP_FABRIC_SECONDS} s", "", "", ""]
                 if cost:
                     cells = [f"{cost.wall:.0f} s", f"{cost.cpu:.0f} s", f"{cost.idle:.2f}", f"{cost.memory / size:.0f} MiB"]

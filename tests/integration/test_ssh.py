@@ -97,7 +97,17 @@ class Hosts:
         ssh = f"-o UserKnownHostsFile={self.directory}/known -o IdentitiesOnly=yes"
         command = [
             *("env", "--chdir", str(self.folder), *(f"{name}={value}" for name, value in settings.items())),
-            *("ansible-playbook", "-i", "inventory.yml", "site.yml", "-u", user, "--private-key", str(self.key), f"--ssh-common-args={ssh}"),
+            *(
+                "ansible-playbook",
+                "-i",
+                "inventory.yml",
+                "site.yml",
+                "-u",
+                user,
+                "--private-key",
+                str(self.key),
+                f"--ssh-common-args={ssh}",
+            ),
             *("-e", f"ansible_python_interpreter={sys.executable}", *options),
         ]
         done = subprocess.run(
@@ -132,7 +142,15 @@ def test_the_interface_that_ssh_comes_in_by_is_refused_before_anything_is_change
     def state() -> list[str]:
         return [hosts.run("hv1", *words, check=False) for words in (["ip", "-4", "address"], ["ip", "route"], ["ovs-vsctl", "show"])]
 
-    wrong = ["--limit=hv1", "-e", "openvswitch_datapath=netdev", "-e", "vtep_emulator_underlay_interface=eth0", "-e", "tunnel_ip=192.0.2.11"]
+    wrong = [
+        "--limit=hv1",
+        "-e",
+        "openvswitch_datapath=netdev",
+        "-e",
+        "vtep_emulator_underlay_interface=eth0",
+        "-e",
+        "tunnel_ip=192.0.2.11",
+    ]
     before = state()
     for user in ("root", USER):
         text = hosts.play(user, *wrong, fails=True)
