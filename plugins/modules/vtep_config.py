@@ -13,8 +13,8 @@ description:
   - Brings the OVSDB database hardware_vtep in line with one structure, which has the form that M(vxlanlab.vtep.vtep_info) returns.
     Rows may refer to rows that the same structure creates.
   - You can feed RV(gathered), or the result of M(vxlanlab.vtep.vtep_info), back to the module, which then changes nothing, whichever
-    program wrote the database. The module ignores C(_uuid) and values that the VTEP reports, such as C(bfd_status), and leaves values
-    as they are that another program stored and that it would refuse to write.
+    program wrote the database. The module ignores C(_uuid) and values that the VTEP reports, such as C(bfd_status) and C(vlan_stats),
+    and leaves values as they are that another program stored and that it would refuse to write.
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.vtep.attributes
@@ -41,13 +41,18 @@ options:
       - The module does not manage a part that is left out. An empty part is managed, so O(state=overridden) empties it.
       - Null is the same as leaving a part or a column out, so the module does not manage it. V(replaced) and V(overridden) make
         named rows complete, and therefore clear a column that is left out or null.
-      - Either this or O(src) is required, unless O(state=gathered).
+      - Either this or O(src) is required, unless O(state=gathered) or O(state=parsed).
     type: dict
   src:
     description:
       - Path of a file with the structure, as an alternative to O(config). The extension, C(.json), C(.yml) or C(.yaml), determines
         the format. The file must be UTF-8 text, and must not have a key twice in one dictionary.
+      - With O(state=parsed), path of a saved database, which may have any name. The content determines the format.
     type: path
+  running_config:
+    description:
+      - With O(state=parsed), the saved database as text, as an alternative to O(src). For a large database, use O(src).
+    type: str
   remote_src:
     description:
       - Whether O(src) is on the host that runs the module. If V(false), Ansible looks for it on the controller, including the
@@ -77,10 +82,15 @@ options:
         bindings of ports and switches that are not named. A logical switch is removed with all its MAC addresses, local ones
         included.
       - V(gathered) returns the database as a structure in RV(gathered), and changes nothing.
-      - V(rendered) returns the operations that create the structure in an empty database in RV(rendered), without connecting to a
-        server.
+      - V(rendered) returns the operations that create the structure in an empty database in RV(rendered), and the C(vtep-ctl)
+        commands that do the same in RV(commands), without connecting to a server.
+      - V(parsed) reads a saved database, without connecting to a server, and returns it in RV(parsed). Three formats are accepted. The
+        first is the output of C(ovsdb-client -f json dump), which need not contain all tables. The second is the output of
+        C(ovsdb-client backup). The third is the database file of a server that is not part of a cluster (see ovsdb(5)).
+      - A last record of a database file that is cut off is left out with a warning, as ovsdb-server does; any other damage is an
+        error. A backup and a database file do not contain what the VTEP reports, such as C(bfd_status).
     type: str
-    choices: [merged, replaced, overridden, deleted, gathered, rendered]
+    choices: [merged, replaced, overridden, deleted, gathered, rendered, parsed]
     default: merged
   purge:
     description:
@@ -100,7 +110,7 @@ options:
     default: false
   gather:
     description:
-      - With O(state=gathered), the parts to read, all by default.
+      - With O(state=gathered) and O(state=parsed), the parts to read, all by default.
     type: list
     elements: str
     choices: &parts
@@ -113,6 +123,13 @@ options:
       - arp_sources_remote
       - arp_sources_local
     default: *parts
+  result_rows:
+    description:
+      - The largest number of changed rows that RV(before) and RV(after) contain. If a task changes more, it returns neither of them,
+        since results of many thousand rows make Ansible slow. RV(counts) always covers all rows.
+      - A negative number omits them always.
+    type: int
+    default: 1000
 seealso:
   - module: vxlanlab.vtep.vtep_info
 author:
@@ -159,6 +176,19 @@ EXAMPLES = r"""
     config: "{{ saved.gathered }}"
     state: overridden
 
+- name: Read what "ovsdb-client backup ssl:192.0.2.10:6640 hardware_vtep" printed last night
+  vxlanlab.vtep.vtep_config:
+    src: backups/leaf1
+    state: parsed
+  register: last_night
+
+- name: Show what has changed since
+  vxlanlab.vtep.vtep_config:
+    config: "{{ last_night.parsed }}"
+    state: overridden
+  check_mode: true
+  diff: true
+
 - name: Remove one MAC address and one manager, and keep the logical switch
   vxlanlab.vtep.vtep_config:
     config:
@@ -172,9 +202,30 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+before:
+  description:
+    - The rows that the task changes, as they were before, with all columns that a task can set, in the form of O(config). Rows that
+      it creates are not contained, and of a row under which others change, only its name is.
+    - Merging this value restores the changed values and the removed rows. It does not remove what the task has added.
+  returned: O(state=merged), O(state=replaced), O(state=overridden) or O(state=deleted), up to O(result_rows) rows
+  type: dict
+  sample:
+    logical_switches:
+      ls0:
+        ucast_remote:
+          "00:00:00:00:00:02": {locator: 10.1.0.1, encapsulation: vxlan_over_ipv4, ipaddr: ""}
+after:
+  description: The same rows as they are after the task, or would be in check mode; without those that it removes.
+  returned: when changed, in the same cases as RV(before)
+  type: dict
+  sample:
+    logical_switches:
+      ls0:
+        ucast_remote:
+          "00:00:00:00:00:02": {locator: 10.2.0.1, encapsulation: vxlan_over_ipv4, ipaddr: ""}
 counts:
   description: Numbers of rows created, updated and deleted.
-  returned: success, unless O(state=gathered) or O(state=rendered)
+  returned: O(state=merged), O(state=replaced), O(state=overridden) or O(state=deleted)
   type: dict
   sample: {created: 4, updated: 1, deleted: 0}
 changes:
@@ -201,6 +252,31 @@ rendered:
   elements: dict
   sample:
     - {op: insert, table: Logical_Switch, uuid-name: row0, row: {name: ls0, tunnel_key: 5000}}
+commands:
+  description:
+    - Shell commands that create the structure in an empty database. Each of them is one transaction; their order matters. Add C(--db)
+      and the options for TLS to each C(vtep-ctl).
+    - What C(vtep-ctl) has no command for, such as ACLs, tunnels and the IP addresses of MAC addresses, is created by its database
+      command C(create), in one call.
+    - Empty, with a warning, if a row is named C(--), which C(vtep-ctl) does not accept as a name.
+  returned: O(state=rendered)
+  type: list
+  elements: str
+  sample:
+    - vtep-ctl add-ls ls0 -- set Logical_Switch ls0 tunnel_key=5000
+    - vtep-ctl add-ucast-remote ls0 00:00:00:00:00:02 10.1.0.1
+parsed:
+  description:
+    - The saved database as a structure in the form of O(config), equal to what RV(gathered) was when it was saved. If several rows
+      have the same name, both contain the same one of them.
+    - A part is left out, with a warning, if a dump does not contain its table.
+  returned: O(state=parsed)
+  type: dict
+  sample:
+    logical_switches:
+      ls0:
+        tunnel_key: 5000
+        ucast_remote: {}
 """
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError

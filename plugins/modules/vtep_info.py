@@ -12,6 +12,8 @@ version_added: 0.1.0
 description:
   - Returns the contents of the OVSDB database hardware_vtep as plain data. Rows are keyed by name, and references to other rows
     are names too. The result is consistent, even if other clients write to the database at the same time.
+  - Contains what the VTEP reports, as far as the server's schema has it. This includes the counters of the bindings of a port, in
+    C(vlan_stats) by VLAN (packets and bytes, vtep(5), table Logical_Binding_Stats), all keys of C(bfd_status) of tunnels, and faults.
   - Corresponds to C(vtep-ctl show), C(list-bindings), C(list-local-macs) and C(list-remote-macs).
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
@@ -56,6 +58,11 @@ EXAMPLES = r"""
     gather: [logical_switches]
     query: "items(logical_switches)[?[1].tunnel_key == `5000`] | [0][0]"
 
+- name: Read the counters of the bindings of port eth1
+  vxlanlab.vtep.vtep_info:
+    gather: [physical_switches]
+    query: physical_switches.leaf1.ports.eth1.vlan_stats
+
 - name: List the MAC addresses of ls0 that are behind the VTEP 10.1.0.1
   vxlanlab.vtep.vtep_info:
     gather: [logical_switches]
@@ -82,6 +89,8 @@ vtep:
             acl_bindings: {}
             other_config: {}
             port_fault_status: []
+            vlan_stats:
+              "0": {packets_from_local: 12, bytes_from_local: 1104, packets_to_local: 9, bytes_to_local: 882}
             _uuid: 04af20e7-3b38-4cc5-903d-0452265b9cbd
         _uuid: 8a5e6eee-8d9f-41dd-9889-72090b01b00d
     logical_switches:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,21 +19,17 @@ from typing import Any
 
 import pytest
 import test_feedback
-from conftest import MODULES, SCHEMA, Server, Task
+import yaml
+from conftest import BIN, MODULES, SCHEMA, Server, Task
 from hypothesis import HealthCheck, given, settings, strategies as st
+from markdown_it import MarkdownIt
 from test_config import LEAF, databases, macs, texts, vteps
 
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import TABLES
+
+ROOT = Path(__file__).resolve().parents[2]
 #: What the VTEP reports. It is gathered, and never written.
-STATUS = {
-    "switch_fault_status",
-    "port_fault_status",
-    "vlan_stats",
-    "LR_fault_status",
-    "acl_fault_status",
-    "acle_fault_status",
-    "bfd_status",
-}
-STATUS |= {"is_connected", "status"}
+STATUS = {name for table in TABLES.values() for name, column in table.columns.items() if column.status}
 #: A log does not hold what the schema calls ephemeral.
 EPHEMERAL = {
     column
@@ -233,6 +231,37 @@ class TestText:
             assert "running_config" not in done["invocation"]["module_args"]
 
 
+class TestPage:
+    """docs/offline.md, through Ansible itself and the action plugin, which brings the file to the module."""
+
+    def test_its_tasks_bring_back_what_was_saved(self, server, task, tmp_path):
+        page = MarkdownIt("commonmark").parse((ROOT / "docs/offline.md").read_text())
+        tasks = "".join(block.content for block in page if block.type == "fence" and block.info == "yaml")
+        play: dict[str, Any] = {
+            "hosts": "localhost",
+            "gather_facts": False,
+            "module_defaults": {"group/vxlanlab.vtep.vtep": {"database": server.remote}},
+            "tasks": yaml.safe_load(tasks.replace("ssl:192.0.2.10:6640", server.remote).replace("gather: [logical_switches]", "")),
+        }
+        (tmp_path / "play.yml").write_text(yaml.safe_dump([play]))
+        (tmp_path / "backups").mkdir()
+        task("vtep_config", config=LEAF)
+        structure = gathered(task)
+        backed_up(server, tmp_path / "backups/leaf1.backup")
+        task("vtep_config", config={"logical_switches": {"ls0": {"tunnel_key": 6000}, "ls1": None, "new": {}}}, state="overridden")
+        done = subprocess.run(
+            [BIN / "ansible-playbook", "-i", "localhost,", "-c", "local", "-e", f"ansible_python_interpreter={sys.executable}", "play.yml"],
+            cwd=tmp_path,
+            check=False,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
+        )
+        assert done.returncode == 0 and "changed=2 " in done.stdout, done.stdout
+        assert re.search(r"(?m)^-.*tunnel_key.*6000", done.stdout) and re.search(r"(?m)^\+.*tunnel_key.*5000", done.stdout), done.stdout
+        assert without(gathered(task), {"_uuid"} | STATUS) == without(structure, {"_uuid"} | STATUS)
+
+
 class TestParts:
     def test_gather_selects(self, server, task, tmp_path):
         task("vtep_config", config=LEAF)
@@ -430,6 +459,7 @@ class TestBeforeAndAfter:
         assert done["changed"] and "before" not in done and "after" not in done
         assert set(task("vtep_config", config=many, result_rows=4)["after"]["logical_switches"]) == set(many["logical_switches"])
         assert task("vtep_config", config=many, result_rows=0)["before"] == {}
+        assert "before" not in task("vtep_config", config=many, result_rows=-1)
 
 
 def with_inner(structure: dict) -> dict:
