@@ -821,13 +821,13 @@ class Recorded:
         self.began = time.monotonic() - self.began
 
     def wait_for(self, text: bytes, start: int = 0) -> None:
-        """Until the file has it."""
+        """Until the file has it, and the rest of its line."""
         limit = time.monotonic() + GIVE_UP_SECONDS
         with self.path.open("rb") as file:
             file.seek(max(0, start - len(text)))
             seen = b""
-            while text not in seen:
-                seen = seen[-len(text) :] + file.read()
+            while text not in seen or not seen.endswith(b"\n"):
+                seen = (text if text in seen else b"") + seen[-len(text) :] + file.read()
                 if time.monotonic() > limit:
                     raise Failed(f"{self.how} has not written {text!r}")
 

@@ -31,7 +31,7 @@ options:
     choices: [controller, vtep, operator]
     default: [controller, vtep, operator]
 notes:
-  - The filter returns data. Write it to a file to run it, see the example.
+  - The filter returns data. Write it to a file to run it, see the example. Text that Ansible would take for a template is quoted as one.
   - Neither MAC addresses whose spelling is not that of the modules, nor rows of one name that others wrote twice, nor entries that belong
     to no ACL are made as they were.
 author:
@@ -97,7 +97,19 @@ def vtep_replay(recording: Any, only: Collection[str] = WRITERS) -> list[dict[st
         if line["event"] in WITH_CHANGES:
             what = f"Transaction {line['number']}" if "number" in line else "While the server was lost"
             replay.take(f"{what}, {seconds(line) - begin:.3f} s", line["changes"])
-    return replay.tasks
+    return _literal(replay.tasks)
+
+
+def _literal(value: Any) -> Any:
+    """The same, so that Ansible takes no text in it for a template: the database holds whatever somebody has written. It leaves keys alone."""
+    if isinstance(value, dict):
+        return {key: _literal(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_literal(member) for member in value]
+    if isinstance(value, str) and any(mark in value for mark in ("{{", "{%", "{#")):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        return f'{{{{ "{escaped}" }}}}'
+    return value
 
 
 def _initial(first: dict) -> list[dict]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ansible.errors import AnsibleFilterError
+from jinja2 import Environment
 
 from ansible_collections.vxlanlab.vtep.plugins.filter import vtep_replay as replay_filter
 from ansible_collections.vxlanlab.vtep.plugins.filter.vtep_replay import vtep_replay
@@ -224,6 +225,19 @@ def test_a_transaction_as_tasks(changes, tasks):
     made = vtep_replay(recorded(changes, current=holding()))[1:]
     assert options(made) == tasks
     assert all(task["name"].startswith("Transaction 1, 0.500 s: ") for task in made)
+
+
+@pytest.mark.parametrize("text", ["{{ 7 * 7 }}", "a \\ \"{{ lookup('pipe', 'id') }}\" \n\U0001f937", "{% if x %}", "{# none #}", "}} {{"])
+def test_no_text_is_a_template(text):
+    made = vtep_replay(
+        recorded(
+            [change("Logical_Switch", "modify", {"name": text}, before={"tunnel_key": 1}, after={"tunnel_key": None, "description": text})]
+        )
+    )
+    ((module, said),) = options(made)
+    assert module == "vxlanlab.vtep.vtep_logical_switch"
+    for told in (made[0]["name"].removeprefix("Transaction 1, 0.500 s: Logical_Switch "), said["name"], said["description"]):
+        assert Environment(autoescape=False).from_string(told).render().endswith(text)
 
 
 @pytest.mark.parametrize("given", [[], recorded()[1:], [recording.started(BEGIN, "unix:db.sock", "1.7.0", None)]])
