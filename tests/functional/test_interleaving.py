@@ -103,7 +103,7 @@ class Other:
     def reset(self) -> None:
         unbind = {"op": "update", "table": "Physical_Port", "where": [], "row": {"vlan_bindings": ["map", []], "acl_bindings": ["map", []]}}
         self.do(unbind, *({"op": "delete", "table": table, "where": []} for table in ROOTS))
-        self.do(*rendered(START))
+        self.do(*rendered(START).operations)
 
     def content(self) -> tuple[Any, dict[str, int]]:
         """Everything by name, and how many rows there are, since a row may be doubled."""

@@ -679,7 +679,10 @@ class _Rules:
     def _find_tunnels(self) -> Iterator[Finding]:
         for _number, vtep in self._read:
             for key, columns in vtep.rows("Tunnel"):
-                status = columns["bfd_status"]
+                # It is ephemeral (RFC 7047, section 3.2), so a saved database need not have it.
+                status = columns.get("bfd_status")
+                if status is None:
+                    continue
                 enabled = status.get("enabled", columns["bfd_params"].get("enable", "false"))
                 if enabled != "true":
                     continue
