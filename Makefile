@@ -4,6 +4,7 @@
 # make lab ARGS="-e lab_driver=docker"   ARGS goes to ansible-playbook
 # make lab-check                    whether the running lab is right, layer by layer, and what is to blame where not
 # make lab-trace FROM=vm1 TO=vm2    which way a ping would go in the running lab, and why
+# make controller-fault NAME=...    a fault for the controller of the running lab, and whether it keeps its contract
 # make lab-run SCENARIO=tenants     builds it, checks it, and removes it again: one exit code, for a CI
 # make exercises                    faults to find; make exercise NAME=... begins one
 # make exercise-hint, exercise-check, exercise-solution   go on with it
@@ -23,7 +24,7 @@ PLAYBOOK = .venv/bin/ansible-playbook $(if $(SCENARIO),-e lab_scenario=$(SCENARI
 ROOT_PLAYBOOK = $(PLAYBOOK) $(if $(findstring docker,$(ARGS))$(findstring become,$(ARGS)),,$$(scripts/become-options))
 SETUP = scripts/setup $(if $(findstring docker,$(ARGS)),docker)
 
-.PHONY: lab scenarios lab-shell lab-check lab-trace lab-run exercises exercise exercise-hint exercise-check exercise-solution lab-report lab-image lab-down test bench constraints clean
+.PHONY: lab scenarios lab-shell controller-fault lab-check lab-trace lab-run exercises exercise exercise-hint exercise-check exercise-solution lab-report lab-image lab-down test bench constraints clean
 
 # What changes is shown, and the summary at the end; ANSIBLE_DISPLAY_OK_HOSTS=yes shows all.
 lab: export ANSIBLE_DISPLAY_OK_HOSTS ?= no
@@ -46,6 +47,11 @@ lab-trace: export ANSIBLE_DISPLAY_OK_HOSTS ?= no
 lab-trace:
 	@$(SETUP)
 	@$(ROOT_PLAYBOOK) $(if $(FROM),-e trace_from=$(FROM)) $(if $(TO),-e trace_to=$(TO)) playbooks/lab_trace.yml
+
+controller-fault: export ANSIBLE_DISPLAY_OK_HOSTS ?= no
+controller-fault:
+	@$(SETUP)
+	@$(ROOT_PLAYBOOK) $(if $(NAME),-e fault=$(NAME)) playbooks/lab_controller_fault.yml
 
 # Also after Ctrl-C, it is removed.
 lab-run: export ANSIBLE_DISPLAY_OK_HOSTS ?= no

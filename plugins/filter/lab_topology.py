@@ -32,8 +32,8 @@ options:
         required: true
       hypervisors:
         description:
-          - C(lab_hypervisors), two or more, with the keys C(name), C(underlay_ip) and C(vms), and perhaps C(kind) (V(ovs) by default, or
-            V(linux)); or how many to make up.
+          - C(lab_hypervisors), two or more, with the keys C(name), C(underlay_ip) and C(vms), and perhaps C(kind) (V(ovs) by default,
+            V(linux) or V(ovn)); or how many to make up.
           - Each of C(vms) has the keys C(name), C(mac) and C(ip) (IPv4 with prefix length), and may have C(logical_switch) (the first one by
             default) and C(vlan) (1 to 4094; by default 0, which stands for frames without a tag).
         type: list
@@ -43,6 +43,17 @@ options:
         description: C(lab_routers), each with the keys C(name) and C(addresses), one in each of the networks that it joins.
         type: list
         elements: dict
+      service_node:
+        description: C(lab_service_node), with the keys C(name) and C(underlay_ip).
+        type: dict
+      controller:
+        description:
+          - C(lab_controller), who writes the rows of the VTEPs. OVN is a dictionary with the keys C(kind) (V(ovn)), C(name) and C(underlay_ip);
+            any other controller is the address that VTEPs connect to, such as V(tcp:10.9.0.1:6640) or V(ssl:10.9.0.1:6640).
+        type: raw
+      controller_tls:
+        description: C(lab_controller_tls), with the keys C(private_key), C(certificate) and C(ca_cert), files of this machine.
+        type: dict
       chapters:
         description: C(lab_chapters), the story. See C(playbooks/scenarios/seed.yml).
         type: list
@@ -109,6 +120,15 @@ _value:
       elements: str
     service_node:
       description: C(name) and C(underlay_ip) of the service node, or V(null).
+      type: dict
+    controller:
+      description: C(kind), C(name), C(underlay_ip), C(target) and C(tls) of the controller, or V(null).
+      type: dict
+    wanted:
+      description: By VTEP, C(tunnel_ip) and the tables that the controller has to write. Only with a controller and O(_input.chapters).
+      type: dict
+    bridges:
+      description: By hypervisor, the name of its bridge where it is another one than RV(_value.bridge).
       type: dict
     vms:
       description:
@@ -189,6 +209,9 @@ def lab_topology(topology: Any) -> dict[str, Any]:
     if not lab["problems"] and "chapters" in topology:
         story = story_completed(topology["chapters"], lab)
         lab = {"problems": story["problems"]} if story["problems"] else {**lab, **story, "mesh": mesh(lab), "tables": intended(lab)}
+        if lab.get("controller"):
+            ends = {one["name"]: one["underlay_ip"] for one in lab["hypervisors"] if one["kind"] == "ovs"}
+            lab["wanted"] = {host: {"tunnel_ip": address, **lab["tables"][host]} for host, address in ends.items()}
     artifacts = topology.get("artifacts") if isinstance(topology, Mapping) else None
     try:
         problem = folder_problem(folder(artifacts)) if artifacts else ""

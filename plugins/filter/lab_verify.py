@@ -11,7 +11,7 @@ version_added: 0.1.0
 description:
   - Compares the databases, the emulators, what the switches would do, and pings with the topology, in this order. What follows from a fault
     further up at the same node is not told again.
-positional: tables, states, traced, pinged, pairs
+positional: tables, states, traced, pinged, pairs, ovn
 options:
   _input:
     description: The topology, as P(vxlanlab.vtep.lab_topology#filter) completes it.
@@ -41,6 +41,9 @@ options:
     description: What P(vxlanlab.vtep.lab_verify_pairs#filter) returned, where not all pairs of VMs were looked at.
     type: list
     elements: list
+  ovn:
+    description: By node with daemons of OVN, what is wrong with them, as M(vxlanlab.vtep.lab_ovn) says.
+    type: dict
 author:
   - The vxlanlab.vtep maintainers (@vxlanlab)
 """

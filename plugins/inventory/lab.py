@@ -27,8 +27,8 @@ options:
 notes:
   - The file name must end with C(.vtep_lab.yml) or C(.vtep_lab.yaml).
   - Each host has the variables C(lab_node_address) (underlay address with prefix length), C(lab_node_ip) (the same without prefix
-    length), C(lab_node_interface), C(lab_node_mtu) (in bytes) and C(lab_node_kind) (V(hypervisor), V(linux), V(router)
-    or V(service_node)).
+    length), C(lab_node_interface), C(lab_node_mtu) (in bytes) and C(lab_node_kind) (V(hypervisor), V(linux), V(ovn),
+    V(router), V(service_node) or V(controller)).
 author:
   - The vxlanlab.vtep maintainers (@vxlanlab)
 """
@@ -59,7 +59,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.processes impor
 
 NODES = "lab_nodes"
 #: Kind of node -> its group.
-GROUPS = {"hypervisor": "vtep_hypervisors", "linux": "linux_hypervisors"}
+GROUPS = {"hypervisor": "vtep_hypervisors", "linux": "linux_hypervisors", "ovn": "ovn_hypervisors", "controller": "lab_controllers"}
 display = Display()
 
 

@@ -54,10 +54,11 @@ options:
         required: true
       kind:
         description:
-          - What the node is in the lab, for the inventory. V(linux) is a hypervisor without Open vSwitch. V(router) forwards packets between
+          - What the node is in the lab, for the inventory. V(linux) is a hypervisor without Open vSwitch, V(ovn) one of OVN, V(controller) has what writes the
+            VTEPs' databases. V(router) forwards packets between
             its interfaces. By default V(router) for a node with two or more interfaces, and V(hypervisor) for others.
         type: str
-        choices: [hypervisor, linux, router, service_node]
+        choices: [hypervisor, linux, ovn, router, service_node, controller]
       address:
         description:
           - IPv4 address of the node in the underlay, with its prefix length, for example V(10.0.0.1/8).

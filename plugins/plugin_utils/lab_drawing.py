@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, pairwise
 from typing import Any, TypedDict
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import LINUX_TABLES
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import table_of
 
 # Table -> what its rows are, in a word.
 MEANINGS = {"Physical_Port": "binding", "Ucast_Macs_Remote": "unicast", "Mcast_Macs_Remote": "multicast"}
@@ -123,7 +123,7 @@ def rows_of(hypervisor: Data) -> list[Row]:
 
 
 def _row(hypervisor: Data, table: str, key: str, value: str, note: str, *names: str) -> Row:
-    shown = LINUX_TABLES[table] if hypervisor["kind"] == "linux" else table
+    shown = table_of(hypervisor["kind"], table)
     id_ = _row_id(hypervisor["name"], shown, *names)
     return {"table": shown, "means": MEANINGS[table], "key": key, "value": value, "note": note, "id": id_}
 

@@ -115,6 +115,8 @@ def lab_report(summary: Data, captures: Sequence[Data]) -> Shown:
         "ok": all(check["ok"] for check in summary["checks"]),
         "checks": summary["checks"],
         "tables": [{"hypervisor": one["name"], "rows": tables[one["name"]], "bridges": _flows(one)} for one in summary["hypervisors"]],
+        # Of VTEPs with a controller.
+        "timelines": summary.get("timelines", []),
         "drawing": drawing,
         "steps": _steps(shown, drawing, underlay, first, [router["name"] for router in topology["routers"]]),
         "at": "every hop" if topology["routers"] else underlay,

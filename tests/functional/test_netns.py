@@ -31,6 +31,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import NOD
 
 PLAYBOOKS = Path(__file__).resolve().parents[1] / "integration/netns"
 # Open vSwitch is installed where these tests run.
+# Those of OVN are private where OVN is installed.
 PRIVATE_DIRECTORIES = ("/run", "/etc/openvswitch", "/var/lib/openvswitch", "/var/log/openvswitch")
 NOBODY = 65534
 

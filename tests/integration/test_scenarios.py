@@ -10,7 +10,9 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import time
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -252,7 +254,88 @@ def test_tables_that_somebody_changed_are_named(lab):
     assert seen["wrong"] == "0 replies, and the tables allow 0: hv1: nobody has the address 10.3.0.1"
 
 
-@pytest.mark.parametrize("name", sorted(set(SCENARIOS) - {"seed", "routed", "service_node", "mtu", "mixed", "tenants", "fabric"}))
+FED_BACK = """
+- hosts: hv1
+  gather_facts: false
+  tasks:
+    - vxlanlab.vtep.vtep_config: {state: gathered}
+      register: found
+    - vxlanlab.vtep.vtep_config: {state: overridden, config: "{{ found.gathered }}"}
+      register: fed_back
+    - ansible.builtin.assert: {that: not fed_back.changed and found.gathered.logical_switches.ls0.ucast_remote | length == 1}
+"""
+
+
+def throw(lab, fault, **variables):
+    """A fault at the controller, and its contract."""
+    lab.run(str(ROOT / "playbooks/lab_controller_fault.yml"), fault=fault, **variables)
+
+
+def test_ovn(lab):
+    """OVN writes what Ansible writes elsewhere, and whatever happens to its rows."""
+    lab.up(lab_scenario="ovn")
+    assert lab.wrong == []
+    assert_foretold(lab)
+    # The tunnel key of OVN's southbound database, in each direction.
+    key = lab.on("ovn", "ovn-sbctl --bare --columns=tunnel_key list Datapath_Binding").strip()
+    seen = tshark(lab.folder / "artifacts/vm1_underlay_to_vtep.pcap", "ip.src", "ip.dst", "vxlan.vni")
+    outer = {(source.split(",")[0], destination.split(",")[0], vni) for source, destination, vni in seen if vni}
+    assert outer == {("10.0.0.1", "10.1.0.1", key), ("10.1.0.1", "10.0.0.1", key)}
+    # Ansible has bound the port, and the controller has said who it is in all else.
+    [timeline] = lab.summary["timelines"]
+    by = {
+        table: [line for line in timeline["lines"] if table in line]
+        for table in ("Physical_Port", "Ucast_Macs_Remote", "Mcast_Macs_Remote")
+    }
+    assert [("ovn-controller-vtep" in line) for lines in by.values() for line in lines] == [False, True, True]
+    assert "Who wrote what" in (lab.folder / "artifacts/report.html").read_text()
+    (lab.folder / "fed_back.yml").write_text(FED_BACK)
+    env = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
+    feed = lab.command("ansible-playbook", "-i", "lab.vtep_lab.yml", "fed_back.yml")
+    done = subprocess.run(feed, cwd=lab.folder, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    throw(lab, "older_database")
+    # Without the controller, nobody writes again what is removed.
+    processes_of = lab.on("ovn", "pgrep -f ^ovn-controller-vtep").split()
+    lab.on("ovn", f"kill -KILL {' '.join(processes_of)}")
+    lab.on("hv1", "vtep-ctl del-mcast-remote ls0 unknown-dst 10.1.0.1")
+    wrong = check(lab, succeeds=False)
+    assert wrong[0] == ("database", "hv1 Mcast_Macs_Remote ls0 unknown-dst: missing, wanted 10.1.0.1")
+    assert [layer for layer, words in wrong] == ["database", "emulator"] and "ovn-controller-vtep of hv1 does not run" in wrong[1][1]
+    # Whoever builds the lab again starts it again, and changes nothing else.
+    again = lab.run(str(ROOT / "playbooks/lab_build.yml"), lab_scenario="ovn").partition("PLAY RECAP")[2]
+    assert all(" changed=0 " in line for line in again.splitlines() if line.startswith("hv"))
+    assert check(lab, lab_check_wait=60) == []
+
+
+def test_a_controller_that_vteps_connect_to(lab, tmp_path_factory):
+    """Over TLS, with nothing written by Ansible; a controller.py of the tests stands for somebody's own."""
+    keys = tmp_path_factory.mktemp("keys")
+    own, of_vteps = ((keys / f"{name}.key", keys / f"{name}.crt") for name in ("controller", "vteps"))
+    for key, certificate in (own, of_vteps):
+        made = ["openssl", "req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-days", "2"]
+        subprocess.run([*made, "-subj", f"/CN={key.stem}", "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    wanted = lab.folder / "artifacts/wanted.json"
+    program = [sys.executable, str(Path(__file__).with_name("controller.py")), "10.0.9.1", "6640", str(wanted)]
+    mine = {
+        "lab_scenario": "fabric",
+        "lab_size": 2,
+        "lab_controller": "ssl:10.0.9.1:6640",
+        # Each trusts the other's own certificate.
+        "lab_controller_tls": {"private_key": str(of_vteps[0]), "certificate": str(of_vteps[1]), "ca_cert": str(own[1])},
+        "lab_controller_command": [*program, str(own[0]), str(own[1]), str(of_vteps[1])],
+    }
+    lab.up(**mine)
+    assert lab.wrong == []
+    timelines = {one["hypervisor"]: one["lines"] for one in lab.summary["timelines"]}
+    assert list(timelines) == ["hv1", "hv2"]
+    for lines in timelines.values():
+        [written] = [line for line in lines if "Ucast_Macs_Remote" in line]
+        assert "Physical_Port br0" in written and "(controller.py)" in written
+    throw(lab, "older_database", **mine)
+
+
+@pytest.mark.parametrize("name", sorted(set(SCENARIOS) - {"seed", "routed", "service_node", "mtu", "mixed", "tenants", "fabric", "ovn"}))
 def test_other(lab, name):
     """Those without a test of their own: the model has the say."""
     lab.up(lab_scenario=name)

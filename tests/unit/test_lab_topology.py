@@ -21,7 +21,7 @@ SCENARIOS = Path(__file__).resolve().parents[2] / "playbooks/scenarios"
 def scenario(name):
     """The topology of a scenario, as lab.yml gives it to the filter."""
     variables = yaml.safe_load((SCENARIOS / f"{name}.yml").read_text())
-    keys = ("underlay", "routers", "bridge", "logical_switches", "hypervisors", "chapters")
+    keys = ("underlay", "routers", "controller", "bridge", "logical_switches", "hypervisors", "chapters")
     return {key: variables[f"lab_{key}"] for key in keys if f"lab_{key}" in variables}
 
 
@@ -336,6 +336,90 @@ def test_with_a_service_node_tables_lead_there(topology):
     assert switch["replication_mode"] == "service_node" and switch["mcast_remote"] == {"unknown-dst": {"locators": ["10.9.0.1"]}}
     [computed] = overlay_tables(lab["endpoints"], "hv1", ["10.9.0.1"])["logical_switches"]
     assert computed["multicast"] == [{"mac": "unknown-dst", "locators": ["10.9.0.1"]}]
+
+
+OVN = scenario("ovn")
+OTHER = "tcp:10.9.0.1:6640"
+FILES = {name: f"/etc/ssl/{name}.pem" for name in ("private_key", "certificate", "ca_cert")}
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        ({"controller": "here"}, "lab_controller: 'here' cannot be used: use tcp:ADDRESS:PORT or ssl:ADDRESS:PORT"),
+        ({"controller": "udp:10.9.0.1:6640"}, "use tcp:ADDRESS:PORT or ssl:ADDRESS:PORT"),
+        ({"controller": "tcp:10.9.0.1:0"}, "use tcp:ADDRESS:PORT or ssl:ADDRESS:PORT"),
+        ({"controller": ["tcp:10.9.0.1:6640"]}, "use tcp:ADDRESS:PORT or ssl:ADDRESS:PORT"),
+        ({"controller": "tcp:10.1.0.1:6640"}, "lab_controller.underlay_ip: 10.1.0.1 is also that of lab_hypervisors[1].underlay_ip"),
+        ({"controller": "tcp:192.0.2.1:6640"}, "192.0.2.1 is outside of 10.0.0.0/8"),
+        ({"controller": "ssl:10.9.0.1:6640"}, "lab_controller_tls.private_key: it is missing. Add it."),
+        ({"controller": OTHER, "controller_tls": FILES}, "lab_controller_tls: tcp:10.9.0.1:6640 is not ssl"),
+        (
+            {"controller": "ssl:10.9.0.1:6640", "controller_tls": FILES | {"ca_cert": "ca.pem"}},
+            "lab_controller_tls.ca_cert: 'ca.pem' cannot",
+        ),
+        ({"controller": OTHER, "driver": "docker"}, "lab_controller: the driver docker has no node for a controller"),
+        ({"controller": OTHER, "service_node": SERVICE_NODE | {"underlay_ip": "10.9.0.2"}}, "lab_service_node: with lab_controller"),
+        ({"controller": OTHER}, "lab_chapters[1].tables: the rows are the controller's"),
+        ({"controller": OVN["controller"]}, "lab_hypervisors: there are ovs, ovs. Use one of kind ovs and one of kind ovn"),
+        ({"controller": {"kind": "odl"}}, "lab_controller.kind: 'odl' cannot be used: use ovn; another controller"),
+        ({"hypervisors": OVN["hypervisors"]}, "lab_hypervisors[1].kind: ovn needs OVN's controller"),
+    ],
+)
+def test_controllers_that_cannot_be(topology, more, problem):
+    problems = lab_topology({**topology, **more})["problems"]
+    assert any(problem in found for found in problems), problems
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "problem"),
+    [
+        ("logical_switches.0.tunnel_key", 4096, "tunnel_key: 4096 cannot be used: with VXLAN, OVN has 12 bits for it; use 1 to 4095"),
+        ("logical_switches.0.tunnel_key", 0, "use 1 to 4095"),
+        ("hypervisors.1.vms.0.vlan", 7, "vlan: 7 cannot be used: the lab gives a VM of OVN a port of its own"),
+        ("hypervisors.0.kind", "linux", "lab_hypervisors[0].kind: linux has no database that a controller could write"),
+        ("controller.name", "hv1", "lab_controller.name: hv1 is also that of lab_hypervisors[0].name"),
+        ("driver", "docker", "lab_controller: the driver docker has no node for a controller. Use the driver netns."),
+    ],
+)
+def test_labs_of_ovn_that_cannot_be(path, value, problem):
+    lab = copy.deepcopy(OVN)
+    *places, last = path.split(".")
+    at = lab
+    for place in places:
+        at = at[int(place) if place.isdigit() else place]
+    at[last] = value
+    problems = lab_topology(lab)["problems"]
+    assert any(problem in found for found in problems), problems
+
+
+def test_two_vms_of_ovn_ping_each_other_by_its_answer():
+    lab = copy.deepcopy(OVN)
+    lab["hypervisors"][1]["vms"].append({"name": "vm3", "mac": "00:00:00:00:00:03", "ip": "192.168.1.3/24"})
+    assert lab_topology(lab)["problems"] == []
+    lab["chapters"][0]["ping"] = {"from": "vm2", "to": "vm3"}
+    [problem] = lab_topology(lab)["problems"]
+    assert "lab_chapters[0].ping.to: 'vm3' cannot be used: OVN answers in its place" in problem
+
+
+def test_what_a_controller_has_to_write_is_what_its_vteps_need(topology):
+    for chapter in topology["chapters"]:
+        chapter.pop("tables", None)
+    tls = {"controller": "ssl:10.9.0.1:6640", "controller_tls": FILES}
+    for more, vteps in ((OVN, {"hv1": "10.0.0.1"}), ({**topology, **tls}, {"hv1": "10.0.0.1", "hv2": "10.1.0.1"})):
+        lab = lab_topology(more)
+        assert lab["problems"] == []
+        assert {host: tables["tunnel_ip"] for host, tables in lab["wanted"].items()} == vteps
+        for host, tables in lab["wanted"].items():
+            assert {key: value for key, value in tables.items() if key != "tunnel_ip"} == lab["tables"][host]
+    assert lab["controller"] == {
+        "kind": "other",
+        "name": "controller",
+        "underlay_ip": "10.9.0.1",
+        "target": "ssl:10.9.0.1:6640",
+        "tls": FILES,
+    }
+    assert ("controller", "controller") in [(node["name"], node["kind"]) for node in lab["nodes"]]
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from ansible_collections.vxlanlab.vtep.tests.unit.test_forwarding import NAMES, 
 
 def right(lab):
     """What would be found in a lab that is right."""
-    switches = [one["name"] for one in lab["hypervisors"] if one["kind"] == "ovs"]
+    switches = [one["name"] for one in lab["hypervisors"] if one["kind"] in ("ovs", "ovn")]
     traced = {
         host: {
             "traces": [
@@ -73,7 +73,7 @@ def test_a_lab_that_is_right(name):
     assert all(looked.values()) and looked["packets"] == sum(map(len, seen["pinged"].values()))
     for host in seen["traced"]:
         assert len(frames(lab, host)) == len(entrances(lab, host)) == len(seen["traced"][host]["traces"])
-        assert bool(frames(lab, host)) == (kinds(lab)[host] in ("hypervisor", "service_node"))
+        assert bool(frames(lab, host)) == (kinds(lab)[host] in ("hypervisor", "ovn", "service_node"))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -87,7 +87,7 @@ def test_a_row_that_is_wrong_is_to_blame_and_nothing_else(name):
             harmed = {place[1]}
         else:
             # A port that is bound to another tenant's switch harms both; and a VLAN too many, the switch that it is bound to.
-            had = intended(lab)[host]["physical_switches"][lab["bridge"]]["ports"][place[3]]["vlan_bindings"]
+            had = intended(lab)[host]["physical_switches"][lab["bridges"].get(host, lab["bridge"])]["ports"][place[3]]["vlan_bindings"]
             harmed = {name for vlan, name in {*had.items()} ^ {*value.items()}}
         vms = {vm["name"]: vm for vm in lab["vms"]}
         if host in seen["traced"]:

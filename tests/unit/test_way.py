@@ -37,7 +37,9 @@ def answer(lab, host, frame):
     if "port" in frame:
         known = switch["ucast_remote"].get(to)
         flood = [locator for entry in switch["mcast_remote"].values() for locator in entry["locators"]]
-        locators = [known["locator"]] if known else flood if to == BROADCAST else []
+        # What OVN does not know it sends to the VTEPs.
+        unknown = host in lab["bridges"] and not ports
+        locators = [known["locator"]] if known else flood if to == BROADCAST or unknown else []
     own = next(one["underlay_ip"] for one in lab["hypervisors"] if one["name"] == host)
     tunnels = [
         {
@@ -70,7 +72,7 @@ def nodes_say(lab, source, target):
                 "source_mac": interface.mac,
                 "destination_mac": lab["macs"][via],
             }
-        frames = requests(lab, node["name"], source, target) if node["kind"] == "hypervisor" else []
+        frames = requests(lab, node["name"], source, target) if node["kind"] in ("hypervisor", "ovn") else []
         said[node["name"]] = {"traces": [answer(lab, node["name"], frame) for frame in frames], "routes": routes}
     return said
 

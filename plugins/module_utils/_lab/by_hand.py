@@ -50,6 +50,8 @@ def until(topology: Mapping[str, Any], last: str) -> list[Stage]:
     """What is left to do after a stage. Raises ``UserError`` for a stage that there is not, and for a lab that it is not made for."""
     if last not in STAGES:
         raise UserError(f"lab_until: {last!r} is no stage. Use {', '.join(STAGES)}, or leave it out.")
+    if topology.get("controller"):
+        raise UserError("lab_until: the rows are those of a controller (lab_controller), not made by hand; use another scenario.")
     for hypervisor in topology["hypervisors"]:
         if hypervisor["kind"] == "linux":
             raise UserError(

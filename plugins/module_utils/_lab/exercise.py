@@ -36,6 +36,8 @@ STATES = BROKEN, REPAIRED = ("broken", "repaired")
 def completed(exercise: Any, topology: Mapping[str, Any]) -> dict[str, Any]:
     """What is wrong with an exercise, or what follows from it and from the completed topology of its scenario."""
     reader = Reader(WHOLE)
+    if topology.get("controller"):
+        reader.problems.append("exercise.scenario: its rows are those of a controller, which would mend them. Use a scenario without one.")
     found = reader.keys("exercise", exercise, EXERCISE)
     vms = {vm["name"]: vm for vm in topology["vms"]}
     nodes = [node["name"] for node in topology["nodes"]]

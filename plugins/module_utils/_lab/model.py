@@ -24,6 +24,8 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import (
     HYPERVISOR,
     LINUX,
     MTU,
+    OVN,
+    OVN_BRIDGE,
     OVS_VTEP,
     TRUNK,
     UNTAGGED,
@@ -49,10 +51,22 @@ LINUX_TABLES = {
     "Ucast_Macs_Remote": "bridge fdb",
     "Mcast_Macs_Remote": "bridge fdb",
 }
+#: The same where it is a hypervisor of OVN (ovn-sb(5)).
+OVN_TABLES = {
+    "Physical_Port": "Port_Binding",
+    "Logical_Switch": "Datapath_Binding",
+    "Ucast_Macs_Remote": "Port_Binding",
+    "Mcast_Macs_Remote": "Multicast_Group",
+}
 # More tunnels than any frame takes on a right way: one to a service node, one to a VTEP, and one that a VTEP may add.
 MOST_TUNNELS = 4
 #: A VTEP, and the address of the next hop that it sends over.
 Hop = tuple[str, str]
+
+
+def table_of(kind: str, table: str) -> str:
+    """What stands for a table where the VTEP is of this kind."""
+    return {LINUX: LINUX_TABLES, OVN: OVN_TABLES}.get(kind, {}).get(table, table)
 
 
 class Interface(NamedTuple):
@@ -135,9 +149,11 @@ class Vtep:
     """The tables of one VTEP, as ``vtep_info`` returns them."""
 
     def __init__(self, host: str, tables: Mapping[str, Any], kind: str, emulator: str | None = None) -> None:
-        self.host = host
+        self.host, self.kind = host, kind
         #: Whether it is the Linux kernel's own.
         self.is_linux = kind == LINUX
+        #: Whether it is OVN's, which learns nothing: it knows its own VMs, and what it does not know it sends to the VTEPs alone.
+        self.is_ovn = kind == OVN
         #: Whether it is ovs-vtep's, which has a tunnel port for each locator that a row names, and sends from one into another.
         self.has_ports_for_locators = kind == HYPERVISOR and emulator == OVS_VTEP
         self.physical_switch = next(iter(tables["physical_switches"]), "")
@@ -161,7 +177,7 @@ class Vtep:
 
     def row(self, table: str, **columns: Any) -> Row:
         """One of its rows, for a reader."""
-        return {"hypervisor": self.host, "table": LINUX_TABLES[table] if self.is_linux else table, **columns}
+        return {"hypervisor": self.host, "table": table_of(self.kind, table), **columns}
 
     def ports(self, switch: str) -> set[tuple[str, int]]:
         """The ports, with their VLANs, that are bound to a logical switch."""
@@ -258,10 +274,15 @@ def intended(topology: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
                 "tunnel_key": switches[switch]["tunnel_key"],
                 # The kernel has no such column: it sends to all of its flood list.
                 "replication_mode": "service_node" if service_node and hypervisor["kind"] != "linux" else "source_node",
-                "ucast_remote": {endpoint["mac"]: {"locator": endpoint["vtep"], "ipaddr": endpoint["ip"]} for endpoint in remote},
+                # OVN is not told which VMs are behind a VTEP.
+                "ucast_remote": {
+                    endpoint["mac"]: {"locator": endpoint["vtep"], "ipaddr": endpoint["ip"]}
+                    for endpoint in (remote if hypervisor["kind"] != "ovn" else ())
+                },
                 "mcast_remote": {UNKNOWN_DST: {"locators": locators}} if locators else {},
             }
-        tables[name] = {"physical_switches": {topology["bridge"]: {"ports": ports}}, "logical_switches": logical}
+        bridge = OVN_BRIDGE if hypervisor["kind"] == "ovn" else topology["bridge"]
+        tables[name] = {"physical_switches": {bridge: {"ports": ports}}, "logical_switches": logical}
     return tables
 
 
@@ -466,11 +487,12 @@ class _Ping:
         known = [vm.bound_at for vm in owners]
         if known:
             self._deliver(frame, vtep, switch, known, way)
-            if owners[0].name in self._spoken:
+            if vtep.is_ovn or owners[0].name in self._spoken:
                 return
             # A switch forgets what it has learned, and then sends the frame to all.
             way = way.branch(optional=True)
-        self._deliver(frame, vtep, switch, [port for port in local if port not in known], way)
+        if frame.broadcast or not vtep.is_ovn:
+            self._deliver(frame, vtep, switch, [port for port in local if port not in known], way)
         if sender is not None and (sender in switch.flood or not vtep.has_ports_for_locators):
             # What comes from one of them went to all of them; and the others send nothing from one tunnel into another.
             return

@@ -32,7 +32,10 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.processes impor
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.wiring import Link, Wiring, underlay_wiring, wiring
 
 # Private in each node. The whole of /run, so that nothing in a node can talk to a service of the host.
-PRIVATE_DIRECTORIES = ("/run", "/etc/openvswitch", "/var/lib/openvswitch", "/var/log/openvswitch")
+PRIVATE_DIRECTORIES = (
+    "/run",
+    *(f"{place}/{program}" for program in ("openvswitch", "ovn") for place in ("/etc", "/var/lib", "/var/log")),
+)
 
 # `wait` also collects the orphans that PID 1 adopts: a zombie would look like a living daemon.
 HOLD = "exec </dev/null >/dev/null 2>&1; while :; do sleep infinity & wait $!; done"

@@ -33,13 +33,15 @@ NEW_NODE = "vxlanlab.vtep/new-node"
 UNDERLAY = "underlay"
 #: What makes a bridge of Open vSwitch a VTEP (vtep_emulator_engine of the role vtep_emulator).
 EMULATORS = VTEPD, OVS_VTEP = ("vtepd", "ovs-vtep")
-HYPERVISOR, LINUX, ROUTER, SERVICE_NODE = KINDS = ("hypervisor", "linux", "router", "service_node")
+HYPERVISOR, LINUX, OVN, ROUTER, SERVICE_NODE, CONTROLLER = KINDS = ("hypervisor", "linux", "ovn", "router", "service_node", "controller")
 # Names that Linux or Ansible give another meaning.
 RESERVED_NAMES = (UNDERLAY, *_names.OF_LINUX, "localhost", "ungrouped")
 #: What frames without a VLAN tag are in (vtep(5), vlan_bindings), and the highest number of a VLAN (IEEE 802.1Q).
 UNTAGGED, MOST_VLANS = 0, 4094
 #: The port of a VTEP that VLANs come through; the other end of this cable; and the switch there, which has the VMs at its access ports.
 TRUNK, TRUNK_PEER, VM_BRIDGE = "trunk", "trunk-vms", "br-vms"
+#: The bridge of a hypervisor of OVN (ovn-controller(8), external_ids:ovn-bridge), and what it calls itself there.
+OVN_BRIDGE = "br-int"
 #: The MTU of the underlay in bytes, from what every IPv4 host takes (RFC 791, section 3.1).
 MTU = Integer(576, 65535)
 #: Outer IPv4, UDP and VXLAN headers and the inner Ethernet header in bytes (RFC 7348, section 5).

@@ -13,11 +13,11 @@ from typing import Any, TypedDict, cast
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils import _values
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import (
-    LINUX_TABLES,
     PING_HEADERS,
     PING_SIZE,
     answers_instead,
     intended,
+    table_of,
     walk,
 )
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import MTU, VXLAN_OVERHEAD, trunk
@@ -124,6 +124,7 @@ def completed(chapters: Any, topology: Mapping[str, Any]) -> dict[str, Any]:
     vms = {vm["name"]: vm for vm in topology["vms"]}
     hypervisors = [hypervisor["name"] for hypervisor in topology["hypervisors"]]
     kernels = [hypervisor["name"] for hypervisor in topology["hypervisors"] if hypervisor["kind"] == "linux"]
+    of_ovn = [hypervisor["name"] for hypervisor in topology["hypervisors"] if hypervisor["kind"] == "ovn"]
     done: list[dict[str, Any]] = []
     for chapter in reader.entries("lab_chapters", listed, CHAPTER):
         where = chapter.pop("where")
@@ -135,6 +136,11 @@ def completed(chapters: Any, topology: Mapping[str, Any]) -> dict[str, Any]:
                 reader.refuse(f"{where}.ping.{end}", name, f"use a VM of lab_hypervisors: {', '.join(vms)}")
         if ends["from"] in vms and ends["to"] in vms and (other := answers_instead(topology, str(ends["from"]), str(ends["to"]))):
             reader.refuse(f"{where}.ping.to", ends["to"], f"it has the address of {other}, which would answer in its place; use another VM")
+        inside = {vms[name]["hypervisor"] for name in ends.values() if name in vms}
+        if len(inside) == 1 and inside <= set(of_ovn):
+            reader.refuse(f"{where}.ping.to", ends["to"], "OVN answers in its place, as both are its own; use VMs of two hypervisors")
+        if chapter["tables"] and topology.get("controller"):
+            reader.problems.append(f"{where}.tables: the rows are the controller's (lab_controller), which would undo it. Leave it out.")
         tables = []
         for change in reader.entries(f"{where}.tables", chapter["tables"] or [], TABLES):
             place = change.pop("where")
@@ -282,7 +288,7 @@ def deviations(topology: Mapping[str, Any], tables: Mapping[str, Mapping[str, An
         rows, there = _rows(wanted), _rows(tables.get(host, {"physical_switches": {}, "logical_switches": {}}))
         for row in sorted({*rows, *there}):
             if rows.get(row) != there.get(row):
-                table = LINUX_TABLES[row[0]] if kinds[host] == "linux" else row[0]
+                table = table_of(kinds[host], row[0])
                 found.append(f"{host} {table} {' '.join(row[1:])}: {there.get(row, 'missing')}, wanted {rows.get(row, 'nothing')}")
     return found
 

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils import _names, _values
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import (
+    CONTROLLER as CONTROLLER_KIND,
     EMULATORS,
     HYPERVISOR as HYPERVISOR_KIND,
     LAB_NAME_WORDS,
@@ -25,6 +26,8 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import (
     LONGEST_PREFIX,
     MOST_VLANS,
     MTU,
+    OVN as OVN_KIND,
+    OVN_BRIDGE,
     ROUTER as ROUTER_KIND,
     SERVICE_NODE as SERVICE_NODE_KIND,
     TRUNK,
@@ -64,8 +67,18 @@ MOST_PROBLEMS = 20
 _LONGEST = 4096
 # Docker's own networks.
 _DOCKER_NETWORKS = ("bridge", "host", "none", "default")
-#: What a hypervisor's VTEP is: Open vSwitch with the emulator, or the Linux kernel -> the kind of node.
-_VTEPS = {"ovs": HYPERVISOR_KIND, "linux": LINUX_KIND}
+#: What a hypervisor's VTEP is: Open vSwitch with the emulator, the Linux kernel, or Open vSwitch with OVN's ovn-controller -> the kind
+#: of node.
+_VTEPS = {"ovs": HYPERVISOR_KIND, "linux": LINUX_KIND, "ovn": OVN_KIND}
+# Those whose VMs cannot be in VLANs, and why.
+_UNTAGGED = {
+    "linux": "the bridges of a kernel's VTEP take frames without a tag",
+    "ovn": "the lab gives a VM of OVN a port of its own",
+}
+#: A controller that the lab knows nothing of but its address.
+OTHER_CONTROLLER = "other"
+#: Where tunnels are VXLAN, OVN has 12 bits for the tunnel key of a switch (ovn-architecture(7), Tunnel Encapsulations).
+OVN_MOST_KEYS = 4095
 _DATAPATHS = ("auto", "system", "netdev")
 _LOOPBACK, _MULTICAST = ipaddress.IPv4Network("127.0.0.0/8"), ipaddress.IPv4Network("224.0.0.0/4")
 
@@ -142,11 +155,17 @@ UNDERLAY: Keys = {"network": networks, "interface": _names.device, "mtu": read_m
 LOGICAL_SWITCH: Keys = {"name": _names.switch, "tunnel_key": _values.vni}
 ROUTER: Keys = {"name": node_name, "addresses": some}
 SERVICE_NODE: Keys = {"name": node_name, "underlay_ip": _values.tunnel_ipv4}
+CONTROLLER: Keys = {
+    "kind": _values.worded(_values.Choice((OVN_KIND,)), "use ovn; another controller is named by its address, such as tcp:10.9.0.1:6640"),
+    "name": node_name,
+    "underlay_ip": _values.tunnel_ipv4,
+}
+TLS: Keys = {"private_key": folder, "certificate": folder, "ca_cert": folder}
 HYPERVISOR: Keys = {
     "name": node_name,
     "underlay_ip": _values.tunnel_ipv4,
     "vms": some,
-    "kind": Optional(_values.worded(_values.Choice(tuple(_VTEPS)), f"use {' or '.join(_VTEPS)}"), "ovs"),
+    "kind": Optional(_values.worded(_values.Choice(tuple(_VTEPS)), f"use {', '.join(_VTEPS)}"), "ovs"),
 }
 VM: Keys = {
     "name": _names.port,
@@ -267,6 +286,7 @@ def completed(topology: Any) -> dict[str, Any]:
     service_node = None
     if topology.get("service_node"):
         service_node = dict(reader.keys("lab_service_node", topology["service_node"], SERVICE_NODE), where="lab_service_node")
+    controller = read_controller(reader, topology)
     given = reader.value("lab_hypervisors", topology.get("hypervisors"), hypervisors_or_count) or []
     if isinstance(given, int):
         given = made_up(reader, given, underlay["networks"])
@@ -278,17 +298,20 @@ def completed(topology: Any) -> dict[str, Any]:
                 vm["logical_switch"] = vm["logical_switch"] or next((switch["name"] for switch in switches), None)
             hypervisors.append(hypervisor)
     if not reader.full:
-        agree(reader, underlay, bridge, switches, routers, hypervisors, service_node)
+        agree(reader, underlay, bridge, switches, routers, hypervisors, [end for end in (service_node, controller) if end])
+        suit_controller(reader, controller, switches, hypervisors, service_node)
     if topology.get("driver") == "docker":
         suit_docker(reader, topology, underlay, routers, hypervisors)
         if service_node:
             reader.problems.append("lab_service_node: the driver docker has no service node. Use the driver netns.")
+        if controller:
+            reader.problems.append("lab_controller: the driver docker has no node for a controller. Use the driver netns.")
     if reader.problems:
         more = ["There may be more; mend these first."] if reader.full else []
         return {"problems": reader.problems[:MOST_PROBLEMS] + more}
     namespaces = topology.get("driver") != "docker"
     named = {"bridge": bridge, "emulator": emulator}
-    return {"problems": [], **named, **complete(underlay, bridge, switches, routers, hypervisors, service_node, namespaces)}
+    return {"problems": [], **named, **complete(underlay, bridge, switches, routers, hypervisors, service_node, controller, namespaces)}
 
 
 def numbered(values: Sequence[Any], underlay: Any) -> Iterator[tuple[str, Any]]:
@@ -310,6 +333,74 @@ def routers_fit(reader: Reader, topology: Mapping[str, Any]) -> bool:
         reader.problems.append(f"lab_routers: {len(routers)} routers are too many. Use up to {MOST_HYPERVISORS}.")
         return False
     return True
+
+
+def read_controller(reader: Reader, topology: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The controller, if there is one: OVN as a dictionary, any other one as the address that VTEPs connect to."""
+    given = topology.get("controller")
+    if not given:
+        return None
+    if isinstance(given, Mapping):
+        return dict(reader.keys("lab_controller", dict(given), CONTROLLER), where="lab_controller", target="", tls=None)
+    words = "use tcp:ADDRESS:PORT or ssl:ADDRESS:PORT with an IPv4 address of the underlay, or a dictionary with kind, name and underlay_ip"
+    target = reader.value("lab_controller", given, _values.worded(controller_target, words))
+    if target is None:
+        return None
+    tls = topology.get("controller_tls")
+    if target.startswith("ssl:"):
+        # What ovsdb-server shows, and whom it trusts.
+        tls = reader.keys("lab_controller_tls", tls or {}, TLS)
+    elif tls:
+        reader.problems.append(f"lab_controller_tls: {target} is not ssl. Use ssl:, or leave this out.")
+    return {
+        "kind": OTHER_CONTROLLER,
+        "name": CONTROLLER_KIND,
+        "underlay_ip": target.split(":")[1],
+        "where": "lab_controller",
+        "target": target,
+        "tls": tls or None,
+    }
+
+
+def suit_controller(
+    reader: Reader,
+    controller: dict[str, Any] | None,
+    switches: list[dict[str, Any]],
+    hypervisors: list[dict[str, Any]],
+    service_node: dict[str, Any] | None,
+) -> None:
+    """What a controller asks for besides."""
+    kinds = [hypervisor["kind"] for hypervisor in hypervisors]
+    of_ovn = controller is not None and controller["kind"] == OVN_KIND
+    if reader.full:
+        return
+    if of_ovn and (kinds.count("ovs"), kinds.count("ovn"), len(kinds)) != (1, 1, 2):
+        # OVN calls a VTEP's chassis what its physical switch is called, and a lab's bridges all have one name.
+        reader.problems.append(
+            f"lab_hypervisors: there are {', '.join(map(str, kinds))}. Use one of kind ovs and one of kind ovn: OVN tells VTEPs apart by the"
+            " names of their bridges, which are the same in a lab."
+        )
+    for hypervisor in hypervisors:
+        if hypervisor["kind"] == "ovn" and not of_ovn and not reader.full:
+            reader.problems.append(f"{hypervisor['where']}.kind: ovn needs OVN's controller. Set lab_controller with kind ovn.")
+        if hypervisor["kind"] == "linux" and controller and not reader.full:
+            reader.problems.append(f"{hypervisor['where']}.kind: linux has no database that a controller could write. Use ovs.")
+    if controller and service_node:
+        reader.problems.append("lab_service_node: with lab_controller, the controller says where broadcasts go. Leave one of the two out.")
+    for switch in switches if of_ovn else ():
+        key = switch["tunnel_key"]
+        if key is not None and not 0 < key <= OVN_MOST_KEYS and not reader.full:
+            reader.refuse(f"{switch['where']}.tunnel_key", key, f"with VXLAN, OVN has 12 bits for it; use 1 to {OVN_MOST_KEYS}")
+
+
+def controller_target(value: Any) -> str:
+    """The address of a controller in the underlay: tcp or ssl, an IPv4 address, a port."""
+    if not isinstance(value, str):
+        raise ValueError("expected a text")
+    method, address, port = value.split(":") if value.count(":") == 2 else ("", "", "")
+    if method not in ("tcp", "ssl"):
+        raise ValueError("expected tcp or ssl, an address and a port")
+    return f"{method}:{_values.tunnel_ipv4(address)}:{_values.Integer(1, 65535)(port)}"
 
 
 def made_up(reader: Reader, count: int, networks: Sequence[ipaddress.IPv4Network | None]) -> list[dict[str, Any]]:
@@ -374,10 +465,10 @@ def agree(
     switches: list[dict[str, Any]],
     routers: list[dict[str, Any]],
     hypervisors: list[dict[str, Any]],
-    service_node: dict[str, Any] | None,
+    others: list[dict[str, Any]],
 ) -> None:
-    """What single values cannot show."""
-    ends = [*hypervisors, *([service_node] if service_node else [])]
+    """What single values cannot show. ``others``: the service node and the controller, where there are."""
+    ends = [*hypervisors, *others]
     vms = [vm for hypervisor in hypervisors for vm in hypervisor["vms"]]
     if len(hypervisors) == 1:
         reader.problems.append("lab_hypervisors: there is one hypervisor, and a tunnel has two ends. Add another.")
@@ -417,11 +508,9 @@ def agree_on_vlans(reader: Reader, interface: str | None, bridge: str | None, hy
         tagged = tagged or bool(on_trunk)
         taken += [(f"{vm['where']}.name", vm["name"]) for vm in hypervisor["vms"]]
         reader.unique((f"{vm['where']}.vlan", f"VLAN {vm['vlan']}") for vm in on_trunk)
-        for vm in on_trunk if hypervisor["kind"] == "linux" else ():
+        for vm in on_trunk if hypervisor["kind"] in _UNTAGGED else ():
             if not reader.full:
-                reader.refuse(
-                    f"{vm['where']}.vlan", vm["vlan"], "the bridges of a kernel's VTEP take frames without a tag; use kind ovs, or no VLAN"
-                )
+                reader.refuse(f"{vm['where']}.vlan", vm["vlan"], f"{_UNTAGGED[hypervisor['kind']]}; use kind ovs, or no VLAN")
     for where, name in taken if tagged else ():
         if name in (TRUNK, TRUNK_PEER, VM_BRIDGE) and not reader.full:
             reader.refuse(where, name, "where VMs are in VLANs, it joins them to the VTEP; use another name")
@@ -575,6 +664,7 @@ def complete(
     routers: list[dict[str, Any]],
     hypervisors: list[dict[str, Any]],
     service_node: dict[str, Any] | None,
+    controller: dict[str, Any] | None,
     namespaces: bool,
 ) -> dict[str, Any]:
     """What follows from a topology in which all is well. ``namespaces``: whether VMs can have one of their own."""
@@ -620,9 +710,8 @@ def complete(
             }
         )
     vms = [vm for hypervisor in done for vm in hypervisor["vms"]]
-    ends = [(_VTEPS[hypervisor["kind"]], hypervisor) for hypervisor in hypervisors] + (
-        [(SERVICE_NODE_KIND, service_node)] if service_node else []
-    )
+    ends = [(_VTEPS[hypervisor["kind"]], hypervisor) for hypervisor in hypervisors]
+    ends += [(kind, end) for kind, end in ((SERVICE_NODE_KIND, service_node), (CONTROLLER_KIND, controller)) if end]
     nodes = [node(kind, end["name"], [end["underlay_ip"]], [underlay["interface"]], routers, networks) for kind, end in ends] + [
         node(
             ROUTER_KIND,
@@ -644,6 +733,9 @@ def complete(
         "hypervisors": done,
         "routers": [router["name"] for router in routers],
         "service_node": service_node and {"name": service_node["name"], "underlay_ip": service_node["underlay_ip"]},
+        "controller": controller and {key: controller[key] for key in ("kind", "name", "underlay_ip", "target", "tls")},
+        # Where it is not the one of all others.
+        "bridges": {hypervisor["name"]: OVN_BRIDGE for hypervisor in done if hypervisor["kind"] == "ovn"},
         "vms": vms,
         "nodes": nodes,
         # Those of containers are Docker's affair.

@@ -20,7 +20,7 @@ _FLOW = re.compile(r"(\d+)\. (.+)")
 _TAGGED = re.compile(r"mod_vlan_vid:(\d+)|set_field:(\d+)->vlan_vid")
 _VLAN_BITS = 0xFFF
 # How a flow says where a tunnel leads.
-_TOLD = re.compile(r"set_field:(\S+)->(tun_dst|tun_id)")
+_TOLD = re.compile(r"set_field:([^/\s]+)(?:/\S+)?->(tun_dst|tun_id)")
 _OUTPUT = re.compile(r"output:(\d+)")
 _TUNNELING = re.compile(r"-> tunneling (?:to|via) (\S+)")
 _MISS = re.compile(r"-> neighbor cache miss for (\S+) on bridge (\S+),")

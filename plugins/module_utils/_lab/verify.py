@@ -19,7 +19,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypedDict
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.model import Node, intended
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import UNTAGGED, VXLAN_OVERHEAD
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import HYPERVISOR, OVN, UNTAGGED, VXLAN_OVERHEAD
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.story import deviations
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.topology import pings
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.trace import BROADCAST, Frame, entering, named
@@ -96,13 +96,13 @@ def sample(topology: Mapping[str, Any], count: int, seed: int | None = None) -> 
 
 
 def entrances(topology: Mapping[str, Any], host: str, pairs: Pairs | None = None) -> list[Entrance]:
-    """All frames that a node with Open vSwitch has to deal with, one of each kind. None for a node without.
+    """All frames that a node with Open vSwitch has to deal with, one of each kind. None for a node that forwards none.
 
     With ``pairs``, what goes through a tunnel does so between two of these VMs.
     """
     if topology["service_node"] and host == topology["service_node"]["name"]:
         return list(_copies(topology))
-    if kinds(topology)[host] != "hypervisor":
+    if kinds(topology)[host] not in (HYPERVISOR, OVN):
         return []
     found = list(_entrances(topology, host))
     if pairs is None:
@@ -190,19 +190,30 @@ def report(
     traced: Mapping[str, Mapping[str, Any]],
     pinged: Mapping[str, Sequence[Mapping[str, Any]]],
     pairs: Pairs | None = None,
+    ovn: Mapping[str, Sequence[str]] | None = None,
 ) -> Report:
     """Compare a running lab with its topology.
 
-    ``tables``: what vtep_info or linux_vtep returned, by hypervisor. ``states``: by hypervisor, what lab_state or linux_vtep returned.
+    ``tables``: what vtep_info, linux_vtep or lab_ovn returned, by hypervisor. ``states``: by hypervisor, what lab_state or linux_vtep
+    returned. ``ovn``: by node with daemons of OVN, what is wrong with them, as lab_ovn says it.
     ``traced``: by node, what lab_trace returned for ``frames``, and on what has no Open vSwitch for the other VTEPs, also where it failed.
     ``pinged``: by hypervisor, the results of lab_ping for all pings of ``mesh``. ``pairs``: those that were looked at, where these are not all.
     """
+    ovn = ovn or {}
     kernels = {host: state for host, state in states.items() if kinds(topology)[host] == "linux"}
     states = {host: state for host, state in states.items() if host not in kernels}
     database = list(_database(topology, tables))
-    emulator = [finding for host in states for finding in _emulator(topology, host, tables[host], states[host])]
+    of = kinds(topology)
+    emulator = [finding for host in states if of[host] == HYPERVISOR for finding in _emulator(topology, host, tables[host], states[host])]
+    emulator += [finding for host in ovn for finding in _ovn(host, ovn[host])]
     # Where the rows are as they should be, it should be able to follow them.
-    said = [finding for host in states for finding in _faults(host, states[host]) if not any(one["node"] == host for one in database)]
+    said = [
+        finding
+        for host in states
+        if of[host] == HYPERVISOR
+        for finding in _faults(host, states[host])
+        if not any(one["node"] == host for one in database)
+    ]
     addresses = list(_addresses(topology, states))
     above = [*database, *emulator, *said, *addresses, *(finding for host in traced for finding in _silent(host, traced[host]))]
     above += [
@@ -222,7 +233,7 @@ def report(
             for one in intended(topology).values()
             for switch in one["logical_switches"].values()
         ),
-        EMULATOR: len(states),
+        EMULATOR: sum(of[host] == HYPERVISOR for host in states),
         DATAPATH: sum(len(one.get("traces", [])) for one in traced.values()),
         PACKETS: sum(len(pings_of) for pings_of in pinged.values()),
     }
@@ -264,6 +275,12 @@ def _emulator(topology: Mapping[str, Any], host: str, tables: Mapping[str, Any],
     for vm in topology["vms"]:
         if vm["hypervisor"] == host and vm["port"] not in registered:
             yield finding(f"port {vm['port']} is not registered as a Physical_Port", [vm["logical_switch"]])
+
+
+def _ovn(host: str, faults: Sequence[str]) -> Iterator[Finding]:
+    """Daemons of OVN that carry nothing on."""
+    for words in faults:
+        yield {"layer": EMULATOR, "node": host, "switches": [], "words": f"{host}: {words}"}
 
 
 def _faults(host: str, state: Mapping[str, Any]) -> Iterator[Finding]:
@@ -400,7 +417,7 @@ def _wrong(one: Entrance, trace: Mapping[str, Any]) -> Iterator[tuple[str, str, 
 def _packets(topology: Mapping[str, Any], pinged: Mapping[str, Sequence[Mapping[str, Any]]], above: Sequence[Finding]) -> Iterator[Finding]:
     vms = {(vm["hypervisor"], vm["interface"]): vm for vm in topology["vms"]}
     # What goes through them is everybody's.
-    between = [name for name, kind in kinds(topology).items() if kind in ("router", "service_node")]
+    between = [name for name, kind in kinds(topology).items() if kind in ("router", "service_node", "controller")]
     for host, ping in ((host, ping) for host, pings_of in pinged.items() for ping in pings_of):
         a = vms[host, ping["interface"]]
         [b] = [vm for vm in vms.values() if (vm["logical_switch"], vm["address"]) == (a["logical_switch"], ping["address"])]
