@@ -240,7 +240,7 @@ gathered:
   description: The database as a structure in the form of O(config).
   returned: O(state=gathered)
   type: dict
-  sample:
+  sample: &structure
     logical_switches:
       ls0:
         tunnel_key: 5000
@@ -272,11 +272,7 @@ parsed:
     - A part is left out, with a warning, if a dump does not contain its table.
   returned: O(state=parsed)
   type: dict
-  sample:
-    logical_switches:
-      ls0:
-        tunnel_key: 5000
-        ucast_remote: {}
+  sample: *structure
 """
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
