@@ -78,7 +78,8 @@ MODULES = {
     "Mcast_Macs_Local": "vtep_mcast_local",
     "Logical_Router": "vtep_logical_router",
 }
-ACL, ENTRY = "ACL", "ACL_entry"
+ACL = "ACL"
+ENTRY = "ACL_entry"
 
 
 @errors_of("vtep_replay")

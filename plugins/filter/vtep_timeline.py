@@ -92,7 +92,8 @@ def _what(line: dict, rows: int) -> str:
         return f"started: {line.get('database', '')}"
     if event == "lost":
         return f"lost the server: {line.get('why', '')}"
-    words = f"ended ({line.get('why', '')}) after {line.get('transactions')} transactions"
+    count = line.get("transactions")
+    words = f"ended ({line.get('why', '')}) after {count} transaction{'' if count == 1 else 's'}"
     return words if line.get("complete", True) else f"{words}; what came last may be missing"
 
 

@@ -11,6 +11,7 @@ other process can be taken for it.
 from __future__ import annotations
 
 import fcntl
+import gc
 import json
 import os
 import select
@@ -111,7 +112,7 @@ class _Recorder:
         """Connect, and write what there is."""
         self.database.connect()
         self.replica = Replica(self.database.has, self.options["status"])
-        self.replica.take(self.database.monitor(self.replica.columns))
+        self.replica.begin(self.database.monitor(self.replica.columns))
         current = self.replica.current() if self.options["initial"] else None
         self.connected = True
         if self.written:
@@ -217,8 +218,12 @@ def record(path: str, options: dict[str, Any]) -> None:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda *unused: None)
         file = _File(path, options["bounds"][0])
+        # Of what is kept nothing is garbage, so it is not searched for any, neither while it is read nor later.
+        gc.disable()
         recorder = _Recorder(file, options, wake)
         recorder.begin()
+        gc.freeze()
+        gc.enable()
     except BlockingIOError:
         answer = {"error": f"path: {path!r} is being recorded to by another process; stop that first"}
     except OSError as error:

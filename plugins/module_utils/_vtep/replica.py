@@ -23,6 +23,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import 
     TABLES,
     VXLAN,
     Column,
+    beside_key,
     is_referable,
     own_parts,
     writer,
@@ -61,6 +62,8 @@ def _in_naming_order() -> list[str]:
 _NAMING_ORDER = _in_naming_order()
 #: The tables whose rows have names.
 _NAMED = [table for table, spec in TABLES.items() if spec.key]
+#: table -> the options that name its rows.
+_KEYS = {table: [name for part in TABLES[table].key for name in (part.option, *beside_key(part))] for table in _NAMED}
 #: table -> those whose rows read differently when one of its rows gets another name.
 _READERS = {
     table: [
@@ -99,14 +102,15 @@ class Replica:
 
     # -- what the server says
 
+    def begin(self, rows: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+        """Take the first answer (RFC 7047, section 4.1.5): the rows as they are."""
+        news = self._news(rows)
+        self._store(news)
+        self._rename(news)
+
     def take(self, update: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[dict]:
-        """Follow an update (RFC 7047, section 4.1.6), or the first answer; the changes by name."""
-        return self._follow(
-            {
-                table: {uuid: self._row(table, said["new"]) if "new" in said else None for uuid, said in rows.items()}
-                for table, rows in update.items()
-            }
-        )
+        """Follow an update (RFC 7047, section 4.1.6); the changes by name."""
+        return self._follow(self._news(update))
 
     def resume(self, rows: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[dict]:
         """Follow a first answer that comes again: the changes that were missed, each row's from what it was to what it is."""
@@ -128,6 +132,12 @@ class Replica:
                 rows.setdefault(ref.key, []).append(Have("", self._normal(table, row, self._names)))
         return found
 
+    def _news(self, update: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> News:
+        return {
+            table: {uuid: self._row(table, said["new"]) if "new" in said else None for uuid, said in rows.items()}
+            for table, rows in update.items()
+        }
+
     def _row(self, table: str, said: Mapping[str, Any]) -> tuple:
         return tuple([_compact(said[name]) for name in self.columns[table]])
 
@@ -146,8 +156,8 @@ class Replica:
             for uuid in news.get(table, {}):
                 old = before[uuid][1] if uuid in before else None
                 changes.add(old, self._named(table, uuid, known[uuid], self._names) if uuid in known else None)
-            for uuid, old in follow.get(table, {}).items():
-                changes.add(old, self._named(table, uuid, known[uuid], self._names), follows=True)
+            for old, new in follow.get(table, ()):
+                changes.add(old, new, follows=True)
         return changes.all()
 
     def _store(self, news: News) -> None:
@@ -196,15 +206,14 @@ class Replica:
         self._owners.update(now)
         return lost | now.keys()
 
-    def _reread(self, news: News, renamed: dict[str, Ref]) -> dict[str, dict[str, Named]]:
-        """The rows of which the update says nothing, and that read differently since others have new names; as they read before."""
+    def _reread(self, news: News, renamed: dict[str, Ref]) -> dict[str, list[tuple[Named, Named]]]:
+        """The rows of which the update says nothing, and that read differently since others have new names: as before, and as now."""
         names = {**self._names, **renamed}
-        tables = {table for old in renamed.values() for table in (old.table, *_READERS[old.table])}
-        found: dict[str, dict[str, Named]] = {}
-        for table in tables:
-            rows = {uuid: row for uuid, row in self._rows.get(table, {}).items() if uuid not in news.get(table, {})}
-            olds = ((uuid, row, self._named(table, uuid, row, names)) for uuid, row in rows.items())
-            found[table] = {uuid: old for uuid, row, old in olds if old != self._named(table, uuid, row, self._names)}
+        found: dict[str, list[tuple[Named, Named]]] = {}
+        for table in {table for old in renamed.values() for table in (old.table, *_READERS[old.table])}:
+            rows = [(uuid, row) for uuid, row in self._rows.get(table, {}).items() if uuid not in news.get(table, {})]
+            both = ((self._named(table, uuid, row, names), self._named(table, uuid, row, self._names)) for uuid, row in rows)
+            found[table] = [(old, new) for old, new in both if old != new]
         return found
 
     def _name(self, table: str, uuid: str, row: tuple, names: Mapping[str, Ref]) -> Ref:
@@ -227,9 +236,9 @@ class Replica:
 
     def _named(self, table: str, uuid: str, row: tuple, names: Mapping[str, Ref]) -> Named:
         ref = names.get(uuid) or self._name(table, uuid, row, names)
-        key = _said(plain_row(ref, {}, None))
         plain = _said(plain_row(ref, self._normal(table, row, names), None))
-        return Named(ref, key, {name: value for name, value in plain.items() if name not in key})
+        key = {name: plain.pop(name) for name in _KEYS[table] if name in plain}
+        return Named(ref, key, plain)
 
     def _normal(self, table: str, row: tuple, names: Mapping[str, Ref]) -> dict[str, Any]:
         return {name: read(row[at], names) for name, at, read in self._readers[table]}
