@@ -254,9 +254,10 @@ def test_a_server_that_is_killed_and_comes_back(own, second, capsys):
     assert "while the server was lost: " in vtep_timeline(result["recording"])[3]
 
 
-def test_a_server_that_is_killed_among_random_transactions(own, second, capsys):
+@pytest.mark.parametrize("seed", SEEDS[1:])
+def test_a_server_that_is_killed_among_random_transactions(own, second, capsys, seed):
     server, task, recording = own
-    writers = Writers(server, task, 7)
+    writers = Writers(server, task, seed)
     recording.start()
     for _turn in range(3):
         for unused in range(10):
