@@ -143,8 +143,13 @@ def test_the_interface_that_ssh_comes_in_by_is_refused_before_anything_is_change
         return [hosts.run("hv1", *words, check=False) for words in (["ip", "-4", "address"], ["ip", "route"], ["ovs-vsctl", "show"])]
 
     wrong = ["--limit=hv1", "-e", "vtep_emulator_underlay_interface=eth0", "-e", "tunnel_ip=192.0.2.11"]
+    # An inventory may say it, too.
+    become = hosts.folder / "host_vars/hv1.yml"
+    become.parent.mkdir()
+    become.write_text("ansible_become: true\n")
     before = state()
     text = hosts.play(USER, *wrong, fails=True)
+    become.unlink()
     assert "It carries the SSH connection from 192.0.2.1 to 192.0.2.11" in re.sub(r"\s+", " ", text), text
     # But for Open vSwitch, which the role before this one has started.
     assert state()[:-1] == before[:-1] and "br-underlay" not in state()[-1]
