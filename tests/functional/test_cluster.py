@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -181,6 +182,10 @@ class TestCluster:
             )
         finally:
             os.kill(old.pid, signal.SIGCONT)
+        limit = time.monotonic() + 30
+        # Until it has heard of the others, it takes itself for the leader.
+        while "Role: leader" in old.status():
+            assert time.monotonic() < limit
         result = task("vtep_record", state="stopped", contents=True, **recording)
         changes = [change for line in result["recording"] for change in line.get("changes", ())]
         assert result["complete"] and [one["row"] for one in changes] == [{"name": "ls0"}]

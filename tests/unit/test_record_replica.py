@@ -206,6 +206,14 @@ def test_rows_that_follow_a_name_say_so():
     ]  # fmt: skip
 
 
+def test_an_older_schema_lacks_columns_and_tables():
+    replica = Replica(lambda table, column: (table, column) in {("Physical_Locator", "dst_ip"), ("Physical_Locator", "encapsulation_type")})
+    assert replica.columns == {"Physical_Locator": ["encapsulation_type", "dst_ip"]}
+    row = {"encapsulation_type": "vxlan_over_ipv4", "dst_ip": "10.0.0.1"}
+    (change,) = replica.take({"Physical_Locator": {uuid("Physical_Locator", 0): {"new": row}}})
+    assert change["row"] == {"locator": "10.0.0.1"}
+
+
 def test_a_row_made_anew_is_one_that_is_changed():
     replica = a_replica()
     network = {"name": "ls0", "tunnel_key": 1, "description": ""}

@@ -38,8 +38,8 @@ SMALLEST = 65536
 LAST = 1000
 #: Seconds without news after which the server is asked whether it is there.
 IDLE = 10
-#: Seconds between two attempts to connect again.
-RETRY = 0.2
+#: Seconds between two attempts to connect again: the first, and the most, to which they double.
+RETRY, LONGEST_RETRY = 0.05, 1.0
 # struct flock of fcntl(2): type, whence, start, length, PID.
 _LOCK = "hhqqi"
 _PROGRAM = "import json, sys; options = json.loads(sys.argv[2]); sys.path[:] = options.pop('path'); from {} import record; record(sys.argv[1], options)"
@@ -183,13 +183,15 @@ class _Recorder:
     def _lost(self, error: UserError) -> None:
         """The server is away: wait until it is back, and note what it holds now."""
         self._note_loss(error)
+        pause = RETRY
         while not self.connected and not self._stopping():
             if time.monotonic() >= self.end:
                 raise _Full("max_seconds")
             try:
                 self._resume()
             except UserError:
-                select.select([self.wake], [], [], RETRY)
+                select.select([self.wake], [], [], pause)
+                pause = min(2 * pause, LONGEST_RETRY)
 
     def _note_loss(self, error: UserError) -> None:
         # What has come is noted first, though no more can be asked.
@@ -356,7 +358,6 @@ def _start(path: str, options: dict[str, Any], timeout: float) -> int:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 pass_fds=(sender,),
-                cwd="/",
                 start_new_session=True,
             )
         finally:

@@ -218,7 +218,9 @@ class Replica:
 
     def _name(self, table: str, uuid: str, row: tuple, names: Mapping[str, Ref]) -> Ref:
         start, parts = own_parts(table)
-        own = tuple([self._part(row[self._at[table][part.column]], part.refers, part.parse, names) for part in parts])
+        at = self._at[table]
+        # An older schema may lack a part that may be left open.
+        own = tuple([self._part(row[at[part.column]] if part.column in at else (), part.refers, part.parse, names) for part in parts])
         if not start:
             return Ref(table, own)
         owner = names.get(self._owners.get(uuid, ""))
