@@ -10,6 +10,7 @@ python benchmarks/run.py a c  some of it, in place of these tables of RESULTS.md
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -65,6 +66,8 @@ FABRICS = (8, 32)
 # The lab's warm interpreters end after a minute without work.
 REST_SECONDS = 75
 GIVE_UP_FABRIC_SECONDS = 600
+# Of a fabric that is audited.
+LEAF_SWITCHES = 20
 REMOTE_VTEP, VXLAN, FIRST_MAC = "10.1.0.1", "vxlan_over_ipv4", "0a:00:00:00:00:01"
 
 
@@ -230,6 +233,10 @@ NOTE_L = (
     "Nodes in namespaces, Open vSwitch's datapath in user space. The script checks that each VM reaches the next one, the playbook that each\n"
     f"emulator has done what is in its database. At rest: in the {REST_SECONDS} s after that. The memory is that of all processes at their end, each\n"
     "page divided by the number of processes that share it.\n"
+)
+NOTE_N = (
+    "Each VTEP has its share of the MACs as local rows, and the others as remote rows, so 20 x 100,000 are 2,000,000 rows to compare; nothing\n"
+    "is wrong with them. The audit is one process; vtep_info is one for each VTEP, of which the memory is that of the largest. One run.\n"
 )
 
 
@@ -896,6 +903,106 @@ def bench_m() -> str:
     return f"{table('(m) a database of 100,000 MACs, recorded', head, rows)}\n{NOTE_M}"
 
 
+class Leaf(NamedTuple):
+    """One VTEP of a fabric: its database, as a file."""
+
+    name: str
+    address: str
+    file: Path
+
+
+def leaves(folder: Path, number: int, macs: int) -> list[Leaf]:
+    """The databases of so many VTEPs, written as their logs (ovsdb(5)): a full mesh of 20 logical switches, of whose MAC addresses each
+    VTEP has its share as local ones, and all others as remote ones."""
+    schema = json.loads(Path(SCHEMA).read_text())
+    found = []
+    for here in range(number):
+        rows: dict[str, dict[str, dict]] = {
+            "Physical_Locator": {},
+            "Physical_Locator_Set": {},
+            "Logical_Switch": {},
+            "Mcast_Macs_Remote": {},
+        }
+        for there in range(number):
+            rows["Physical_Locator"][uuid_of(1, there)] = {"dst_ip": f"10.0.1.{there}", "encapsulation_type": VXLAN}
+        peers = [["uuid", uuid_of(1, there)] for there in range(number) if there != here]
+        bindings = []
+        for switch in range(LEAF_SWITCHES):
+            name, ref = uuid_of(2, switch), ["uuid", uuid_of(2, switch)]
+            rows["Logical_Switch"][name] = {"name": f"ls{switch}", "tunnel_key": 5000 + switch, "replication_mode": "source_node"}
+            rows["Physical_Locator_Set"][uuid_of(3, switch)] = {"locators": ["set", peers]}
+            flood = {"MAC": "unknown-dst", "logical_switch": ref, "locator_set": ["uuid", uuid_of(3, switch)]}
+            rows["Mcast_Macs_Remote"][uuid_of(4, switch)] = flood
+            bindings.append([switch + 1, ref])
+        rows |= {"Ucast_Macs_Local": {}, "Ucast_Macs_Remote": {}}
+        for mac, entry in enumerate(entries(macs)):
+            table = "Ucast_Macs_Local" if mac % number == here else "Ucast_Macs_Remote"
+            row = {"locator": ["uuid", uuid_of(1, mac % number)], "logical_switch": ["uuid", uuid_of(2, mac % LEAF_SWITCHES)]}
+            rows[table][uuid_of(5, mac)] = {"MAC": entry["mac"], "ipaddr": f"10.{mac >> 16}.{mac >> 8 & 255}.{mac & 255}", **row}
+        rows["Physical_Port"] = {uuid_of(6, 0): {"name": "eth1", "vlan_bindings": ["map", bindings]}}
+        switch = {"name": f"leaf{here}", "tunnel_ips": f"10.0.1.{here}", "ports": ["uuid", uuid_of(6, 0)]}
+        rows["Physical_Switch"] = {uuid_of(7, 0): switch}
+        rows["Global"] = {uuid_of(8, 0): {"switches": ["uuid", uuid_of(7, 0)]}}
+        path = folder / f"leaf{here}.db"
+        with path.open("wb") as file:
+            for record in (schema, rows):
+                text = json.dumps(record, separators=(",", ":")).encode() + b"\n"
+                file.write(b"OVSDB JSON %d %s\n" % (len(text), hashlib.sha1(text, usedforsecurity=False).hexdigest().encode()) + text)
+        found.append(Leaf(f"leaf{here}", f"10.0.1.{here}", path))
+    return found
+
+
+def uuid_of(kind: int, number: int) -> str:
+    """Not random, but different in its first part, by which Open vSwitch hashes."""
+    return f"{number * 2654435761 & 0xFFFFFFFF:08x}-{kind:04x}-4000-8000-{number:012x}"
+
+
+@contextmanager
+def served(some: Sequence[Leaf]) -> Iterator[list[str]]:
+    """A server for each of the databases; their remotes."""
+    with ExitStack() as stack:
+        remotes = []
+        for leaf in some:
+            socket_path = leaf.file.with_suffix(".sock")
+            command = [
+                "ovsdb-server",
+                "-vconsole:off",
+                f"--remote=punix:{socket_path}",
+                "--no-chdir",
+                f"--unixctl={leaf.file}.ctl",
+                leaf.file,
+            ]
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+            stack.callback(process.wait)
+            stack.callback(process.terminate)
+            remotes.append(f"unix:{socket_path}")
+        for remote in remotes:
+            subprocess.run(["ovsdb-client", "-vconsole:off", "wait", "--timeout=600", remote, "hardware_vtep", "connected"], check=True)
+        yield remotes
+
+
+def module_cost(name: str, **options: object) -> Cost:
+    """A module, on whatever its options name."""
+    return run([PYTHON, "-m", f"{MODULES}.{name}"], json.dumps({"ANSIBLE_MODULE_ARGS": options}))
+
+
+def bench_n() -> str:
+    rows = []
+    for number, macs in ((20, 1000), (20, 10000), (2, 100000), (20, 100000)):
+        with tempfile.TemporaryDirectory(prefix="vtep-bench-") as folder:
+            some = leaves(Path(folder), number, macs)
+            files = module_cost("vtep_audit", vteps=[{"name": leaf.name, "src": str(leaf.file)} for leaf in some])
+            with served(some) as remotes:
+                vteps = [{"name": leaf.name, "database": remote} for leaf, remote in zip(some, remotes)]
+                live = module_cost("vtep_audit", vteps=vteps, timeout=600)
+                each = [module_cost("vtep_info", database=remote, timeout=600) for remote in remotes]
+        info = Cost(sum(cost.wall for cost in each), sum(cost.cpu for cost in each), max(cost.memory for cost in each))
+        contenders = {"vtep_audit": live, "vtep_audit, saved databases": files, "vtep_info for each, nothing compared": info}
+        rows += [[f"{number} x {macs:,}", what, *cost.cells(), f"{cost.wall / info.wall:.2f}"] for what, cost in contenders.items()]
+    head = ["VTEPs x MACs of each", "", "time", "processor", "memory", "time / vtep_info"]
+    return f"{table('(n) a whole fabric, audited', head, rows)}\n{NOTE_N}"
+
+
 def set_election_timer(leader: Server, seconds: int) -> None:
     """Raise it by doubling, which is as far as one step may go; each takes effect when the cluster has agreed."""
     now = 1
@@ -1056,6 +1163,7 @@ BENCHES = {
     "k": bench_k,
     "l": bench_l,
     "m": bench_m,
+    "n": bench_n,
 }
 
 

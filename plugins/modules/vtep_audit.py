@@ -43,8 +43,14 @@ options:
         description:
           - A saved database instead, on the host that runs the module. It is what C(ovsdb-client backup) or C(ovsdb-client -f json dump)
             printed, or a copy of the database file of a server that is not in a cluster.
-          - Mutually exclusive with O(vteps[].database).
+          - A file on disk, and what C(ovsdb-client backup) prints, hold no faults and no BFD states, because the schema keeps these columns
+            in memory only. A dump holds them.
+          - Mutually exclusive with O(vteps[].database) and O(vteps[].unreadable).
         type: path
+      unreadable:
+        description:
+          - Why the VTEP is not read, in words for its finding of the kind V(not_read). Use it if saving the database has failed.
+        type: str
       private_key:
         description: As O(private_key), for this VTEP.
         type: path

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import re
 import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import yaml
-from conftest import Server, Task
-from fabric_world import DEFECTS, OWN, broken, databases, endpoints
+from conftest import BIN, Server, Task
+from fabric_world import DEFECTS, OWN, broken, databases, endpoints, vnis_of
 
 from ansible_collections.vxlanlab.vtep.plugins.filter.overlay_tables import overlay_tables
 
@@ -112,7 +116,7 @@ class Leaves:
         self.servers: dict[str, Leaf] = {}
         for host in OWN:
             (directory / host).mkdir()
-            self.servers[host] = Leaf(directory / host)
+            self.servers[host] = Leaf(directory / host, remotes=("ptcp:0:127.0.0.1",))
         self._held: dict[str, Any] = {}
 
     def stop(self) -> None:
@@ -270,7 +274,7 @@ def test_what_cannot_be_read_is_named_with_the_reason(leaves, task, tmp_path):
         ({"vteps": [{"name": "a"}, {"name": "a"}]}, "vteps: 'a' is not accepted: expected a different name"),
         ({"vteps": [{"name": ""}]}, "vteps[0].name"),
         ({"vteps": [{"name": "a", "database": "leaf1:6640"}]}, "database: 'leaf1:6640' is not accepted"),
-        ({"vteps": [{"name": "a", "database": "tcp:x:1", "src": "/x"}]}, "mutually exclusive: database|src"),
+        ({"vteps": [{"name": "a", "database": "tcp:x:1", "src": "/x"}]}, "mutually exclusive: database|src|unreadable"),
         ({"vteps": [{"name": "a", "tunnel_ips": ["224.0.0.1"]}]}, "vteps[0].tunnel_ips[0]: '224.0.0.1' is not accepted"),
         ({"vteps": [{"name": "a"}], "mlag": [["a", "b"]]}, "mlag[0]: 'b' is not accepted: expected the name of one of the VTEPs"),
         ({"vteps": [{"name": "a"}], "service_nodes": ["x"]}, "service_nodes[0]: 'x' is not accepted"),
@@ -286,3 +290,93 @@ def test_what_cannot_be_read_is_named_with_the_reason(leaves, task, tmp_path):
 )
 def test_bad_input_is_refused_before_anything_is_read(task, options, said):
     assert said in task.fails("vtep_audit", **options)
+
+
+def test_each_vtep_may_have_its_own_tls_options(task):
+    options = {"vteps": [{"name": "a", "database": "ssl:127.0.0.1:1", "private_key": "/nonexistent.pem"}], "private_key": "/other.pem"}
+    (one,) = task("vtep_audit", **options)["findings"]
+    assert one["kind"] == "not_read" and "private_key: cannot read '/nonexistent.pem'" in one["seen"]
+
+
+# -- the playbook ---------------------------------------------------------------------------------------------------
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def play(leaves, tmp_path):
+    """Run the playbook on an inventory in which three databases are reached on their hosts, and three over the network."""
+    no_ssh = tmp_path / "ssh"
+    no_ssh.write_text("#!/bin/sh\necho 'No route to host' >&2\nexit 255\n")
+    no_ssh.chmod(0o755)
+    hosts: dict[str, dict] = {}
+    for number, (host, server) in enumerate(leaves.servers.items()):
+        (port,) = re.findall(r"0:127\.0\.0\.1: listening on port (\d+)", (server.directory / "log").read_text())
+        hosts[host] = {
+            "vtep_database": server.remote if number < 3 else f"tcp:127.0.0.1:{port}",
+            "ansible_python_interpreter": sys.executable,
+        }
+    hosts["leaf1"] |= {"ansible_connection": "local"}
+    hosts["leaf2"] |= {"ansible_connection": "local", "vtep_database": "unix:/nonexistent/db.sock"}
+    hosts["leaf3"] |= {"ansible_connection": "ssh", "ansible_ssh_executable": str(no_ssh)}
+
+    def run(*, lost: bool = False, ends: list[dict] | None = None, **variables: Any) -> tuple[int, str, dict[str, Any]]:
+        for host in () if lost else ("leaf2", "leaf3"):
+            hosts[host] = {**hosts["leaf1"], "vtep_database": leaves.servers[host].remote}
+        (tmp_path / "hosts.json").write_text(json.dumps({"vteps": {"hosts": hosts}}))
+        given = {"fabric_audit_artifacts": str(tmp_path / "artifacts"), **variables}
+        if ends is not None:
+            switches = [{"name": name, "tunnel_key": vni} for name, vni in vnis_of(ends).items()]
+            given |= {"vtep_overlay_endpoints": ends, "vtep_overlay_switches": switches}
+        command = [BIN / "ansible-playbook", "-i", tmp_path / "hosts.json", ROOT / "playbooks/fabric_audit.yml", "-e", json.dumps(given)]
+        env = os.environ | {"ANSIBLE_HOME": str(tmp_path / "home"), "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+        env |= {"TMPDIR": str(tmp_path / "tmp"), "ANSIBLE_REMOTE_TMP": str(tmp_path / "remote")}
+        (tmp_path / "tmp").mkdir(exist_ok=True)
+        done = subprocess.run(command, env=env, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        said = done.stdout + done.stderr
+        assert not list((tmp_path / "tmp").glob("tmp.*")), "a dump is left on a host"
+        written = tmp_path / "artifacts/fabric_audit.json"
+        return done.returncode, said, json.loads(written.read_text()) if written.exists() else {}
+
+    return run
+
+
+def test_the_playbook_says_that_a_clean_fabric_is(leaves, play, tmp_path):
+    leaves.hold(databases(endpoints()))
+    status, said, result = play(ends=endpoints())
+    assert status == 0, said
+    assert "6 of 6 VTEPs read: 0 errors, 0 warnings, 0 notes." in said and "The fabric is clean." in said
+    assert result["findings"] == [] and [one["read"] for one in result["vteps"]] == [True] * 6
+    suites = ElementTree.parse(tmp_path / "artifacts/fabric_audit.xml").getroot()
+    assert [(suite.get("name"), suite.get("tests"), suite.get("failures")) for suite in suites] == [(host, "1", "0") for host in OWN]
+
+
+def test_the_playbook_names_what_is_wrong_and_fails(leaves, play, several, tmp_path):
+    renamed = databases(endpoints())
+    for name in SEVERAL:
+        DEFECTS[name].change(renamed)
+    DEFECTS["name of blue on leaf6"].change(renamed)
+    leaves.hold(renamed)
+    status, said, result = play(lost=True)
+    assert status == 2, said
+    assert "4 of 6 VTEPs read" in said and "The fabric is clean" not in said
+    kinds = {(one["kind"], one["vteps"][0]) for one in result["findings"]}
+    assert {("not_read", "leaf2"), ("not_read", "leaf3"), ("vni_mismatch", "leaf1"), ("switch_fault", "leaf6")} <= kinds
+    reasons = {one["name"]: one["error"] for one in result["vteps"]}
+    assert "failed to connect" in reasons["leaf2"] and "No route to host" in reasons["leaf3"], reasons
+    suites = {suite.get("name"): suite for suite in ElementTree.parse(tmp_path / "artifacts/fabric_audit.xml").getroot()}
+    assert all(int(suites[host].get("failures")) > 0 for host in ("leaf1", "leaf2", "leaf3", "leaf6"))
+    page = (tmp_path / "artifacts/fabric_audit.html").read_text()
+    assert "What does not fit together" in page and "Different VNIs for one logical switch" in page and "tunnel_key: 5000" in page
+    # What it has saved can be audited again, without any host, and without a failure where it is not to fail.
+    others = [address for host, address in OWN.items() if host != "leaf1"]
+    again = {"fabric_audit_folder": str(tmp_path / "artifacts/databases"), "fabric_audit_other_vteps": others}
+    status, said, result = play(lost=True, fabric_audit_fail_on="never", **again)
+    assert status == 0 and "1 of 1 VTEPs read" in said, said
+    assert [one["name"] for one in result["vteps"]] == ["leaf1"]
+
+
+def test_the_playbook_refuses_options_before_it_asks_anybody(play):
+    status, said, result = play(fabric_audit_fail_on="fatal", fabric_audit_folder="/nonexistent")
+    assert status == 2 and not result
+    assert "fabric_audit_fail_on: fatal is not accepted. Use error, warning, note or never." in said

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import yaml
@@ -221,6 +222,12 @@ def test_what_is_beyond_the_limit_is_counted():
 
 def test_a_kind_is_told_in_words():
     assert all(kind.title and kind.why.endswith(".") and kind.source and kind.severity in SEVERITIES for kind in KINDS.values())
+
+
+def test_the_page_has_every_kind():
+    page = (Path(__file__).resolve().parents[2] / "docs/fabric-audit.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| `") and line.count("|") == 6]
+    assert rows == [f"| `{name}` | {kind.severity} | {kind.title} | {kind.why} | {kind.source} |" for name, kind in KINDS.items()]
 
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)

@@ -52,12 +52,13 @@ def options() -> dict[str, dict[str, Any]]:
         "name": _TEXT,
         "database": {"type": "str"},
         "src": {"type": "path"},
+        "unreadable": {"type": "str"},
         **{option: {"type": "path"} for option in _TLS},
         "tunnel_ips": _TEXTS,
         "wanted": {"type": "dict", "options": wanted},
     }
     return {
-        "vteps": _list_of(vtep, required=True, mutually_exclusive=[("database", "src")]),
+        "vteps": _list_of(vtep, required=True, mutually_exclusive=[("database", "src", "unreadable")]),
         "mlag": {"type": "list", "elements": "list", "default": []},
         "service_nodes": _TEXTS,
         "other_vteps": _TEXTS,
@@ -80,7 +81,7 @@ def audited(module: VtepModule) -> dict[str, Any]:
     addresses = {option: _addresses(params[option], option) for option in ("service_nodes", "other_vteps")}
     for one in params["vteps"]:
         # What no server could change is refused before the first one is asked.
-        if one["src"] is None:
+        if one["src"] is None and one["unreadable"] is None:
             module.database(_connection(params, one))
     with Fabric(params["mlag"], **addresses) as fabric:
         for vtep, one in zip(vteps, params["vteps"]):
@@ -106,6 +107,8 @@ def audited(module: VtepModule) -> dict[str, Any]:
 
 
 def _read(module: VtepModule, fabric: Fabric, vtep: Vtep, one: Mapping[str, Any]) -> None:
+    if one["unreadable"] is not None:
+        raise UserError(one["unreadable"] or "no reason given")
     if one["src"] is None:
         with module.database(_connection(module.params, one)) as db:
             fabric.read(vtep, db)
