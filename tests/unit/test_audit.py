@@ -74,6 +74,13 @@ def test_vteps_that_are_not_read_are_no_reason_to_blame_others(ends, unread, kno
     assert known is False or {one.kind for one in report.findings} <= {"not_read"}
 
 
+def test_an_address_may_have_moved_to_a_vtep_that_is_not_read():
+    dbs = databases(endpoints())
+    DEFECTS["leaf1 takes the blue address of leaf2 for that of leaf3"].change(dbs)
+    assert found(audited(dbs)) == [("remote_elsewhere", "leaf1")]
+    assert found(audited({**dbs, "leaf3": None}, known={"leaf3": [OWN["leaf3"]]})) == [("not_read", "leaf3")]
+
+
 @settings(deadline=None, max_examples=40)
 @given(data=st.data(), ends=fabrics())
 def test_a_remote_row_that_is_lost_is_found(data, ends):

@@ -448,7 +448,8 @@ class _Rules:
         moved: dict[tuple[int, str, str], int] = {}
         elsewhere = []
         for (number, switch, address, holder), group in self.fabric.elsewhere().items():
-            if self.fabric.site_at[address] != self.fabric.site_of[number]:
+            is_known = all(self.fabric.vteps[owner].is_read for owner in self._owners(address))
+            if is_known and self.fabric.site_at[address] != self.fabric.site_of[number]:
                 moved[number, switch, address] = moved.get((number, switch, address), 0) + group.count
                 elsewhere.append(self._elsewhere(number, switch, address, holder, group))
         yield from elsewhere
