@@ -230,6 +230,15 @@ def audit(fabric: Fabric, vnis: Mapping[str, int], severities: Mapping[str, str]
     return report
 
 
+class _Astray(NamedTuple):
+    """What is wrong with where a row leads: ``owners`` are the VTEPs that have the address."""
+
+    kind: str
+    severity: str
+    owners: list[str]
+    seen: str
+
+
 class _Rules:
     """The rules on one fabric."""
 
@@ -484,45 +493,42 @@ class _Rules:
         may_have = [vtep.name for vtep in self.fabric.vteps if not vtep.reached_at]
         return (NOTE, f", unless it is that of {_listed(may_have)}") if may_have else ("", "")
 
-    def _unicast_locator(self, number: int, switch: str, address: str, group: Group) -> Iterator[Finding]:
+    def _astray(self, number: int, switch: str, address: str) -> _Astray | None:
+        """What is wrong with a remote row that leads to an address, in words."""
         kind = self._where(number, switch, address)
         if not kind:
-            return
-        vtep = self.fabric.vteps[number]
+            return None
         severity, unless = self._foreign() if kind == "foreign_locator" else ("", "")
         names = self._names(self._owners(address)) if kind == "remote_without_network" else []
-        seen = {
-            "foreign_locator": f"locator {address}, which is nobody's tunnel IP{unless}",
-            "own_locator": f"locator {address}, which is {vtep.name}'s own",
-            "remote_without_network": f"locator {address}, which is {_listed(names)}, where no port is on the logical switch",
-        }[kind]
-        yield Finding(
-            kind, [vtep.name, *names], _unicast_words(REMOTE, switch, group), seen, "the tunnel IP of the VTEP that the address is behind",
-            "Set the locator to the tunnel IP of the VTEP that has the address, or remove the rows.",
-            _unicast_task(f"Remove remote rows of {switch} that lead to {address} on {vtep.name}", vtep, switch, group, state="absent"),
-            group.count, severity,
-        )  # fmt: skip
+        words = {
+            "foreign_locator": f"nobody's tunnel IP{unless}",
+            "own_locator": f"{self.fabric.vteps[number].name}'s own",
+            "remote_without_network": f"{_listed(names)}, where no port is on the logical switch",
+        }
+        return _Astray(kind, severity, names, f"locator {address}, which is {words[kind]}")
+
+    def _unicast_locator(self, number: int, switch: str, address: str, group: Group) -> Iterator[Finding]:
+        vtep = self.fabric.vteps[number]
+        if astray := self._astray(number, switch, address):
+            yield Finding(
+                astray.kind, [vtep.name, *astray.owners], _unicast_words(REMOTE, switch, group), astray.seen,
+                "the tunnel IP of the VTEP that the address is behind",
+                "Set the locator to the tunnel IP of the VTEP that has the address, or remove the rows.",
+                _unicast_task(f"Remove remote rows of {switch} that lead to {address} on {vtep.name}", vtep, switch, group, state="absent"),
+                group.count, astray.severity,
+            )  # fmt: skip
 
     def _flood_locator(self, number: int, switch: str, mac: str, address: str) -> Iterator[Finding]:
-        kind = self._where(number, switch, address)
-        if not kind:
-            return
         vtep = self.fabric.vteps[number]
-        severity, unless = self._foreign() if kind == "foreign_locator" else ("", "")
-        names = self._names(self._owners(address)) if kind == "remote_without_network" else []
-        seen = {
-            "foreign_locator": f"{address}, which is nobody's tunnel IP{unless}",
-            "own_locator": f"{address}, which is {vtep.name}'s own",
-            "remote_without_network": f"{address}, which is {_listed(names)}, where no port is on the logical switch",
-        }[kind]
-        kind = "flood_without_network" if names else kind
-        yield Finding(
-            kind, [vtep.name, *names], describe(Ref(FLOOD, (switch, mac))), seen, "tunnel IPs of VTEPs with this logical switch",
-            f"Take {address} out of the list, or put the right address in its place.",
-            task(f"Take {address} out of {mac} of {switch} on {vtep.name}", "vtep_mcast_remote", vtep, logical_switch=switch, mac=mac,
-                 locators=[address], state="absent"),
-            1, severity,
-        )  # fmt: skip
+        if astray := self._astray(number, switch, address):
+            yield Finding(
+                "flood_without_network" if astray.owners else astray.kind, [vtep.name, *astray.owners], describe(Ref(FLOOD, (switch, mac))),
+                astray.seen, "tunnel IPs of VTEPs with this logical switch",
+                f"Take {address} out of the list, or put the right address in its place.",
+                task(f"Take {address} out of {mac} of {switch} on {vtep.name}", "vtep_mcast_remote", vtep, logical_switch=switch, mac=mac,
+                     locators=[address], state="absent"),
+                1, astray.severity,
+            )  # fmt: skip
 
     def _local_locator(self, vtep: Vtep, switch: str, address: str, group: Group) -> Finding:
         own = _listed(sorted(vtep.addresses))
