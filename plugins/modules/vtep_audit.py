@@ -18,7 +18,7 @@ description:
     a temporary file without a name, in the folder that the environment variable E(SQLITE_TMPDIR) or E(TMPDIR) names.
   - A VTEP that cannot be read is a finding of the kind V(not_read). The others are still checked, and nothing is reported that only the
     missing one could refute.
-  - The playbook P(vxlanlab.vtep.fabric_audit#playbook) does this for an inventory and writes reports.
+  - The playbook C(vxlanlab.vtep.fabric_audit) does this for an inventory and writes reports.
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.vtep.attributes
