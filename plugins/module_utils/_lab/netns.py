@@ -424,7 +424,7 @@ class Birth:
 
 
 def _shared_directories(pid: int) -> list[str]:
-    """The directories that should be private and are not, since Open vSwitch came to the host after the node."""
+    """The directories that should be private and are not, since Open vSwitch or OVN came to the host after the node."""
     try:
         with open(f"/proc/{pid}/mountinfo", encoding="utf-8") as file:
             mounted = {line.split()[4] for line in file}
