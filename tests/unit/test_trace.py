@@ -307,3 +307,25 @@ def test_a_flow_that_asks_others_and_goes_on():
     assert [found["flows"][tunnel["flow"]]["table"] for tunnel in found["tunnels"]] == [6, 6]
     assert [flow["table"] for flow in found["flows"] if flow["bridge"] == "br0"] == [0, 4, 5, 6, 8, 8]
     assert found["flows"][5]["actions"] == ["push_vlan:0x8100", "set_field:4116->vlan_vid", "output:3", "pop_vlan"]
+
+
+OF_OVN = """\
+Flow: icmp,in_port=1,vlan_tci=0x0000,dl_src=00:00:00:00:00:02,dl_dst=00:00:00:00:00:01,nw_src=192.168.1.2,nw_dst=192.168.1.1
+
+bridge("br-int")
+----------------
+ 0. in_port=1, priority 100, cookie 0xd71aca58
+    resubmit(,39)
+39. reg15=0x8001,metadata=0x1f4, priority 100, cookie 0x79b1c2ae
+    set_field:0x1f4/0xffffff->tun_id
+    output:2
+     -> output to native tunnel
+     -> tunneling to 10.0.0.1 via br-underlay
+"""
+
+
+def test_a_key_with_a_mask_as_flows_of_ovn_set_it():
+    ports = {("br-int", 1): Port("vm2", "tap", {}), ("br-int", 2): Port("ovn-br0-0", "vxlan", {"key": "flow", "remote_ip": "10.0.0.1"})}
+    found = parse(OF_OVN, ports, "br-int")
+    assert [(tunnel["destination"], tunnel["vni"], tunnel["flow"]) for tunnel in found["tunnels"]] == [("10.0.0.1", 500, 1)]
+    assert found["ports"] == [] and not found["normal"]

@@ -104,6 +104,14 @@ def test_a_row_that_is_wrong_is_to_blame_and_nothing_else(name):
         assert any(said.startswith(words) for layer, said in found), (words, found)
 
 
+def test_daemons_of_ovn_that_do_not_run():
+    """Also where all rows are right still: nobody would write the next one."""
+    lab, unused = scenario("ovn")
+    assert told(lab, {**right(lab), "ovn": {"ovn": [], "hv2": []}}) == []
+    found = told(lab, {**right(lab), "ovn": {"ovn": ["ovn-northd does not run"], "hv2": ["ovn-controller is not connected"]}})
+    assert found == [("emulator", "ovn: ovn-northd does not run"), ("emulator", "hv2: ovn-controller is not connected")]
+
+
 WRONG = {
     "problem": ({"problem": "no port takes packets"}, "no port takes packets"),
     "normal": ({"normal": True}, "forwards like an ordinary switch (NORMAL)"),
