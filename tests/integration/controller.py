@@ -15,6 +15,9 @@ import ssl
 import sys
 import threading
 
+# How long a VTEP may take to set itself up.
+WAIT_MILLISECONDS = 60_000
+
 
 class Vtep:
     """The connection of one VTEP's database server."""
@@ -55,73 +58,73 @@ class Vtep:
         return results
 
 
-def rows(tables):
-    """The operations that write the tables of one VTEP, in place of all that is there."""
+def rows(tables, switches, locators):
+    """The operations that write the tables of one VTEP, in place of the remotes that are there.
+
+    ``switches``, ``locators``: those that are there, as OVSDB refers to them. They stay, as the VTEP's own rows refer to them, too.
+    """
     for table in ("Ucast_Macs_Remote", "Mcast_Macs_Remote"):
         yield {"op": "delete", "table": table, "where": []}
-    ports = {port: columns["vlan_bindings"] for switch in tables["physical_switches"].values() for port, columns in switch["ports"].items()}
-    for port in ports:
-        # The VTEP may still be setting itself up.
-        where = [["name", "==", port]]
-        yield {
-            "op": "wait",
-            "table": "Physical_Port",
-            "where": where,
-            "columns": ["name"],
-            "until": "==",
-            "rows": [{"name": port}],
-            "timeout": 60000,
-        }
-        yield {"op": "update", "table": "Physical_Port", "where": where, "row": {"vlan_bindings": ["map", []]}}
-    yield {"op": "delete", "table": "Logical_Switch", "where": []}
-    locators = {}
-
-    def locator(address):
-        if address not in locators:
-            locators[address] = f"locator{len(locators)}"
-            row = {"encapsulation_type": "vxlan_over_ipv4", "dst_ip": address}
-            yield {"op": "insert", "table": "Physical_Locator", "row": row, "uuid-name": locators[address]}
-
-    yield {"op": "delete", "table": "Physical_Locator", "where": []}
     names = {}
+    locators = dict(locators)
     for number, (name, switch) in enumerate(tables["logical_switches"].items()):
-        names[name] = f"switch{number}"
         row = {"name": name, "tunnel_key": switch["tunnel_key"], "replication_mode": switch["replication_mode"]}
-        yield {"op": "insert", "table": "Logical_Switch", "row": row, "uuid-name": names[name]}
+        if name in switches:
+            names[name] = switches[name]
+            yield {"op": "update", "table": "Logical_Switch", "where": [["_uuid", "==", names[name]]], "row": row}
+        else:
+            names[name] = ["named-uuid", f"switch{number}"]
+            yield {"op": "insert", "table": "Logical_Switch", "row": row, "uuid-name": f"switch{number}"}
+        remotes = [columns["locator"] for columns in switch["ucast_remote"].values()]
+        remotes += [address for columns in switch["mcast_remote"].values() for address in columns["locators"]]
+        for address in sorted({*remotes} - {*locators}):
+            locators[address] = ["named-uuid", f"locator{len(locators)}"]
+            row = {"encapsulation_type": "vxlan_over_ipv4", "dst_ip": address}
+            yield {"op": "insert", "table": "Physical_Locator", "row": row, "uuid-name": locators[address][1]}
         for mac, columns in switch["ucast_remote"].items():
-            yield from locator(columns["locator"])
-            place = {"locator": ["named-uuid", locators[columns["locator"]]], "logical_switch": ["named-uuid", names[name]]}
+            place = {"locator": locators[columns["locator"]], "logical_switch": names[name]}
             yield {"op": "insert", "table": "Ucast_Macs_Remote", "row": {"MAC": mac, "ipaddr": columns["ipaddr"], **place}}
         for mac, columns in switch["mcast_remote"].items():
-            for address in columns["locators"]:
-                yield from locator(address)
-            members = ["set", [["named-uuid", locators[address]] for address in columns["locators"]]]
+            members = ["set", [locators[address] for address in columns["locators"]]]
             yield {"op": "insert", "table": "Physical_Locator_Set", "row": {"locators": members}, "uuid-name": f"set{number}"}
-            place = {"locator_set": ["named-uuid", f"set{number}"], "logical_switch": ["named-uuid", names[name]]}
+            place = {"locator_set": ["named-uuid", f"set{number}"], "logical_switch": names[name]}
             yield {"op": "insert", "table": "Mcast_Macs_Remote", "row": {"MAC": mac, **place}}
-    for port, bindings in ports.items():
-        bound = [[int(vlan), ["named-uuid", names[name]]] for vlan, name in bindings.items()]
-        yield {"op": "update", "table": "Physical_Port", "where": [["name", "==", port]], "row": {"vlan_bindings": ["map", bound]}}
+    for physical in tables["physical_switches"].values():
+        for port, columns in physical["ports"].items():
+            where = [["name", "==", port]]
+            # The VTEP may still be setting itself up.
+            there = {"columns": ["name"], "until": "==", "rows": [{"name": port}], "timeout": WAIT_MILLISECONDS}
+            yield {"op": "wait", "table": "Physical_Port", "where": where, **there}
+            bound = [[int(vlan), names[name]] for vlan, name in columns["vlan_bindings"].items()]
+            yield {"op": "update", "table": "Physical_Port", "where": where, "row": {"vlan_bindings": ["map", bound]}}
     yield {"op": "comment", "comment": "controller.py"}
 
 
 def serve(connection, wanted):
-    vtep = Vtep(connection)
-    select = {"op": "select", "table": "Physical_Switch", "where": [], "columns": ["tunnel_ips"]}
-    while True:
-        [found] = vtep.transact([select])
-        addresses = [row["tunnel_ips"] for row in found["rows"]]
-        with open(wanted, encoding="utf-8") as file:
-            mine = [tables for tables in json.load(file).values() if tables["tunnel_ip"] in addresses]
-        if mine:
-            break
-        # The VTEP has not set itself up: until the table has a row.
-        wait = {"op": "wait", "table": "Physical_Switch", "where": [], "columns": ["name"], "until": "!=", "rows": [], "timeout": 60000}
-        vtep.transact([wait])
-    vtep.transact(list(rows(mine[0])))
-    print(f"{addresses[0]}: written", flush=True)
-    while vtep.receive():
-        pass
+    """Write what a VTEP that has connected needs. Whatever fails, the end of the connection makes it try again."""
+    with connection:
+        vtep = Vtep(connection)
+        while not (mine := own_tables(vtep, wanted)):
+            # The VTEP has not set itself up: until the table has a row.
+            there = {"columns": ["name"], "until": "!=", "rows": [], "timeout": WAIT_MILLISECONDS}
+            vtep.transact([{"op": "wait", "table": "Physical_Switch", "where": [], **there}])
+        names = {"Logical_Switch": "name", "Physical_Locator": "dst_ip"}
+        found = vtep.transact([{"op": "select", "table": table, "where": [], "columns": ["_uuid", name]} for table, name in names.items()])
+        switches, locators = (
+            {row[name]: row["_uuid"] for row in result["rows"]} for name, result in zip(names.values(), found, strict=True)
+        )
+        vtep.transact(list(rows(mine, switches, locators)))
+        print(f"{mine['tunnel_ip']}: written", flush=True)
+        while vtep.receive():
+            pass
+
+
+def own_tables(vtep, wanted):
+    """The tables of the VTEP that has connected, known by its tunnel's address; ``None`` where it has none yet."""
+    [found] = vtep.transact([{"op": "select", "table": "Physical_Switch", "where": [], "columns": ["tunnel_ips"]}])
+    addresses = [row["tunnel_ips"] for row in found["rows"]]
+    with open(wanted, encoding="utf-8") as file:
+        return next((tables for tables in json.load(file).values() if tables["tunnel_ip"] in addresses), None)
 
 
 def main(address, port, wanted, *tls):
