@@ -6,6 +6,7 @@
 # fabric_lab.sh NUMBER EMULATOR...: so many hypervisors in a full mesh (2 to 250) by the tools alone, with the command EMULATOR on each. It
 # checks that each VM reaches the next one, says `built`, and ends all of it with its input. Needs root.
 patience=300
+# shellcheck source=nodes.sh
 source "$(dirname "$0")/nodes.sh"
 number=$1
 shift

@@ -6,6 +6,7 @@
 # seed_lab.sh FOLDER: the lab and the story of scenario `seed` by the tools alone, as one would write it without Ansible: nodes, daemons,
 # tables by vtep-ctl, five pings with four captures each, and 10 MiB over TCP. It checks that pings are answered, and nothing else. The
 # captures go to FOLDER. Needs root. All of it ends with the script.
+# shellcheck source=nodes.sh
 source "$(dirname "$0")/nodes.sh"
 work=$(realpath "$1")
 declare -A address=([hv1]=10.0.0.1 [hv2]=10.1.0.1)
@@ -15,7 +16,7 @@ for node in hv1 hv2; do start_hypervisor "$node"; done
 for node in hv1 hv2; do
     number=${node#hv}
     start_vtep "$node" "${address[$node]}/8" "vm$number" "00:00:00:00:00:0$number" "192.168.1.$number/24" \
-        $schemas/scripts/ovs-vtep --log-file --pidfile --detach br0
+        "$schemas/scripts/ovs-vtep" --log-file --pidfile --detach br0
     peer=hv$((3 - number))
     on "$node" vtep-ctl add-ucast-remote ls0 "00:00:00:00:00:0${peer#hv}" "${address[$peer]}"
     on "$node" vtep-ctl add-mcast-remote ls0 unknown-dst "${address[$peer]}"
