@@ -134,7 +134,8 @@ bytes:
   type: int
   sample: 8192
 why:
-  description: What ended the recording, V(stopped) or the name of the option whose bound is reached.
+  description:
+    - What ended the recording. V(stopped), the name of the option whose bound is reached, or V(fault) and what is wrong, such as no space left.
   returned: O(state=stopped), unless there is no recording
   type: str
   sample: stopped
@@ -180,7 +181,9 @@ def run(module: VtepModule) -> dict:
     # The options of the connection are checked even where there is nothing to connect to.
     result = work(module.database(), module.params, module.check_mode)
     if result.get("complete") is False:
-        module.warn(f"what came last may be missing in {result['path']}: {result['why']}, and the server could not be asked for it")
+        module.warn(
+            f"what came last may be missing in {result['path']}: it ended ({result['why']}) before the server could be asked for it"
+        )
     return result
 
 

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import re
+import resource
 import select
 import signal
 import subprocess
@@ -338,6 +339,22 @@ def test_a_database_that_is_larger_than_the_bound(server, task, recording):
     assert not os.path.exists(recording.path)
     assert recording.start(max_bytes=65536, initial=False)["changed"]
     assert "initial" not in recording.stop()["recording"][0]
+
+
+def test_a_file_that_cannot_grow(server, task, recording):
+    """As on a file system that is full: no half of a line is left, and the last one says what is wrong."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limits[1]))
+    try:
+        pid = recording.start()["pid"]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    server.transact({"op": "insert", "table": "Logical_Switch", "row": {"name": "small"}})
+    server.transact({"op": "insert", "table": "Logical_Switch", "row": {"name": "large", "description": "x" * 100_000}})
+    recording.ended(pid)
+    result = recording.stop()
+    assert events(result) == ["started", "transaction", "ended"] and not result["complete"]
+    assert result["why"] == "fault: File too large" and "may be missing" in result["warnings"][0]
 
 
 # -- found again, and not confused ----------------------------------------------------------------------------------
