@@ -217,7 +217,8 @@ class Emulated(Cost):
 NOBODY, MONITOR, RECORDER = "nobody", "ovsdb-client monitor", "vtep_record"
 NOTE_M = (
     "The writer is one connection, which waits for each answer. `ovsdb-client monitor` writes rows by UUID, without what a reference names, and\n"
-    "keeps no copy. When a logical switch gets another name, vtep_record writes all rows whose names change with it, here 201,000.\n"
+    "keeps no copy. When a logical switch gets another name, vtep_record writes all rows whose names change with it, here 201,000. Other\n"
+    "programs kept this machine busy meanwhile, so compare the seconds of processor rather than those of the clock.\n"
 )
 NOTE_J = (
     "One node, Open vSwitch's datapath in user space, one tunnel that is there already. The time is that from the server's reply to the\n"
