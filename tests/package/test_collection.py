@@ -31,7 +31,7 @@ def test_it_holds_what_its_users_need_and_no_more(away: Away) -> None:
     # The change log comes with the first release.
     assert names - {"CHANGELOG.md"} == {
         *("README.md", "COPYING", "MANIFEST.json", "FILES.json", "requirements.txt", "requirements.yml", "lab.vtep_lab.yml"),
-        *("meta", "plugins", "roles", "playbooks", "docs", "changelogs"),
+        *("meta", "plugins", "roles", "playbooks", "examples", "docs", "changelogs"),
     }
     files = {str(path.relative_to(away.collection)) for path in away.collection.rglob("*") if path.is_file() and path.suffix != ".pyc"}
     assert files - {"MANIFEST.json", "FILES.json"} <= set(suites.git_files())
