@@ -21,7 +21,7 @@ def made(lab):
     return overlay_topology(lab["endpoints"], lab["logical_switches"], nodes, lab["underlay"]["mtu"])
 
 
-# Those whose VTEPs the role vtep_overlay writes.
+# Hosts of the role are of one kind.
 @pytest.mark.parametrize("name", sorted(set(NAMES) - {"mixed", "ovn"}))
 def test_it_asks_for_what_the_lab_of_these_endpoints_asks_for(name):
     lab, unused = scenario(name)
