@@ -285,7 +285,8 @@ class _Changes:
 
     def _note(self, old: Named | None, new: Named | None, follows: bool = False) -> None:
         named = old or new
-        assert named
+        if named is None:
+            return
         change: dict[str, Any] = {"table": named.ref.table, "row": named.key}
         if old is None or new is None or old.ref != new.ref:
             change["action"] = RENAME if old and new else DELETE if old else INSERT
