@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils import _values
@@ -45,7 +46,7 @@ class Pair(NamedTuple):
 
 
 #: No two hosts are one VTEP.
-NO_PAIRS: Mapping[str, Pair] = {}
+NO_PAIRS: Mapping[str, Pair] = MappingProxyType({})
 
 
 class Overlay(NamedTuple):
