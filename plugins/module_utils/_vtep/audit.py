@@ -656,7 +656,7 @@ class _Rules:
             if not network.bound:
                 names = self._names(network.names)
                 yield Finding(
-                    "switch_unused", names, describe(Ref("Logical_Switch", (next(iter(network.names.values())),))),
+                    "switch_unused", names, describe(Ref("Logical_Switch", (network.names[min(network.names)],))),
                     f"no binding on any VTEP; it is there on {_listed(names)}", "a binding", "Bind a port to it, or remove it.",
                     "".join(
                         task(f"Remove {name} on {self.fabric.vteps[number].name}", "vtep_logical_switch", self.fabric.vteps[number], name=name,
