@@ -37,6 +37,12 @@ options:
       - arp_sources_remote
       - arp_sources_local
     default: *parts
+  mac_addresses:
+    description:
+      - Whether to read the MAC addresses of the logical switches. They are the tables that may be long; with V(false), nothing is read of
+        them, and logical switches have no C(ucast_remote), C(mcast_remote), C(ucast_local) and C(mcast_local).
+    type: bool
+    default: true
   query:
     description:
       - A JMESPath expression (U(https://jmespath.org)) that selects from the structure in RV(vtep) or reshapes it.
@@ -130,13 +136,14 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tree import PA
 def info(module: VtepModule) -> dict:
     pick = compiled(module.params["query"])
     with module.database() as db:
-        return {"vtep": pick(gathered(db, module.params["gather"]))}
+        return {"vtep": pick(gathered(db, module.params["gather"], module.params["mac_addresses"]))}
 
 
 def main() -> None:
     module = VtepModule(
         {
             "gather": {"type": "list", "elements": "str", "choices": list(PARTS), "default": list(PARTS)},
+            "mac_addresses": {"type": "bool", "default": True},
             "query": {"type": "str"},
         },
         state=False,

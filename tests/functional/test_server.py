@@ -14,6 +14,7 @@ import threading
 import pytest
 from conftest import SCHEMA, Server, Task
 
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.look import Look
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tree import PARTS
 
 
@@ -124,6 +125,14 @@ class TestInfo:
         assert task("vtep_info", query="logical_switches.*.tunnel_key")["vtep"] == [5000]
         assert "JMESPath" in task.fails("vtep_info", query="logical_switches.[")
         assert "does not fit" in task.fails("vtep_info", query="abs(logical_switches)")
+
+    def test_without_mac_addresses_nothing_is_read_of_them(self, task, monkeypatch):
+        asked: list[str] = []
+        whole = Look.whole
+        monkeypatch.setattr(Look, "whole", lambda self, tables: (asked.extend(tables), whole(self, tables))[-1])
+        vtep = task("vtep_info", mac_addresses=False)["vtep"]
+        assert vtep["logical_switches"]["ls0"]["tunnel_key"] == 5000 and "ucast_remote" not in vtep["logical_switches"]["ls0"]
+        assert vtep["physical_switches"]["br0"]["ports"] and not any("Macs" in table for table in asked)
 
     def test_an_empty_database(self, server, task):
         server.empty()

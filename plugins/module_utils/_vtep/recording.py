@@ -38,7 +38,7 @@ def _time(seconds: float, precision: str) -> str:
 
 def started(seconds: float, database: str, schema: str, current: Current | None) -> dict[str, Any]:
     """The first line: what is recorded, and, where ``current`` is given, what the database holds at the beginning."""
-    initial = {} if current is None else {"initial": _without_uuids(tree.gather(current, list(tree.PARTS)))}
+    initial = {} if current is None else {"initial": _without_uuids(tree.gather(current, tree.TREE))}
     return line(STARTED, seconds, format=FORMAT, database=database, schema=schema, tables=legend(), **initial)
 
 

@@ -240,11 +240,12 @@ def _for_schema(db: Database, wanted: Wanted) -> Wanted:
     return replace(wanted, present=[known(row) for row in wanted.present])
 
 
-def gathered(db: Database | Saved, parts: list[str]) -> dict:
+def gathered(db: Database | Saved, parts: list[str], with_macs: bool = True) -> dict:
     """These parts of the database as nested data, what the VTEP reports included, from one consistent picture."""
     look = Look(db, status=True)
-    look.whole(tree.tables(parts))
-    return tree.gather(look.current(), parts)
+    branches = tree.branches(parts, with_macs)
+    look.whole(tree.tables(branches.values()))
+    return tree.gather(look.current(), branches)
 
 
 def parsed(saved: Saved, parts: list[str]) -> dict:
@@ -257,7 +258,7 @@ def parsed(saved: Saved, parts: list[str]) -> dict:
     left_out = [part for part in parts if part not in there]
     if not there:
         raise UserError(f"{saved.name} has no table of {', '.join(parts)}; save the whole database, or name other parts with gather")
-    saved.require(tree.tables(there))
+    saved.require(tree.tables(tree.branches(there).values()))
     for part in left_out:
         saved.warnings.append(f"{saved.name} has no table {tree.TREE[part].table}, so {part} is left out")
     return gathered(saved, there)

@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
 
@@ -60,14 +60,22 @@ PURGEABLE = tuple(inner.name for branch in TREE.values() for inner in branch.inn
 # -- rows to data ---------------------------------------------------------------------------------------------------
 
 
-def tables(parts: list[str]) -> list[str]:
-    """The tables that these parts of the structure are made of."""
-    return [branch.table for part in parts for branch in (TREE[part], *TREE[part].inner)]
+def branches(parts: list[str], with_macs: bool = True) -> dict[str, Branch]:
+    """The branches of these parts of the structure, with or without the MAC addresses of logical switches."""
+    found = {part: TREE[part] for part in parts}
+    if not with_macs:
+        found = {part: replace(branch, inner=tuple(one for one in branch.inner if one not in _MACS)) for part, branch in found.items()}
+    return found
 
 
-def gather(current: Current, parts: list[str]) -> dict:
+def tables(parts: Iterable[Branch]) -> list[str]:
+    """The tables that these branches are made of."""
+    return [branch.table for part in parts for branch in (part, *part.inner)]
+
+
+def gather(current: Current, parts: Mapping[str, Branch]) -> dict:
     """These parts of the structure, from all rows of their tables."""
-    return {part: _gathered(TREE[part], current) for part in parts}
+    return {name: _gathered(branch, current) for name, branch in parts.items()}
 
 
 def pick(current: Current) -> dict:
