@@ -20,9 +20,9 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 from conftest import BIN, Server, Task
-from fabric_world import DEFECTS, OWN, broken, databases, endpoints, vnis_of
 
 from ansible_collections.vxlanlab.vtep.plugins.filter.overlay_tables import overlay_tables
+from ansible_collections.vxlanlab.vtep.tests.unit.fabric_world import DEFECTS, OWN, broken, databases, endpoints, vnis_of
 
 #: What no task can mend: the VTEP itself, its underlay or its ports have to be looked at, or it is a question of what is meant.
 BY_HAND = {

@@ -10,10 +10,20 @@ from pathlib import Path
 
 import pytest
 import yaml
-from fabric_world import DEFECTS, OWN, audited, broken, databases, endpoints, found, mac, remote
 from hypothesis import given, settings, strategies as st
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.audit import KINDS, SEVERITIES
+from ansible_collections.vxlanlab.vtep.tests.unit.fabric_world import (
+    DEFECTS,
+    OWN,
+    audited,
+    broken,
+    databases,
+    endpoints,
+    found,
+    mac,
+    remote,
+)
 
 
 @pytest.mark.parametrize("name", DEFECTS)

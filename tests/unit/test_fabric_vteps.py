@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 from ansible.errors import AnsibleFilterError
-from fabric_world import DEFECTS, audited, databases, endpoints
 
 from ansible_collections.vxlanlab.vtep.plugins.filter.fabric_vteps import fabric_vteps
 from ansible_collections.vxlanlab.vtep.plugins.filter.overlay_tables import overlay_tables
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.audit import KINDS
 from ansible_collections.vxlanlab.vtep.plugins.plugin_utils.lab_page import lab_page
+from ansible_collections.vxlanlab.vtep.tests.unit.fabric_world import DEFECTS, audited, databases, endpoints
 
 TEMPLATE = Path(__file__).resolve().parents[2] / "playbooks/templates/fabric_audit.html.j2"
 

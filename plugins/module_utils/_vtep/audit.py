@@ -715,9 +715,10 @@ class _Rules:
         ):
             for _number, vtep in self._read:
                 for key, columns in vtep.rows(table):
-                    if columns[column]:
+                    # These columns are ephemeral, too.
+                    if faults := columns.get(column):
                         yield Finding(
-                            kind, [vtep.name], describe(Ref(table, key)), ", ".join(sorted(columns[column])), f"{column} empty",
+                            kind, [vtep.name], describe(Ref(table, key)), ", ".join(sorted(faults)), f"{column} empty",
                             "See what the switch's log says of it; vtep(5) lists the usual faults of this column.",
                         )  # fmt: skip
 
