@@ -227,7 +227,7 @@ def spelled(data: st.DataObject, mac: str) -> str:
 def nameless(value: Any) -> Any:
     """What vtep_info shows, without UUIDs, what the VTEP reports, and the entries' empty columns."""
     if isinstance(value, dict):
-        hidden = ("_uuid", "encapsulation", "is_connected", "status")
+        hidden = ("_uuid", "encapsulation", "is_connected", "status", "vlan_stats")
         return {key: nameless(one) for key, one in value.items() if key not in hidden and not key.endswith("fault_status")}
     if isinstance(value, list):
         return [{k: v for k, v in nameless(one).items() if v is not None} if isinstance(one, dict) else one for one in value]
@@ -357,7 +357,7 @@ class Machine(RuleBasedStateMachine):
             "port": port,
             "vlan": int(vlan),
             "logical_switch": switch,
-            "timeout": 0.05 if self.lacks(leaf, port) else 10,
+            "timeout": 0.05 if present and self.lacks(leaf, port) else 10,
         }
         self.carry_out(predict, "vtep_binding", **options, state="present" if present else "absent")
 
