@@ -239,6 +239,7 @@ def _complete(
         "ping": ping(source, target),
         "size": chapter["size"],
         "forget": chapter["forget"],
+        "fragment": False,
         "replies": chapter["replies"],
         "transfer": chapter["transfer"] and {"from": source, "to": target, **chapter["transfer"]},
         "mtu": chapter["mtu"],
