@@ -353,7 +353,7 @@ class TestLost:
     @pytest.mark.parametrize(
         ("task", "not_begun"),
         [
-            ("Write the unicast entries", "Ping every VM that is reached through a tunnel"),
+            ("Write the logical switches", "Ping every VM that is reached through a tunnel"),
             ("start capturing", "Note what was seen"),
         ],
     )
@@ -401,7 +401,7 @@ class TestKilled:
             ("Start the nodes", signal.SIGKILL),
             ("Make the underlay bridge", signal.SIGKILL),
             ("Wait until it has set up what is in the database", signal.SIGINT),
-            ("Write the unicast entries", signal.SIGKILL),
+            ("Write the logical switches", signal.SIGKILL),
             ("start capturing", signal.SIGKILL),
         ],
     )
