@@ -353,7 +353,7 @@ class TestLost:
     @pytest.mark.parametrize(
         ("task", "not_begun"),
         [
-            ("Write the logical switches", "Ping every VM that is reached through a tunnel"),
+            ("Compute the tables of this host", "Ping every VM that is reached through a tunnel"),
             ("start capturing", "Note what was seen"),
         ],
     )
