@@ -1085,7 +1085,7 @@ class Fabric:
             stack.callback(running.stop)
             running.ctl("del-ls", "ls0", "--", "add-ps", name, "--", "add-port", name, "eth1", "--", "add-port", name, "eth2")
             self.databases[name] = f"ssl:127.0.0.1:{port}"
-        hosts = {name: {"fabric_database": database} for name, database in self.databases.items()}
+        hosts = {name: {"vtep_database": database} for name, database in self.databases.items()}
         (self.folder / "inventory.yml").write_text(yaml.safe_dump({"leaves": {"hosts": hosts}}))
 
     def play(self, *options: str) -> Cost:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError, check
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import tunnel_ipv4
 
 #: A host's variable -> the option of the module.
@@ -33,6 +33,8 @@ def fabric_vteps(
     raises ``UserError`` where these are not as they should be.
     """
     names = [host["name"] for host in hosts]
+    for pair in [mlag] if isinstance(mlag, str) else mlag:
+        check(isinstance(pair, (list, tuple)), "mlag", pair, "lists of hosts, such as [[leaf1, leaf2]]")
     wanted = {name: tables(name) for name in names} if endpoints else {}
     address_of = {str(one["host"]): tunnel_ipv4(one["vtep"]) for one in endpoints}
     vteps = []

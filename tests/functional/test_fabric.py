@@ -56,6 +56,7 @@ class Leaf(Server):
         options = (f"--private-key={own['private_key']}", f"--certificate={own['certificate']}", f"--ca-cert={own['ca_cert']}")
         super().__init__(directory, schema, remotes=(f"pssl:6640:192.0.2.{number}",), options=options)
         self.ctl("add-ps", self.name, "--", "add-port", self.name, "eth1", "--", "add-port", self.name, "eth2")
+        self.ctl("set", "Physical_Switch", self.name, f"tunnel_ips=10.0.0.{min(number, 19)}")
 
 
 class Fabric:
@@ -80,10 +81,10 @@ class Fabric:
             with contextlib.suppress(ProcessLookupError):
                 leaf.stop()
 
-    def play(self, *options: str, status: int = 0) -> str:
+    def play(self, *options: str, status: int = 0, playbook: str = "site.yml") -> str:
         """What the example's playbook prints."""
         env = os.environ | {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORKS": "10", "ANSIBLE_HOME": str(self.folder / "home")}
-        command = [*self.network.enter, BIN / "ansible-playbook", "-i", "inventory.yml", "site.yml", *options]
+        command = [*self.network.enter, BIN / "ansible-playbook", "-i", "inventory.yml", playbook, *options]
         done = subprocess.run(command, cwd=self.folder, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         assert done.returncode == status, done.stdout + done.stderr
         return done.stdout + done.stderr
@@ -159,6 +160,11 @@ def test_every_switch_has_its_tables(fabric):
     assert "02:00:00:00:01:14" not in fabric.leaves["leaf19"].ctl("list-remote-macs", "red")
 
 
+def test_the_audit_takes_the_same_inventory_and_endpoints(fabric):
+    said = fabric.play("-e", "fabric_vteps=leaves", "-e", "@endpoints.yml", playbook="vxlanlab.vtep.fabric_audit")
+    assert "20 of 20 VTEPs read: 0 errors, 0 warnings, 0 notes." in said
+
+
 def test_bad_switches_fail_each_with_its_reason_and_the_others_are_finished(fabric, tmp_path, authority):
     """Down, with another CA, hung, with an older schema, full: each one is failed, not unreachable, since the connection is local."""
     schema = json.loads(SCHEMA.read_text())
@@ -182,7 +188,7 @@ def test_bad_switches_fail_each_with_its_reason_and_the_others_are_finished(fabr
             fabric.leaves[name] = Leaf(fabric.network, tmp_path / name, int(name[4:]), files[how], schema_file)
     os.kill(hung, signal.SIGSTOP)
     try:
-        # Thirty percent of ten.
+        # Four of the ten in the second batch are bad.
         text = fabric.play("-e", '{"fabric_max_fail_percentage": 40, "vtep_overlay_timeout": 4}', status=2)
     finally:
         os.kill(hung, signal.SIGCONT)
@@ -212,7 +218,7 @@ def test_what_was_down_is_finished_by_another_run(fabric, tmp_path):
     assert leaf.ctl("list-ls").split() == ["blue"]
     # The role's own options go before module_defaults.
     leaf.ctl("clear-remote-macs", "blue")
-    own = ["-e", f"vtep_overlay_database={leaf.remote}", "-e", "fabric_database=ssl:192.0.2.99:6640"]
+    own = ["-e", f"vtep_overlay_database={leaf.remote}", "-e", "vtep_database=ssl:192.0.2.99:6640"]
     assert recap(fabric.play("--limit", "leaf14", *own)) == {"leaf14": (1, 0)}
 
 

@@ -273,7 +273,7 @@ def test_what_cannot_be_read_is_named_with_the_reason(leaves, task, tmp_path):
         ({"vteps": []}, "vteps: [] is not accepted: expected at least one VTEP"),
         ({"vteps": [{"name": "a"}, {"name": "a"}]}, "vteps: 'a' is not accepted: expected a different name"),
         ({"vteps": [{"name": ""}]}, "vteps[0].name"),
-        ({"vteps": [{"name": "a", "database": "leaf1:6640"}]}, "database: 'leaf1:6640' is not accepted"),
+        ({"vteps": [{"name": "a", "database": "leaf1:6640"}]}, "vteps[0], a: database: 'leaf1:6640' is not accepted"),
         ({"vteps": [{"name": "a", "database": "tcp:x:1", "src": "/x"}]}, "mutually exclusive: database|src|unreadable"),
         ({"vteps": [{"name": "a", "tunnel_ips": ["224.0.0.1"]}]}, "vteps[0].tunnel_ips[0]: '224.0.0.1' is not accepted"),
         ({"vteps": [{"name": "a"}], "mlag": [["a", "b"]]}, "mlag[0]: 'b' is not accepted: expected the name of one of the VTEPs"),
@@ -320,7 +320,7 @@ def play(leaves, tmp_path):
     hosts["leaf2"] |= {"ansible_connection": "local", "vtep_database": "unix:/nonexistent/db.sock"}
     hosts["leaf3"] |= {"ansible_connection": "ssh", "ansible_ssh_executable": str(no_ssh)}
 
-    def run(*, lost: bool = False, ends: list[dict] | None = None, **variables: Any) -> tuple[int, str, dict[str, Any]]:
+    def run(*options: str, lost: bool = False, ends: list[dict] | None = None, **variables: Any) -> tuple[int, str, dict[str, Any]]:
         for host in () if lost else ("leaf2", "leaf3"):
             hosts[host] = {**hosts["leaf1"], "vtep_database": leaves.servers[host].remote}
         (tmp_path / "hosts.json").write_text(json.dumps({"vteps": {"hosts": hosts}}))
@@ -328,9 +328,10 @@ def play(leaves, tmp_path):
         if ends is not None:
             switches = [{"name": name, "tunnel_key": vni} for name, vni in vnis_of(ends).items()]
             given |= {"vtep_overlay_endpoints": ends, "vtep_overlay_switches": switches}
-        command = [BIN / "ansible-playbook", "-i", tmp_path / "hosts.json", ROOT / "playbooks/fabric_audit.yml", "-e", json.dumps(given)]
+        playbook = ["-i", tmp_path / "hosts.json", ROOT / "playbooks/fabric_audit.yml", "-e", json.dumps(given)]
+        command = [BIN / "ansible-playbook", *playbook, *options]
         env = os.environ | {"ANSIBLE_HOME": str(tmp_path / "home"), "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
-        env |= {"TMPDIR": str(tmp_path / "tmp"), "ANSIBLE_REMOTE_TMP": str(tmp_path / "remote")}
+        env |= {"TMPDIR": str(tmp_path / "tmp"), "ANSIBLE_REMOTE_TMP": str(tmp_path / "remote"), "PWD": str(tmp_path)}
         (tmp_path / "tmp").mkdir(exist_ok=True)
         done = subprocess.run(command, env=env, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         said = done.stdout + done.stderr
@@ -370,7 +371,7 @@ def test_the_playbook_names_what_is_wrong_and_fails(leaves, play, several, tmp_p
     assert "What does not fit together" in page and "Different VNIs for one logical switch" in page and "tunnel_key: 5000" in page
     # What it has saved can be audited again, without any host, and without a failure where it is not to fail.
     others = [address for host, address in OWN.items() if host != "leaf1"]
-    again = {"fabric_audit_folder": str(tmp_path / "artifacts/databases"), "fabric_audit_other_vteps": others}
+    again = {"fabric_audit_folder": "artifacts/databases", "fabric_audit_other_vteps": others}
     status, said, result = play(lost=True, fabric_audit_fail_on="never", **again)
     assert status == 0 and "1 of 1 VTEPs read" in said, said
     assert [one["name"] for one in result["vteps"]] == ["leaf1"]
@@ -380,3 +381,8 @@ def test_the_playbook_refuses_options_before_it_asks_anybody(play):
     status, said, result = play(fabric_audit_fail_on="fatal", fabric_audit_folder="/nonexistent")
     assert status == 2 and not result
     assert "fabric_audit_fail_on: fatal is not accepted. Use error, warning, note or never." in said
+    status, said, result = play(fabric_audit_other_vteps="10.0.0.9")
+    assert status == 2 and not result and "fabric_audit_other_vteps: 10.0.0.9 is not accepted. Give a list" in said
+    # It would leave out localhost, and nothing would be audited.
+    status, said, result = play("--limit", "leaf1")
+    assert status == 2 and not result and "-e fabric_vteps=leaf1" in said

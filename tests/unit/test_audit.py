@@ -160,6 +160,11 @@ def test_a_flood_list_that_should_lead_to_a_service_node():
     dbs = databases(endpoints())
     report = audited(dbs, endpoints(), service_nodes=["10.0.1.1"])
     assert {one.kind for one in report.findings} == {"wanted_multicast"} and len(report.findings) == 10
+    # Of a long list not all is shown, but what differs is.
+    ends = endpoints(9, {"blue": range(1, 10)})
+    first = audited(databases(ends), ends, service_nodes=["10.0.1.1"]).findings[0]
+    others = "10.0.0.2, 10.0.0.3, 10.0.0.4, 10.0.0.5, 10.0.0.6, 10.0.0.7 and 2 more"
+    assert first.seen == f"{others}: 10.0.1.1 not among them, {others} not wanted"
 
 
 def test_a_switch_with_keys_of_its_locators_needs_no_vni():

@@ -491,7 +491,7 @@ class _Rules:
     def _foreign(self) -> tuple[str, str]:
         """The severity of an address that nobody has, and what else may explain it: a VTEP whose address is not known may have it."""
         may_have = [vtep.name for vtep in self.fabric.vteps if not vtep.reached_at]
-        return (NOTE, f", unless it is that of {_listed(may_have)}") if may_have else ("", "")
+        return (NOTE, f", unless it is that of {_listed(may_have, 'or')}") if may_have else ("", "")
 
     def _astray(self, number: int, switch: str, address: str) -> _Astray | None:
         """What is wrong with a remote row that leads to an address, in words."""
@@ -802,7 +802,7 @@ class _Rules:
                 for key, locators in asked.items():
                     if held.get(key) != locators:
                         yield Finding(
-                            "wanted_multicast", [vtep.name], describe(Ref(FLOOD, key)), _listed(sorted(held.get(key, ()))) or "missing",
+                            "wanted_multicast", [vtep.name], describe(Ref(FLOOD, key)), _compared(held[key], locators) if key in held else "missing",
                             _listed(sorted(locators)), "Write the list that the endpoints ask for: run the role vtep_overlay.",
                             task(f"Write {key[1]} of {name} on {vtep.name}", "vtep_mcast_remote", vtep, logical_switch=name, mac=key[1],
                                  locators=sorted(locators), exclusive=True),
@@ -820,12 +820,20 @@ class _Rules:
 # -- words ----------------------------------------------------------------------------------------------------------
 
 
-def _listed(words: Iterable[str], most: int = 6) -> str:
+def _listed(words: Iterable[str], last: str = "and", most: int = 6) -> str:
     """``a, b and c``; of a long list the beginning."""
     all_words = list(words)
     if len(all_words) > most:
         all_words = [*all_words[:most], f"{len(all_words) - most} more"]
-    return " and ".join([", ".join(all_words[:-1]), all_words[-1]] if len(all_words) > 1 else all_words)
+    return f" {last} ".join([", ".join(all_words[:-1]), all_words[-1]] if len(all_words) > 1 else all_words)
+
+
+def _compared(held: frozenset[str], wanted: frozenset[str]) -> str:
+    """What is held, and in what it differs: of a long list, the beginning need not show it."""
+    lacking, besides = sorted(wanted - held), sorted(held - wanted)
+    differences = [f"{_listed(lacking)} not among them"] if lacking else []
+    differences += [f"{_listed(besides)} not wanted"] if besides else []
+    return f"{_listed(sorted(held)) or 'no locator'}: {', '.join(differences)}"
 
 
 def _usual(values: Iterable[T]) -> T | None:

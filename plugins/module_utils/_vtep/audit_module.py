@@ -79,10 +79,15 @@ def audited(module: VtepModule) -> dict[str, Any]:
     check_range("limit", params["limit"], 1, MOST_FINDINGS)
     vnis = {one["name"]: accepted(vni, f"switches[{index}].tunnel_key", one["tunnel_key"]) for index, one in enumerate(params["switches"])}
     addresses = {option: _addresses(params[option], option) for option in ("service_nodes", "other_vteps")}
-    for one in params["vteps"]:
+    for index, one in enumerate(params["vteps"]):
         # What no server could change is refused before the first one is asked.
         if one["src"] is None and one["unreadable"] is None:
-            module.database(_connection(params, one))
+            try:
+                module.database(_connection(params, one))
+            except MissingLibrary:
+                raise
+            except UserError as error:
+                raise UserError(f"vteps[{index}], {one['name']}: {error}") from None
     with Fabric(params["mlag"], **addresses) as fabric:
         for vtep, one in zip(vteps, params["vteps"]):
             try:
