@@ -231,6 +231,8 @@ def test_a_server_that_is_killed_and_comes_back(own, second, capsys):
     recording.start()
     for turn in range(3):
         task("vtep_logical_switch", name=f"seen{turn}", tunnel_key=2)
+        # The writer may have its answer before the recorder is told.
+        wait_for(recording, "transaction", turn + 1)
         kill(server)
         wait_for(recording, "lost", turn + 1)
         # Another program changes the file in the meantime.
@@ -296,6 +298,7 @@ def test_it_is_stopped_while_the_server_is_away(own):
     server, task, recording = own
     recording.start()
     task("vtep_logical_switch", name="ls0")
+    wait_for(recording, "transaction", 1)
     kill(server)
     result = recording.stop()
     assert not result["complete"] and "may be missing" in result["warnings"][0]
