@@ -26,8 +26,8 @@ def read(recording: Any) -> list[dict[str, Any]]:
     if isinstance(recording, str):
         # Names may hold what else would count as the end of a line.
         *texts, last = recording.split("\n")
-        # The last one may still be written to, or be all that a process could write before it was killed.
-        texts += [last] if _is_json(last) else []
+        # The last of several may still be written to, or be all that a process could write before it was killed.
+        texts += [last] if _is_json(last) or (last and not texts) else []
         return [_line(text, f"line {index + 1}") for index, text in enumerate(texts)]
     if isinstance(recording, (Mapping, bytes)) or not isinstance(recording, Iterable):
         raise UserError(f"expected the recording as text or as a list of its lines, got {type(recording).__name__}")
@@ -47,7 +47,7 @@ def _line(said: Any, where: str) -> dict[str, Any]:
         try:
             said = json.loads(said)
         except ValueError as error:
-            raise UserError(f"{where} is not JSON: {error}; give the file that vtep_record wrote as it is") from None
+            raise UserError(f"{where} is not JSON: {error}; give the contents of the file that vtep_record wrote, as they are") from None
     if not isinstance(said, Mapping) or said.get("event") not in _KNOWN:
         raise UserError(f"{where} is no line of a recording: expected a dictionary whose event is one of {', '.join(_KNOWN)}")
     if not isinstance(said.get("time"), str):

@@ -372,7 +372,7 @@ class TestBroken:
     @pytest.mark.parametrize(
         ("content", "words"),
         [
-            (b"", "is no saved database"),
+            (b"", "is empty; save the database with"),
             (b"_uuid name\n", "a dump in any other format than json"),
             (b"\xff\xfe", "is no saved database"),
             (b"[]", "is no saved database"),

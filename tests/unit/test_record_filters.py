@@ -121,6 +121,7 @@ def test_the_text_of_the_file_and_parts_of_it_are_as_good():
         (7, "vtep_timeline: expected the recording as text or as a list of its lines, got int"),
         ({}, "got dict"),
         (["{"], "line 1 is not JSON"),
+        ("/var/tmp/leaf1.jsonl", "line 1 is not JSON: .*; give the contents of the file that vtep_record wrote"),
         ("{}\n{\n", "line 1 is no line of a recording"),
         ([{"event": "ended"}], "line 1: time is missing"),
         ([{"event": "ended", "time": "noon"}], "time: 'noon' is not accepted: expected ISO 8601"),

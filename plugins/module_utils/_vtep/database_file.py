@@ -16,8 +16,8 @@ from typing import Any, BinaryIO, NamedTuple
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._files import open_file
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.framing import LONGEST, header
 
-_MAGIC = b"OVSDB JSON "
 #: Bytes that the file may have.
 _LARGEST = 2**40
 
@@ -59,7 +59,8 @@ class DatabaseFile:
 
     def _open(self) -> BinaryIO:
         file = open_file(self._path, "database_file", _LARGEST, "name the file of the server's database, and use become")
-        if not file.read(len(_MAGIC)).startswith(_MAGIC):
+        first = header(file.readline(LONGEST))
+        if first is None or first.is_clustered:
             file.close()
             raise UserError(
                 f"database_file: {self._path!r} is not the file of an OVSDB server that stands alone; leave the option out for a cluster"
@@ -83,9 +84,9 @@ class DatabaseFile:
     def _read(self) -> Iterator[Record]:
         while True:
             start = self._file.tell()
-            head = self._file.readline().split()
-            data = self._file.read(int(head[2])) if len(head) == 4 and head[2].isdigit() else b""
-            if not data or len(data) < int(head[2]):
+            head = header(self._file.readline(LONGEST))
+            data = self._file.read(head.length) if head else b""
+            if head is None or len(data) < head.length:
                 # A record that is not whole yet.
                 self._file.seek(start)
                 return

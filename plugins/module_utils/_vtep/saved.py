@@ -21,13 +21,12 @@ from typing import Any, BinaryIO, NoReturn
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._files import open_file
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.encoding import NOTHING, members
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.framing import LONGEST, header
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import DATABASE, OWNED, TABLES, own_parts
 
 #: Bytes of a saved database: a log that was never compacted may be many times as large as its rows.
 LARGEST = 2**30
 
-_HEADER = re.compile(rb"OVSDB (JSON|CLUSTER) ([0-9]{1,18}) ([0-9a-f]{40})\n")
-_LONGEST_HEADER = 128
 _CAPTION = " table"
 _HOW = "save the database with 'ovsdb-client -f json dump' or 'ovsdb-client backup'"
 _STANDALONE = f"turn it into a file that is, with 'ovsdb-tool cluster-to-standalone', or {_HOW} while its server runs"
@@ -102,8 +101,10 @@ def parse(text: str) -> Saved:
 
 
 def _read(file: BinaryIO, name: str) -> Saved:
-    start = file.read(_LONGEST_HEADER).lstrip()
+    start = file.read(LONGEST).lstrip()
     file.seek(0)
+    if not start:
+        raise UserError(f"{name} is empty; {_HOW}, and see what the command says")
     if start.startswith(b"OVSDB "):
         return _Log(file, name).read()
     if start.startswith(b"{"):
@@ -264,7 +265,7 @@ class _Log:
     def read(self) -> Saved:
         """The rows after the last transaction."""
         records = self._records()
-        self._begin(next(records, None))
+        self._begin(next(records))
         for record in records:
             try:
                 self._apply(record)
@@ -276,16 +277,16 @@ class _Log:
         raise UserError(f"{self._name} is broken: record {self._number}: {why}; {_HOW}, or take another copy")
 
     def _records(self) -> Iterator[dict]:
-        while line := self._file.readline(_LONGEST_HEADER):
+        while line := self._file.readline(LONGEST):
             self._number += 1
-            header = _HEADER.fullmatch(line)
-            if header is None:
-                if not line.endswith(b"\n") and len(line) < _LONGEST_HEADER:
+            head = header(line)
+            if head is None:
+                if not line.endswith(b"\n") and len(line) < LONGEST:
                     return self._cut_off("within its first line")
                 self._broken(f"it begins with {_short(line)} instead of 'OVSDB JSON', a length and a SHA-1 sum")
-            if header[1] == b"CLUSTER":
+            if head.is_clustered:
                 raise UserError(f"{self._name} is the file of a server in a cluster, which is not accepted; {_STANDALONE}")
-            body = self._body(int(header[2]), header[3].decode())
+            body = self._body(head.length, head.checksum)
             if body is None:
                 return None
             try:
@@ -318,10 +319,8 @@ class _Log:
             f"{self._name}: record {self._number}, the last one, is cut off {where}; it is left out, as ovsdb-server leaves it out"
         )
 
-    def _begin(self, schema: dict | None) -> None:
+    def _begin(self, schema: dict) -> None:
         """The first record is the schema (RFC 7047, section 3.2)."""
-        if schema is None:
-            raise UserError(f"{self._name} is empty; {_HOW}")
         if schema.get("name") != DATABASE:
             raise UserError(f"{self._name} is a database {_short(schema.get('name'))}; expected {DATABASE}")
         kinds: dict[str, dict[str, Kind]] = {}
