@@ -291,7 +291,13 @@ OF_STATES = {"purge": ("merged",), "wait_for_ports": ("merged", "replaced", "ove
 
 
 def config(params: dict) -> dict:
-    return params["config"] if params["src"] is None else load(params["src"])
+    if params["src"] is None:
+        return params["config"]
+    try:
+        return load(params["src"])
+    except UserError:
+        saved.refuse(params["src"])
+        raise
 
 
 def gather(module: VtepModule) -> dict:

@@ -322,6 +322,16 @@ FIRST = record(json.loads(SCHEMA.read_text()))
 UUID = "03e2dc5f-15f3-4e2e-9e13-a292d547e241"
 
 
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("name", ["saved.json", "saved.backup"])
+def test_a_saved_database_is_no_structure(server, task, tmp_path, form, name):
+    path = FORMATS[form](server, tmp_path / name)
+    before = server.dump()
+    for state in ("merged", "overridden", "rendered"):
+        assert f"src: '{name}' is a saved database; read it with state: parsed" in task.fails("vtep_config", state=state, src=str(path))
+    assert server.dump() == before
+
+
 class TestBroken:
     def refused(self, task: Task, path: Path, content: bytes) -> str:
         path.write_bytes(content)

@@ -27,6 +27,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import 
 #: Bytes of a saved database: a log that was never compacted may be many times as large as its rows.
 LARGEST = 2**30
 
+_BEGIN = re.compile(rb'\s*(OVSDB |\{\s*"caption")')
 _CAPTION = " table"
 _HOW = "save the database with 'ovsdb-client -f json dump' or 'ovsdb-client backup'"
 _STANDALONE = f"turn it into a file that is, with 'ovsdb-tool cluster-to-standalone', or {_HOW} while its server runs"
@@ -90,14 +91,26 @@ def read(path: str) -> Saved:
 
     Raises ``UserError`` that names the file, and the table or record in it, for what is no saved database of this kind, or broken.
     """
-    remedy = "the path is one of the host that runs the module; use remote_src: false for a file of the controller"
-    with open_file(path, "src", LARGEST, remedy) as file:
+    with _open(path) as file:
         return _read(file, f"src: {os.path.basename(path)!r}")
 
 
 def parse(text: str) -> Saved:
     """The database that a text holds, in the same formats; raises as ``read`` does."""
     return _read(io.BytesIO(text.encode()), "running_config:")
+
+
+def refuse(path: str) -> None:
+    """Raise ``UserError`` for a file that begins as a saved database does, where a structure is expected."""
+    with _open(path) as file:
+        if _BEGIN.match(file.read(LONGEST)):
+            name = os.path.basename(path)
+            raise UserError(f"src: {name!r} is a saved database; read it with state: parsed, and give config what that returns")
+
+
+def _open(path: str) -> BinaryIO:
+    remedy = "the path is one of the host that runs the module; use remote_src: false for a file of the controller"
+    return open_file(path, "src", LARGEST, remedy)
 
 
 def _read(file: BinaryIO, name: str) -> Saved:
