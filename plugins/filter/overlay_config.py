@@ -80,10 +80,10 @@ _value:
       type: dict
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from ansible_collections.vxlanlab.vtep.plugins.plugin_utils.endpoints import read_overlay, read_switches, tables_of
+from ansible_collections.vxlanlab.vtep.plugins.plugin_utils.endpoints import Overlay, read_overlay, read_switches, tables_of
 from ansible_collections.vxlanlab.vtep.plugins.plugin_utils.filter_errors import errors_of
 
 
@@ -91,7 +91,11 @@ from ansible_collections.vxlanlab.vtep.plugins.plugin_utils.filter_errors import
 def overlay_config(endpoints: Any, host: str, switches: Any, service_nodes: Any = (), mlag: Any = ()) -> dict[str, Any]:
     """The structure of one host's database."""
     overlay = read_overlay(endpoints, service_nodes, mlag)
-    keys = read_switches(switches, overlay.endpoints)
+    return config_of(host, overlay, read_switches(switches, overlay.endpoints))
+
+
+def config_of(host: str, overlay: Overlay, keys: Mapping[str, int]) -> dict[str, Any]:
+    """The same of endpoints that are read already. ``keys``: the tunnel key of each logical switch."""
     tables = tables_of(host, overlay)
     physical: dict[str, Any] = {}
     for one in tables["bindings"]:

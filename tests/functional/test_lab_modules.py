@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The vxlanlab.vtep maintainers
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""lab_capture and lab_transfer with a real tcpdump and real TCP, in a network namespace of their own. Needs root."""
+"""lab_capture, lab_transfer and lab_databases with real programs and real TCP, in a network namespace of their own. Needs root."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
@@ -377,3 +379,99 @@ def test_what_a_transfer_refuses(namespace, run, options, message):
     result = run(namespace, **options)
     assert result["failed"]
     assert message in result["msg"]
+
+
+# Tells its port, and keeps whoever connects.
+MANAGER = "s, kept = socket.create_server(('127.0.0.1', 0)), []; print(s.getsockname()[1], flush=True)\nwhile True: kept.append(s.accept())"
+DATABASES = [{"name": f"db{number}", "tunnel_ip": f"198.18.0.{number}", "ports": ["port1", "port2"]} for number in (1, 2)]
+
+
+@pytest.fixture
+def databases(namespace):
+    """The module with a manager and a folder of its own, which is as short as a socket's path needs."""
+    listening = namespace.python(MANAGER)
+    manager = f"tcp:127.0.0.1:{int(listening.stdout.readline())}"
+    with tempfile.TemporaryDirectory() as path:
+        common = {"path": path, "databases": DATABASES, "manager": manager, "timeout": 30}
+        yield lambda **options: namespace.module("lab_databases", **{**common, **options})
+        namespace.module("lab_databases", path=path, state="absent")
+    listening.kill()
+    listening.communicate()
+
+
+def rows_of(database, table, *columns):
+    transaction = ["hardware_vtep", {"op": "select", "table": table, "where": [], "columns": columns}]
+    done = subprocess.run(["ovsdb-client", "transact", database, json.dumps(transaction)], check=True, capture_output=True, text=True)
+    return json.loads(done.stdout)[0]["rows"]
+
+
+def test_databases_connect_and_are_kept(databases):
+    assert databases(_ansible_check_mode=True)["changed"] and databases(state="gathered")["written_at"] is None
+    made = databases()
+    assert made["changed"] and made["started_at"] <= made["connected_at"] and made["started_at"] <= made["written_at"]
+    for one, wanted in zip(made["databases"], DATABASES, strict=True):
+        assert rows_of(one["database"], "Physical_Switch", "name", "tunnel_ips") == [
+            {"name": wanted["name"], "tunnel_ips": wanted["tunnel_ip"]}
+        ]
+        assert {row["name"] for row in rows_of(one["database"], "Physical_Port", "name")} == {*wanted["ports"]}
+        assert rows_of(one["database"], "Manager", "is_connected") == [{"is_connected": True}]
+    assert not databases()["changed"]
+    # One that has ended comes back with its rows; the other one goes on.
+    first, second = made["databases"]
+    subprocess.run(["vtep-ctl", f"--db={first['database']}", "add-ls", "ls0"], check=True)
+    os.kill(first["leader"], signal.SIGKILL)
+    ended(first["leader"])
+    assert databases(_ansible_check_mode=True)["changed"] and databases(state="gathered")["databases"][0]["leader"] is None
+    again = databases()
+    assert again["changed"] and again["databases"][0]["leader"] != first["leader"] and again["databases"][1] == second
+    assert rows_of(first["database"], "Logical_Switch", "name") == [{"name": "ls0"}]
+
+
+def ended(*pids):
+    limit = time.monotonic() + 10
+    while any(os.path.exists(f"/proc/{pid}/fd/0") for pid in pids):
+        assert time.monotonic() < limit
+
+
+def test_databases_leave_no_trace(databases):
+    made = databases()
+    folder = Path(made["invocation"]["module_args"]["path"])
+    (folder / "mine").mkdir()
+    assert databases(state="absent", _ansible_check_mode=True)["changed"] and (folder / "db1").exists()
+    assert databases(state="absent")["changed"]
+    ended(*(one["leader"] for one in made["databases"]))
+    assert [path.name for path in folder.iterdir()] == ["mine"]
+    assert not databases(state="absent")["changed"]
+
+
+def test_databases_of_clusters_have_another_leader(databases):
+    made = databases(servers=3)
+    assert made["changed"] and not databases(servers=3)["changed"]
+    old = {one["name"]: one["leader"] for one in made["databases"]}
+    for pid in old.values():
+        os.kill(pid, signal.SIGKILL)
+    limit = time.monotonic() + 30
+    while None in (new := {one["name"]: one["leader"] for one in databases(servers=3, state="gathered")["databases"]}).values():
+        assert time.monotonic() < limit
+    assert all(new[name] != old[name] for name in old)
+    assert databases(servers=3)["changed"]
+    for one in made["databases"]:
+        for remote in one["database"].split(","):
+            assert len(rows_of(remote, "Physical_Switch", "name")) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"manager": "tcp:127.0.0.1:1", "timeout": 1}, "db1 is not connected to tcp:127.0.0.1:1 after 1 s. Does the controller listen"),
+        ({"manager": "10.0.0.1"}, "manager: '10.0.0.1'"),
+        ({"databases": [{"name": "a/b", "tunnel_ip": "198.18.0.1"}]}, "databases[0]: name: 'a/b'"),
+        ({"databases": [DATABASES[0], DATABASES[0]]}, "databases[1]: name: 'db1'"),
+        ({"databases": [{"name": "a", "tunnel_ip": "198.18.0.1", "ports": ["p", "p"]}]}, "databases[0]: ports"),
+        ({"databases": [{"name": "a", "tunnel_ip": "nowhere"}]}, "databases[0]: tunnel_ip: 'nowhere'"),
+        ({"path": "/tmp/" + "x" * 60}, "path: "),
+        ({"timeout": 0}, "timeout: 0"),
+    ],
+)
+def test_databases_that_cannot_be(databases, options, words):
+    assert words in databases(**options)["msg"]

@@ -4,7 +4,8 @@
 """A controller that VTEPs connect to: python controller.py ADDRESS PORT WANTED.JSON [KEY CERTIFICATE CA]
 
 It listens, asks each VTEP that connects who it is, and writes the rows that the lab's wanted.json has for its address (RFC 7047). It
-reads the file again for each connection, and holds the connection until the VTEP ends it.
+reads the file again for each connection, and holds the connection until the VTEP ends it. Its rows are its own: when somebody else changes
+one, it writes them again. Of the servers of a cluster, each of which connects, it writes at the one that leads (ovsdb-server(7)).
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ import threading
 
 # How long a VTEP may take to set itself up.
 WAIT_MILLISECONDS = 60_000
+# VTEPs that connect at one time.
+BACKLOG = 1024
+# What tells that somebody else has changed its rows.
+OWN = {"Logical_Switch": ["tunnel_key"], "Ucast_Macs_Remote": ["MAC"], "Mcast_Macs_Remote": ["MAC", "locator_set"]}
 
 
 class Vtep:
@@ -48,14 +53,24 @@ class Vtep:
     def send(self, message):
         self.connection.sendall(json.dumps(message).encode())
 
-    def transact(self, operations):
-        self.send({"id": 1, "method": "transact", "params": ["hardware_vtep", *operations]})
-        message = self.receive()
-        results = message["result"] if message else []
-        failed = [result for result in results if result and "error" in result]
-        if not message or message["error"] or failed:
+    def call(self, method, *params):
+        """The result of a method. What comes before it tells of what was before it, or of the method's own doing."""
+        self.send({"id": 1, "method": method, "params": params})
+        while (message := self.receive()) and "method" in message:
+            pass
+        if not message or message["error"]:
             raise RuntimeError(f"the VTEP refuses: {message}")
+        return message["result"]
+
+    def transact(self, operations, database="hardware_vtep"):
+        results = self.call("transact", database, *operations)
+        if failed := [result for result in results if result and "error" in result]:
+            raise RuntimeError(f"the VTEP refuses: {failed}")
         return results
+
+    def leads(self):
+        [found] = self.transact([{"op": "select", "table": "Database", "where": [["name", "==", "hardware_vtep"]]}], "_Server")
+        return found["rows"][0]["leader"]
 
 
 def rows(tables, switches, locators):
@@ -108,15 +123,23 @@ def serve(connection, wanted):
             # The VTEP has not set itself up: until the table has a row.
             there = {"columns": ["name"], "until": "!=", "rows": [], "timeout": WAIT_MILLISECONDS}
             vtep.transact([{"op": "wait", "table": "Physical_Switch", "where": [], **there}])
-        names = {"Logical_Switch": "name", "Physical_Locator": "dst_ip"}
-        found = vtep.transact([{"op": "select", "table": table, "where": [], "columns": ["_uuid", name]} for table, name in names.items()])
-        switches, locators = (
-            {row[name]: row["_uuid"] for row in result["rows"]} for name, result in zip(names.values(), found, strict=True)
-        )
-        vtep.transact(list(rows(mine, switches, locators)))
-        print(f"{mine['tunnel_ip']}: written", flush=True)
-        while vtep.receive():
-            pass
+        vtep.call("monitor", "_Server", "server", {"Database": {"columns": ["leader"]}})
+        vtep.call("monitor", "hardware_vtep", "rows", {table: {"columns": columns} for table, columns in OWN.items()})
+        while True:
+            if vtep.leads():
+                write(vtep, mine)
+                print(f"{mine['tunnel_ip']}: written", flush=True)
+            # Until something has changed, or the end.
+            if not vtep.receive():
+                return
+
+
+def write(vtep, mine):
+    """Write the tables of a VTEP."""
+    names = {"Logical_Switch": "name", "Physical_Locator": "dst_ip"}
+    found = vtep.transact([{"op": "select", "table": table, "where": [], "columns": ["_uuid", name]} for table, name in names.items()])
+    switches, locators = ({row[name]: row["_uuid"] for row in result["rows"]} for name, result in zip(names.values(), found, strict=True))
+    vtep.transact(list(rows(mine, switches, locators)))
 
 
 def own_tables(vtep, wanted):
@@ -128,7 +151,7 @@ def own_tables(vtep, wanted):
 
 
 def main(address, port, wanted, *tls):
-    with socket.create_server((address, int(port))) as listener:
+    with socket.create_server((address, int(port)), backlog=BACKLOG) as listener:
         context = None
         if tls:
             key, certificate, ca = tls
