@@ -16,8 +16,8 @@ description:
 options:
   path:
     description:
-      - Folder for the databases, sockets, process IDs and logs of the servers, C(NAME/NUMBER/db.sock) and so on. Sockets cannot have long
-        paths, so it has up to 60 characters.
+      - Folder for the databases, sockets, process IDs and logs of the servers, C(NAME/NUMBER/db.sock) and so on. An absolute path
+        of up to 60 characters, because sockets cannot have long ones.
     type: path
     default: /run/vxlanlab/databases
   databases:
@@ -61,8 +61,8 @@ options:
     type: path
   timeout:
     description:
-      - Seconds within which all databases have to be served and, except those of clusters, connected. The schema of a cluster's database
-        does not say whether it is (C(ovsdb(7))).
+      - Seconds within which all databases have to be served and, except those of clusters, connected. A database
+        of a cluster does not say whether it is connected (C(ovsdb(7))).
     type: int
     default: 60
   state:
@@ -251,28 +251,33 @@ class Database:
         return ["hardware_vtep", *({"op": "insert", "table": table, "row": row, "uuid-name": uuid} for table, row, uuid in inserts)]
 
     def make(self, manager: str) -> None:
-        """Its files. The folder of the first server comes last: with it, the database is complete."""
-        above = os.path.dirname(os.path.dirname(self.servers[0].folder))
-        os.makedirs(above, exist_ok=True)
+        """Its files, all of them at once."""
+        folder = os.path.dirname(self.servers[0].folder)
+        os.makedirs(os.path.dirname(folder), exist_ok=True)
         first, *others = self.servers
-        with tempfile.TemporaryDirectory(dir=above, prefix=UNFINISHED) as made:
+        made = tempfile.mkdtemp(dir=os.path.dirname(folder), prefix=UNFINISHED)
+        try:
             alone = f"{made}/alone.db"
             say("ovsdb-tool", "create", alone, SCHEMA)
             say("ovsdb-tool", "transact", alone, json.dumps(self.rows(manager)))
-            for number, server in enumerate(self.servers, 1):
-                os.mkdir(f"{made}/{number}")
-                file = f"{made}/{number}/vtep.db"
+            for server in self.servers:
+                file = server.file.replace(folder, made)
+                os.mkdir(os.path.dirname(file))
                 if not others:
                     os.rename(alone, file)
                 elif server is first:
                     say("ovsdb-tool", "create-cluster", file, alone, server.raft)
                 else:
                     say("ovsdb-tool", "join-cluster", file, "hardware_vtep", server.raft, first.raft)
-            # Of one that was never completed.
-            shutil.rmtree(os.path.dirname(first.folder), ignore_errors=True)
-            os.mkdir(os.path.dirname(first.folder))
-            for number, server in reversed(list(enumerate(self.servers, 1))):
-                os.rename(f"{made}/{number}", server.folder)
+            if others:
+                os.unlink(alone)
+            os.rename(made, folder)
+        except OSError as error:
+            raise UserError(
+                f"path: {folder} cannot be made: {error.strerror}. Is there something else of this name? Use another path."
+            ) from None
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
 
     @property
     def is_there(self) -> bool:
@@ -340,7 +345,7 @@ def removed(path: str, check_mode: bool) -> bool:
 def read(options: dict[str, Any]) -> list[Database]:
     """The databases that are asked for."""
     path = options["path"]
-    check(len(path) <= LONGEST_PATH, "path", path, f"a path of up to {LONGEST_PATH} characters")
+    check(os.path.isabs(path) and len(path) <= LONGEST_PATH, "path", path, f"an absolute path of up to {LONGEST_PATH} characters")
     databases: list[Database] = []
     for number, one in enumerate(options["databases"] or ()):
         where = f"databases[{number}]"

@@ -470,8 +470,16 @@ def test_databases_of_clusters_have_another_leader(databases):
         ({"databases": [{"name": "a", "tunnel_ip": "198.18.0.1", "ports": ["p", "p"]}]}, "databases[0]: ports"),
         ({"databases": [{"name": "a", "tunnel_ip": "nowhere"}]}, "databases[0]: tunnel_ip: 'nowhere'"),
         ({"path": "/tmp/" + "x" * 60}, "path: "),
+        ({"path": "here"}, "path: 'here'"),
         ({"timeout": 0}, "timeout: 0"),
     ],
 )
 def test_databases_that_cannot_be(databases, options, words):
     assert words in databases(**options)["msg"]
+
+
+def test_databases_take_nobodys_place(databases):
+    folder = Path(databases(state="gathered")["invocation"]["module_args"]["path"])
+    (folder / "db1" / "mine").mkdir(parents=True)
+    assert f"path: {folder}/db1 cannot be made: Directory not empty" in databases()["msg"]
+    assert [str(path.relative_to(folder)) for path in folder.rglob("*")] == ["db1", "db1/mine"]
