@@ -402,7 +402,8 @@ def test_the_page_runs_no_script_but_its_own(browser, artifacts, tmp_path, inser
     (tmp_path / "report.html").write_text(page.replace("</header>", f"{inserted}</header>"))
     browser.get(f"file://{tmp_path}/report.html")
     # The page's own script is at the end: when it has run, the other one would have.
-    assert browser.execute_script("return document.querySelector('[data-output]').textContent") == "Step 1 of 13"
+    said = "return document.querySelector('[data-output]').textContent"
+    assert WebDriverWait(browser, 30, 0.1).until(lambda driver: driver.execute_script(said)) == "Step 1 of 13"
     assert browser.execute_script("return document.documentElement.dataset.harmed") is None
     refused = " ".join(entry["message"] for entry in browser.get_log("browser"))
     assert "Content Security Policy" in refused
