@@ -375,6 +375,10 @@ SHAPE = """
 """
 
 
+# What the page's own script says when it has run.
+SAID = "return document.querySelector('[data-output]').textContent"
+
+
 def test_text_of_a_foreign_summary_stays_text(page, browser, foreign):
     """The page has the same elements with the same attributes as that of a summary that means no harm, and the texts are shown."""
     expected = page().execute_script(SHAPE)
@@ -382,7 +386,7 @@ def test_text_of_a_foreign_summary_stays_text(page, browser, foreign):
     assert browser.execute_script(SHAPE) == expected
     shown = browser.execute_script("return document.title + document.body.textContent")
     assert shown.count(HARM) > 200 and "1337" not in shown
-    assert browser.execute_script("return document.querySelector('[data-output]').textContent") == "Step 1 of 13"
+    assert WebDriverWait(browser, 30, 0.1).until(lambda driver: driver.execute_script(SAID)) == "Step 1 of 13"
 
 
 @pytest.mark.parametrize(
@@ -402,8 +406,7 @@ def test_the_page_runs_no_script_but_its_own(browser, artifacts, tmp_path, inser
     (tmp_path / "report.html").write_text(page.replace("</header>", f"{inserted}</header>"))
     browser.get(f"file://{tmp_path}/report.html")
     # The page's own script is at the end: when it has run, the other one would have.
-    said = "return document.querySelector('[data-output]').textContent"
-    assert WebDriverWait(browser, 30, 0.1).until(lambda driver: driver.execute_script(said)) == "Step 1 of 13"
+    assert WebDriverWait(browser, 30, 0.1).until(lambda driver: driver.execute_script(SAID)) == "Step 1 of 13"
     assert browser.execute_script("return document.documentElement.dataset.harmed") is None
     refused = " ".join(entry["message"] for entry in browser.get_log("browser"))
     assert "Content Security Policy" in refused
