@@ -313,7 +313,8 @@ def test_the_emulator_ends_with_its_supervisor_and_there_is_one_of_each(lab):
     lab.everybody_pings()
 
     [supervisor] = lab.supervisors("hv1")
-    second = lab.command("hv1", "/usr/bin/python3", SUPERVISOR, "run", "br0", "/etc/openvswitch/vtep.db")
+    # Where something below fails, it would go on for ever.
+    second = lab.command("hv1", "timeout", "300", "/usr/bin/python3", SUPERVISOR, "run", "br0", "/etc/openvswitch/vtep.db")
     with subprocess.Popen(second, stderr=subprocess.PIPE, text=True) as other:
         assert f"ovs-vtep-supervisor with pid {supervisor} runs for br0 already, and is ended" in other.stderr.readline()
         while "ovs-vtep runs" not in (line := other.stderr.readline()):
