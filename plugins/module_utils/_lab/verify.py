@@ -200,10 +200,10 @@ def report(
     ``pinged``: by hypervisor, the results of lab_ping for all pings of ``mesh``. ``pairs``: those that were looked at, where these are not all.
     """
     ovn = ovn or {}
-    kernels = {host: state for host, state in states.items() if kinds(topology)[host] == "linux"}
+    of = kinds(topology)
+    kernels = {host: state for host, state in states.items() if of[host] == "linux"}
     states = {host: state for host, state in states.items() if host not in kernels}
     database = list(_database(topology, tables))
-    of = kinds(topology)
     emulator = [finding for host in states if of[host] == HYPERVISOR for finding in _emulator(topology, host, tables[host], states[host])]
     emulator += [finding for host in ovn for finding in _ovn(host, ovn[host])]
     # Where the rows are as they should be, it should be able to follow them.
