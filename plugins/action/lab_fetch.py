@@ -5,15 +5,14 @@
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
 import tempfile
-from collections.abc import Sequence
 from typing import Any
 
 import ansible.constants as C
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+
+from ansible_collections.vxlanlab.vtep.plugins.plugin_utils import folder
 
 
 class ActionModule(ActionBase):
@@ -29,7 +28,7 @@ class ActionModule(ActionBase):
             {"src": {"type": "list", "elements": "str", "required": True}, "dest": {"type": "path", "required": True}}
         )
         names = [os.path.basename(path) for path in options["src"]]
-        folder = os.path.abspath(options["dest"])
+        dest = os.path.abspath(options["dest"])
         for path, name in zip(options["src"], names):
             if not os.path.isabs(path) or not name or "\0" in path:
                 raise AnsibleActionFail(f"src: {path!r} is not accepted: expected the absolute path of a file")
@@ -39,29 +38,10 @@ class ActionModule(ActionBase):
             for path, name in zip(options["src"], names):
                 self._connection.fetch_file(path, os.path.join(private, name))
             try:
-                put(private, names, folder)
+                with folder.opened(dest) as held:
+                    for name in names:
+                        with open(os.path.join(private, name), "rb") as fetched:
+                            folder.put(held, name, fetched)
             except (OSError, ValueError) as error:
-                raise AnsibleActionFail(
-                    f"dest: {folder} cannot take the files: {error}. Name a folder that this user writes to."
-                ) from error
-        return {**result, "changed": bool(names), "files": [os.path.join(folder, name) for name in names]}
-
-
-def put(source: str, names: Sequence[str], folder: str) -> None:
-    """Copy files from one folder into another, in place of what has their names there, links included."""
-    os.makedirs(folder, exist_ok=True)
-    # Held open, the folder cannot become another one in between.
-    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        for name in names:
-            copy = f".{secrets.token_hex(8)}"
-            written = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644, dir_fd=held)
-            try:
-                with open(written, "wb") as target, open(os.path.join(source, name), "rb") as fetched:
-                    shutil.copyfileobj(fetched, target)
-                os.replace(copy, name, src_dir_fd=held, dst_dir_fd=held)
-            except BaseException:
-                os.unlink(copy, dir_fd=held)
-                raise
-    finally:
-        os.close(held)
+                raise AnsibleActionFail(f"dest: {dest} cannot take the files: {error}. Name a folder that this user writes to.") from error
+        return {**result, "changed": bool(names), "files": [os.path.join(dest, name) for name in names]}
