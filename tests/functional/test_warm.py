@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible.errors import AnsibleConnectionFailure
+from ansible.module_utils import basic as ansible_basic
 from conftest import BIN
 from lab_nodes import HV1, alive, connection, made, pids, wait_until
 
@@ -294,6 +296,88 @@ def test_what_a_module_brings_along_is_its_own(hv1, tmp_path):
     moved = archive.rename(tmp_path / "moved.zip")
     assert hv1.warm(source.replace(str(archive), str(moved)))[1] == f"1 {moved}/package/part.py\n".encode()
     assert hv1.served_by() == NAME
+
+
+# What there is of each of Ansible's modules that one of its own has imported, and where its code says that it is from.
+LOOK = """
+import inspect, json, pathlib, sys, types
+from ansible.module_utils.basic import AnsibleModule
+
+def codes(value, seen):
+    if isinstance(value, types.CodeType):
+        yield value
+        for one in value.co_consts:
+            yield from codes(one, seen)
+    elif id(value) not in seen:
+        seen.add(id(value))
+        if isinstance(value, type):
+            for one in list(vars(value).values()):
+                yield from codes(one, seen)
+        elif isinstance(value, property):
+            for one in (value.fget, value.fset, value.fdel):
+                yield from codes(one, seen)
+        elif isinstance(value, (classmethod, staticmethod)):
+            yield from codes(value.__func__, seen)
+        elif isinstance(value, types.FunctionType):
+            yield from codes(inspect.unwrap(value).__code__, seen)
+
+def look(module):
+    return {
+        "words": {name: str(value) for name, value in vars(module).items() if isinstance(value, (str, pathlib.PurePath, int, bool))},
+        "names": sorted(vars(module)),
+        "from": sorted({code.co_filename for value in list(vars(module).values()) for code in codes(value, set())}),
+        "archive": getattr(module.__loader__, "archive", None),
+        "spec": [module.__spec__.name, module.__spec__.origin, module.__spec__.has_location, module.__spec__.submodule_search_locations]
+            if module.__spec__ else None,
+        "path": list(getattr(module, "__path__", [])),
+        "is its parent's": getattr(sys.modules.get(module.__name__.rpartition(".")[0]), module.__name__.rpartition(".")[2], None) is module,
+    }
+
+module = AnsibleModule({"how": {}})
+found = {name: look(one) for name, one in sys.modules.items() if name.startswith("ansible.") and isinstance(one, types.ModuleType)}
+module.deprecate("old", version="9.9.9")
+if module.params["how"] == "fail":
+    module.run_command(["false"], cwd=3)
+module.exit_json(found=found)
+"""
+
+
+@pytest.mark.parametrize("how", ["look", "fail"])
+def test_what_ansible_brings_along_is_as_if_it_were_executed(lab, ansible, hv1, tmp_path, how):
+    library = tmp_path / "library"
+    library.mkdir()
+    (library / "look.py").write_text(LOOK)
+    told = []
+    for way in ("1", "0"):
+        env = {"ANSIBLE_LIBRARY": str(library), "ANSIBLE_NETNS_WARM": way, "ANSIBLE_DISPLAY_TRACEBACK": "always"}
+        ran = ansible("ansible", "hv1", "-vvv", "-m", "look", "-a", f"how={how}", **env)
+        text = ran.stderr + ran.stdout.partition(" EXEC ")[2]
+        # The zip file is in a folder with a name that is new each time. What a stack begins with are the lines that read standard input.
+        lines = [line for line in text.splitlines() if '"<stdin>"' not in line]
+        told.append(re.sub(r"(_payload_|/home/tmp/ansible-local-)\w+", r"\1", "\n".join(lines)))
+    warm_told, told = told
+    assert warm_told == told
+    assert "payload.zip/ansible/module_utils/basic.py" in told
+
+
+def test_ansible_is_executed_anew_if_a_part_of_it_is_another(hv1, tmp_path):
+    archive = tmp_path / "payload.zip"
+    root = Path(ansible_basic.__file__).parents[2]
+    files = {str(path.relative_to(root)): path.read_bytes() for path in (root / "ansible/module_utils").rglob("*.py")}
+    files |= {"ansible/__init__.py": b"", "ansible/module_utils/__init__.py": b""}
+    changed = "ansible/module_utils/common/text/formatters.py"
+    source = (
+        f"import sys; sys.path.insert(0, {str(archive)!r})\nfrom ansible.module_utils.common.text import formatters\n"
+        "from ansible.module_utils import basic\nprint(getattr(formatters, 'VALUE', 0), basic.human_to_bytes.__module__, basic.__file__)\n"
+        "print(basic.human_to_bytes('1K'))"
+    )
+    for value in (0, 1, 0):
+        new = f"\nVALUE = {value}\n\ndef human_to_bytes(*unused):\n    return 'new'\n".encode() if value else b""
+        with zipfile.ZipFile(archive, "w") as file:
+            for name, data in files.items():
+                file.writestr(zipfile.ZipInfo(name), data + new if name == changed else data)
+        told = f"{value} ansible.module_utils.common.text.formatters {archive}/ansible/module_utils/basic.py\n{'new' if value else 1024}\n"
+        assert hv1.warm(source) == (0, told.encode(), b"") == hv1.cold(source)
 
 
 # Who is not served

@@ -9,8 +9,10 @@ It is the program that the connection plugin sends to the interpreter's standard
 but Python's own library. What makes a module slow to start is done once:
 
 - The libraries in ``PRELOADED`` are imported. When a file of theirs has changed, the interpreter ends instead of serving.
-- A module brings its own ``module_utils`` in a zip file. They are executed anew for each module, from that file; only what they
-  compile to is kept, under the hash of the source. So a module never meets another version of what it brought.
+- A module brings its own ``module_utils`` in a zip file. Those of Ansible's that every module has (``BROUGHT``) are imported as well, and
+  put aside: a module that brings the very same, byte by byte, gets them as if they came from its file. All others are executed anew for
+  each module, from its file; only what they compile to is kept, under the hash of the source. So a module never meets another version of
+  what it brought.
 
 What a preloaded library reads when it is imported is the interpreter's: ``ovs.util.PROGRAM_NAME`` is empty, as is ``sys.argv[0]`` then.
 
@@ -27,13 +29,16 @@ The client talks over a socket (SOCK_SEQPACKET) of its own for each module:
 
 from __future__ import annotations
 
+import _imp
 import contextlib
 import gc
 import glob
 import hashlib
 import importlib
 import importlib.abc
+import importlib.machinery
 import os
+import pathlib
 import select
 import signal
 import socket
@@ -43,6 +48,8 @@ import threading
 import time
 import types
 import zipimport
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 HELLO = b"."
 STATUS = struct.Struct("!i")
@@ -63,6 +70,10 @@ PRELOADED = (
 )
 # They remember what they have seen of the machine, so each module imports them itself.
 FORGOTTEN = ("platform",)
+# What Ansible's modules begin with; the second from ansible-core 2.19 on.
+BROUGHT = ("ansible.module_utils.basic", "ansible.module_utils._internal._ansiballz._loader")
+# The packages that these are in are others in a module's file than on the controller.
+PACKAGES = ("ansible", "ansible.module_utils")
 
 
 def serve(listening: int, folder: str) -> None:
@@ -77,8 +88,12 @@ def serve(listening: int, folder: str) -> None:
     started = time.time_ns()
     # Not every kernel has it. Without, this process ends here, and serves nobody.
     os.close(os.pidfd_open(os.getpid()))
-    _preload()
+    _import(PRELOADED.split())
+    for name in FORGOTTEN:
+        sys.modules.pop(name, None)
+    brought = Brought()
     known = {path: _stamp(path) for path in _files()}
+    brought.put_aside()
     # A file that was written while it was imported, within what the clock of files may lag; threads would not be in a fork.
     if max(known.values())[0] > started - 1_000_000_000 or threading.active_count() > 1:
         os._exit(0)
@@ -106,7 +121,7 @@ def serve(listening: int, folder: str) -> None:
             if not keeper:
                 listener.close()
                 files = _keep(connection)
-                _execute(files, folder, own_name)
+                _execute(files, folder, own_name, brought)
                 return
             connection.close()
             pidfd = os.pidfd_open(keeper)
@@ -114,13 +129,11 @@ def serve(listening: int, folder: str) -> None:
             poll.register(pidfd, select.POLLIN)
 
 
-def _preload() -> None:
-    for name in PRELOADED.split():
+def _import(names: Iterable[str]) -> None:
+    for name in names:
         # What cannot be imported here fails in the module that wants it.
         with contextlib.suppress(Exception):
             importlib.import_module(name)
-    for name in FORGOTTEN:
-        sys.modules.pop(name, None)
 
 
 def _files() -> set[str]:
@@ -186,7 +199,7 @@ def _receive(connection: socket.socket) -> bytes:
         return b""
 
 
-def _execute(files: tuple[int, ...], folder: str, name: str) -> None:
+def _execute(files: tuple[int, ...], folder: str, name: str, brought: Brought) -> None:
     """Execute a module's source as Python executes its standard input."""
     source, *streams = files
     with open(source, "rb", closefd=False) as file:
@@ -198,7 +211,7 @@ def _execute(files: tuple[int, ...], folder: str, name: str) -> None:
     _rename(name)
     time.tzset()
     importlib.invalidate_caches()
-    sys.path_hooks[sys.path_hooks.index(zipimport.zipimporter)] = lambda path: ZipImporter(path, folder)
+    sys.path_hooks[sys.path_hooks.index(zipimport.zipimporter)] = lambda path: ZipImporter(path, folder, brought)
     main = types.ModuleType("__main__")
     main.__dict__.update({key: value for key, value in vars(sys.modules["__main__"]).items() if key.startswith("__")}, __doc__=None)
     sys.modules["__main__"] = main
@@ -220,24 +233,141 @@ def _rename(name: str) -> str:
     return before
 
 
-class ZipImporter(zipimport.zipimporter):
-    """Imports from a zip file, and compiles no source that was compiled before."""
+class Brought:
+    """What is imported of ``BROUGHT``, for those modules that bring the same."""
 
-    def __init__(self, path: str, folder: str) -> None:
+    def __init__(self) -> None:
+        self._root = ""
+        self._loaders: dict[str, Loader] = {}
+        self._modules: dict[str, types.ModuleType] = {}
+        # Those that one of Ansible's has put in its own place.
+        self._others: dict[str, types.ModuleType] = {}
+        self._sources: dict[str, bytes] = {}
+        self._same: dict[str, bool] = {}
+        self._waiting = False
+        sys.meta_path.insert(0, self)
+        # Where this Python has no Ansible, nothing is imported.
+        with contextlib.suppress(ImportError):
+            for name in PACKAGES:
+                self._make_package(name)
+            _import(BROUGHT)
+        sys.meta_path.remove(self)
+
+    def _make_package(self, name: str) -> None:
+        """A package without the code that the controller's has."""
+        parent = sys.modules.get(name.rpartition(".")[0])
+        spec = importlib.machinery.PathFinder.find_spec(name, parent.__path__ if parent else None)
+        if not spec or not spec.origin:
+            raise ImportError(name)
+        package = types.ModuleType(name)
+        package.__file__, package.__path__ = spec.origin, list(spec.submodule_search_locations or [])
+        sys.modules[name] = package
+        self._root = self._root or os.path.dirname(os.path.dirname(spec.origin))
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: object = None) -> importlib.machinery.ModuleSpec | None:
+        """As Python finds Ansible's modules, with a loader that keeps the code."""
+        spec = importlib.machinery.PathFinder.find_spec(name, path) if name.startswith(f"{PACKAGES[-1]}.") else None
+        if spec and isinstance(spec.loader, importlib.machinery.SourceFileLoader):
+            spec.loader = self._loaders[name] = Loader(name, spec.loader.path)
+        return spec
+
+    def put_aside(self) -> None:
+        """Take it away from what is imported."""
+        found = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] == PACKAGES[0]}
+        for name in PACKAGES:
+            found.pop(name, None)
+        for name, module in found.items():
+            own = getattr(module, "__loader__", None) is self._loaders.get(name, self)
+            (self._modules if own else self._others)[name] = module
+        self._sources = {os.path.relpath(loader.path, self._root): loader.get_data(loader.path) for loader in self._loaders.values()}
+        self._waiting = True
+
+    def get(self, name: str, importer: ZipImporter) -> types.ModuleType | None:
+        """A module, if the zip file has all of them, and the same."""
+        archive = importer.archive
+        if name in self._modules and archive not in self._same:
+            self._same[archive] = all(importer.source(f"{archive}/{path}") == source for path, source in self._sources.items())
+        return self._modules.get(name) if self._same.get(archive) else None
+
+    def import_all(self) -> None:
+        """Import what belongs together."""
+        if self._waiting:
+            self._waiting = False
+            _import(self._modules)
+            for name, module in self._others.items():
+                sys.modules[name] = module
+                setattr(sys.modules[name.rpartition(".")[0]], name.rpartition(".")[2], module)
+
+    def place(self, module: types.ModuleType, spec: importlib.machinery.ModuleSpec, archive: str) -> None:
+        """Have a module be where the zip file has it: in tracebacks, and in what it has noted of its place."""
+
+        def placed(value: Any) -> Any:
+            if isinstance(value, list):
+                return [placed(one) for one in value]
+            if isinstance(value, (str, pathlib.PurePath)) and f"{value}/".startswith(f"{self._root}/"):
+                return type(value)(archive + str(value)[len(self._root) :])
+            return value
+
+        code = self._loaders[module.__name__].code
+        if code:
+            # As Python does with compiled code that has moved.
+            _imp._fix_co_filename(code, spec.origin)  # type: ignore[attr-defined]
+        if module.__spec__:
+            spec.submodule_search_locations = placed(module.__spec__.submodule_search_locations)
+        for name, value in list(vars(module).items()):
+            setattr(module, name, placed(value))
+        module.__loader__ = spec.loader
+
+
+class Loader(importlib.machinery.SourceFileLoader):
+    """Loads a module, and keeps its code."""
+
+    code: types.CodeType | None = None
+
+    def get_code(self, fullname: str) -> types.CodeType | None:
+        """The module's code."""
+        self.code = super().get_code(fullname)
+        return self.code
+
+
+class ZipImporter(zipimport.zipimporter):
+    """Imports from a zip file what was not imported before, and compiles no source that was compiled before."""
+
+    def __init__(self, path: str, folder: str, brought: Brought) -> None:
         super().__init__(path)
         self._folder = folder
+        self._brought = brought
         self._sources: dict[str, bytes] = {}
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> Any:
+        """The module that was imported before. ``None``: a new one."""
+        module = self._brought.get(spec.name, self)
+        if module:
+            self._brought.place(module, spec, self.archive)
+        return module
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        """Execute a module, which imports others. One that was imported before has the others of then."""
+        if self._brought.get(module.__name__, self):
+            self._brought.import_all()
+        else:
+            super().exec_module(module)
 
     def get_filename(self, fullname: str) -> str:
         """The path of a module, which Python's own importer compiles it for."""
         ending = "/__init__.py" if self.is_package(fullname) else ".py"
         path = f"{self.archive}/{self.prefix}{fullname.rpartition('.')[2]}{ending}"
-        try:
-            if path not in self._sources:
+        # Otherwise only its compiled form is there.
+        return path if self.source(path) is not None else super().get_filename(fullname)
+
+    def source(self, path: str) -> bytes | None:
+        """What this file has under a path, if anything."""
+        if path not in self._sources:
+            try:
                 self._sources[path] = self.get_data(path)
-        except OSError:  # only its compiled form is there
-            return super().get_filename(fullname)
-        return path
+            except OSError:
+                return None
+        return self._sources[path]
 
     def get_code(self, fullname: str) -> types.CodeType:
         """The code of a module."""
