@@ -43,5 +43,5 @@ class ActionModule(ActionBase):
                         with open(os.path.join(private, name), "rb") as fetched:
                             folder.put(held, name, fetched)
             except (OSError, ValueError) as error:
-                raise AnsibleActionFail(f"dest: {dest} cannot take the files: {error}. Name a folder that this user writes to.") from error
+                raise AnsibleActionFail(f"dest: {dest} cannot take the files: {error}. Name a folder that this user writes to.") from None
         return {**result, "changed": bool(names), "files": [os.path.join(dest, name) for name in names]}

@@ -48,7 +48,9 @@ class ActionModule(ActionBase):
         try:
             changes = self._write(dest, wanted)
         except OSError as error:
-            raise AnsibleActionFail(f"dest: {dest} cannot take the files: {error}. Name a folder that this user writes to.") from error
+            raise AnsibleActionFail(
+                f"dest: {dest} cannot take the files: {error.strerror}. Name a folder that this user writes to."
+            ) from None
         if self._task.diff:
             result["diff"] = [
                 {"before_header": f"{dest}/{name}", "after_header": f"{dest}/{name}", "before": _text(before), "after": _text(after)}

@@ -15,14 +15,17 @@ description:
   - Wireshark shows the comments above a packet, and C(tshark -T fields -e frame.comment) prints them.
 options:
   summary:
-    description: Path of the lab's C(summary.json). The captures are in the same folder.
+    description: Path of the lab's C(summary.json) on the controller. The captures are in the same folder.
     type: path
     required: true
   dest:
-    description: Path of the file to write.
+    description: Path of the file to write, on the controller.
     type: path
     required: true
 attributes:
+  action:
+    support: full
+    description: The action plugin does all of it, on the controller; there is no module.
   check_mode:
     support: full
     description: Can run in C(check_mode) and return changed status prediction.
@@ -46,63 +49,3 @@ packets:
   returned: success
   type: int
 """
-
-import json
-import os
-import tempfile
-from typing import Any, NoReturn
-
-from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._capture_file import file_frames
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError, check_texts
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._files import open_file
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.comments import comments
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._module import finish
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._pcapng import Captured, merged
-
-
-def read(path: str) -> list[Captured]:
-    """The captures of a summary."""
-    with open_file(path, "summary", remedy="run the lab first") as file:
-        try:
-            summary = json.load(file)
-            headings = {chapter["key"]: chapter["heading"] for chapter in summary["chapters"]}
-            walks = [(walk["file"], walk["point"], comments(walk, headings[walk["chapter"]])) for walk in summary["walks"]]
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise UserError(f"summary: {path!r} is not the summary.json of a lab; name that of its artifacts") from None
-    folder = os.path.dirname(path)
-    return [Captured(point, list(file_frames(os.path.join(folder, name))), told) for name, point, told in walks]
-
-
-def run(module: AnsibleModule) -> dict[str, Any]:
-    check_texts(module.params)
-    captures = read(module.params["summary"])
-    data = b"".join(merged(captures))
-    dest = module.params["dest"]
-    try:
-        with open(dest, "rb") as file:
-            changed = file.read() != data
-    except FileNotFoundError:
-        changed = True
-    except OSError as error:
-        raise UserError(f"dest: cannot read {dest!r}: {error.strerror}; name a file in a folder of yours") from None
-    if changed and not module.check_mode:
-        handle, new = tempfile.mkstemp(dir=module.tmpdir)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(new, 0o644)
-        module.atomic_move(new, dest)
-    return {"changed": changed, "packets": sum(len(capture.frames) for capture in captures)}
-
-
-def main() -> NoReturn:
-    module = AnsibleModule(
-        argument_spec={"summary": {"type": "path", "required": True}, "dest": {"type": "path", "required": True}},
-        supports_check_mode=True,
-    )
-    finish(module, lambda: run(module))
-
-
-if __name__ == "__main__":
-    main()
