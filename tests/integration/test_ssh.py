@@ -89,6 +89,7 @@ class Hosts:
         """What the example's playbook prints on the controller. The Python there has ovsdbapp, and nothing is to be installed."""
         settings = {
             "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_PIPELINING": "1",
             "ANSIBLE_HOME": "/run/ansible",
             "ANSIBLE_SSH_CONTROL_PATH_DIR": "/run/cp",
             "HOME": os.environ.get("HOME", "/root"),
