@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
 from lab_nodes import HV1, inside, made, pids
@@ -35,10 +36,9 @@ def test_what_a_host_has_is_what_it_is_made_of(look):
         look.pid, "sh", "-ec", f"printf '{release}' >/run/release; mount --bind /run/release /etc/os-release; mount -t tmpfs none /dev/net"
     )
     found = look()
-    assert found.pop("kernel_vxlan") in (True, False)
+    assert found.pop("kernel_vxlan") in (True, False) and Path(found.pop("python")).resolve() == Path(sys.executable).resolve()
     assert found == {
         "user_id": 0,
-        "python": sys.executable,
         "distribution": "Hurd",
         "release": "7",
         "init": "sh",
