@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs the test suites, also after a failing one, and counts their cases.
 
-All of them run in two lanes at the same time; those that are named, one after the other with their output as it comes.
-Logs and JUnit files go to .cache/test/. The last line is `N passed, N failed`; the exit status is 0 only when
-something ran and nothing failed. A suite that crashes, hangs, or runs nothing counts as one failure.
+All of them are in a queue, from which a few run at the same time; those that are named run one after the other, with their output as
+it comes. Logs and JUnit files go to .cache/test/. The last line is `N passed, N failed`; the exit status is 0 only when something ran
+and nothing failed. A suite that crashes, hangs, or runs nothing counts as one failure.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -127,9 +127,10 @@ def functional() -> Iterator[Step]:
 
 def lab() -> Iterator[Step]:
     """The roles and the whole lab, in namespaces (tests/integration)."""
-    step = pytest("tests/integration")
-    # Its tests compare the mounts before and after; those of the other lane are not theirs.
-    yield replace(step, command=["unshare", "--mount", *step.command], limit_seconds=4500)
+    for file in sorted(ROOT.glob("tests/integration/test_*.py")):
+        step = pytest(str(file.relative_to(ROOT)))
+        # Its tests compare the mounts before and after; those of other jobs are not theirs.
+        yield replace(step, command=["unshare", "--mount", *step.command])
 
 
 def molecule() -> Iterator[Step]:
@@ -145,14 +146,34 @@ def docker() -> Iterator[Step]:
 
 
 SUITES = {suite.__name__: suite for suite in (yamllint, lint, sanity, units, docs, package, functional, lab, molecule, docker)}
-# About equally long. Suites that share something are in the same one: the Docker engine, or ansible-test's copy.
-LANES = (("sanity", "units", "functional", "molecule", "docker"), ("yamllint", "lint", "docs", "package", "lab"))
+# Suites that share something, which is ansible-test's copy or the Docker engine, do not run at the same time.
+SHARED = ({"sanity", "units"}, {"molecule", "docker"})
+# The steps of these share nothing: each is a job of its own.
+DIVIDED = ("lab",)
+WORKERS = 2
+# The jobs that take longest come first, so that none of them is what all wait for at the end. The others follow.
+LONGEST = (
+    "lab-test_exercises",
+    "molecule",
+    "lab-test_scenarios",
+    "functional",
+    "docker",
+    "lab-test_vtepd",
+    "lab-test_lab",
+    "lab-test_roles",
+    "sanity",
+    "lab-test_ssh",
+    "lab-test_newcomer",
+    "lab-test_random_faults",
+    "lab-test_random_labs",
+    "units",
+)
 
 
-def pytest(folder: str) -> Step:
-    """Run the tests in a folder."""
-    junit = RESULTS / f"{Path(folder).name}.xml"
-    return Step(["pytest", folder, f"--junit-xml={junit}"], junit)
+def pytest(path: str) -> Step:
+    """Run the tests in a folder or a file."""
+    junit = RESULTS / f"{Path(path).stem}.xml"
+    return Step(["pytest", path, f"--junit-xml={junit}"], junit)
 
 
 def ansible_test(command: str, *options: str) -> Step:
@@ -296,60 +317,63 @@ def junit_cases(path: Path | None) -> Iterator[ElementTree.Element]:
 
 
 @dataclass
-class Lane:
-    """Suites that run one after the other. ``live``: their output is shown as it comes, not when they have ended."""
+class Job:
+    """A suite, or a step of one that is divided. ``live``: its output is shown as it comes, not when a step has ended."""
 
-    names: list[str]
+    suite: str
+    steps: Iterable[Step]
     live: bool
+    part: str = ""
+    counted: Count = field(default_factory=Count)
+    seconds: float = 0.0
     running: Running | None = None
     interrupted: bool = False
-    results: dict[str, tuple[Count, float]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What its log is called."""
+        return f"{self.suite}-{self.part}" if self.part else self.suite
+
+    def excludes(self, other: Job) -> bool:
+        """Whether it may not run beside another one."""
+        return self.suite != other.suite and any({self.suite, other.suite} <= shared for shared in SHARED)
 
     def run(self) -> Iterator[None]:
-        """Run them, a look at a time."""
-        for name in self.names:
-            started = time.monotonic()
-            counted = Count()
-            try:
-                for _look in self.run_suite(name, counted):
-                    yield
-            except Interrupted:
-                counted.fail(f"{name} was interrupted")
-            self.results[name] = counted, time.monotonic() - started
-            print(f"== {name}: {counted.passed} passed, {counted.failed} failed", flush=True)
-            if self.interrupted:
-                break
+        """Run it, a look at a time."""
+        started = time.monotonic()
+        try:
+            yield from self.run_steps()
+        except Interrupted:
+            self.counted.fail(f"{self.name} was interrupted")
+        self.seconds = time.monotonic() - started
+        print(f"== {self.name}: {self.counted.passed} passed, {self.counted.failed} failed", flush=True)
 
-    def run_suite(self, name: str, counted: Count) -> Iterator[None]:
-        """Run a suite's steps and count their cases."""
-        path = RESULTS / f"{name}.log"
+    def run_steps(self) -> Iterator[None]:
+        """Run the steps and count their cases."""
+        path = RESULTS / f"{self.name}.log"
         path.write_bytes(b"")
         with path.open("rb") as written:
-            for step in SUITES[name]():
-                if self.interrupted:
-                    raise Interrupted
-                print(f"\n== {name}: {' '.join(step.command)}", flush=True)
+            for step in self.steps:
+                print(f"\n== {self.name}: {' '.join(step.command)}", flush=True)
                 if step.junit and step.junit.is_file():
                     step.junit.unlink()
                 try:
                     self.running = Running(step, path)
                 except OSError as error:
-                    counted.fail(f"{step.command[0]}: {error.strerror}")
+                    self.counted.fail(f"{step.command[0]}: {error.strerror}")
                     continue
-                if self.interrupted:
-                    self.running.interrupt()
                 while not self.running.ended():
                     yield
                     if self.live:
                         show(written)
                 if not self.live:
-                    print(f"\n== {name}: what {step.command[0]} said")
+                    print(f"\n== {self.name}: what {step.command[0]} said")
                 show(written)
                 if self.interrupted:
                     raise Interrupted
-                counted.add(count(step, self.running.status()))
-        if not counted.passed and not counted.failed:
-            counted.fail(f"{name} has nothing to run")
+                self.counted.add(count(step, self.running.status()))
+        if not self.counted.passed and not self.counted.failed:
+            self.counted.fail(f"{self.name} has nothing to run")
 
     def interrupt(self) -> None:
         """Run nothing more."""
@@ -358,20 +382,40 @@ class Lane:
             self.running.interrupt()
 
 
-def run_all(lanes: list[Lane]) -> None:
-    """Run lanes at the same time, until the last has ended."""
+def queue() -> list[Job]:
+    """All suites, or their parts, those that take longest first."""
+    jobs = []
+    for name, suite in SUITES.items():
+        if name in DIVIDED:
+            jobs += [Job(name, [step], live=False, part=step.junit.stem if step.junit else "") for step in suite()]
+        else:
+            # Its steps are made one at a time, since the first may need what was made for the last.
+            jobs.append(Job(name, suite(), live=False))
+    return sorted(jobs, key=lambda job: LONGEST.index(job.name) if job.name in LONGEST else len(LONGEST))
 
-    def interrupt(number: int, frame: object) -> None:
-        for lane in lanes:
-            lane.interrupt()
 
+def run_all(jobs: list[Job], workers: int) -> list[Job]:
+    """Run jobs, so many at the same time, until the last has ended. Return those that began."""
+    told: list[int] = []
     # A stopped CI run cleans up like an interrupted one; a shell starts background jobs with SIGINT ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, interrupt)
-    going = [lane.run() for lane in lanes]
-    while going:
-        going = [looks for looks in going if next(looks, "ended") != "ended"]
+        signal.signal(number, lambda number, frame: told.append(number))
+    waiting, begun = list(jobs), []
+    going: list[tuple[Job, Iterator[None]]] = []
+    while waiting or going:
+        if told:
+            told.clear()
+            waiting.clear()
+            for job, _looks in going:
+                job.interrupt()
+        for job in list(waiting):
+            if len(going) < workers and not any(job.excludes(other) for other, _looks in going):
+                waiting.remove(job)
+                begun.append(job)
+                going.append((job, job.run()))
+        going = [(job, looks) for job, looks in going if next(looks, "ended") != "ended"]
         time.sleep(LOOK_SECONDS)
+    return begun
 
 
 def main() -> int:
@@ -389,12 +433,17 @@ def main() -> int:
         parser.error(f"no suite is called {', '.join(unknown)}; choose from {', '.join(SUITES)}")
 
     RESULTS.mkdir(parents=True, exist_ok=True)
-    lanes = [Lane(names, live=True)] if names else [Lane(list(lane), live=False) for lane in LANES]
-    run_all(lanes)
-    interrupted = any(lane.interrupted for lane in lanes)
+    jobs = [Job(name, SUITES[name](), live=True) for name in names] or queue()
+    begun = run_all(jobs, 1 if names else WORKERS)
+    interrupted = any(job.interrupted for job in begun)
     total = Count()
     table = []
-    for name, (counted, seconds) in (item for lane in lanes for item in lane.results.items()):
+    for name in filter({job.suite for job in begun}.__contains__, SUITES):
+        counted, seconds = Count(), 0.0
+        for job in begun:
+            if job.suite == name:
+                counted.add(job.counted)
+                seconds += job.seconds
         table.append(f"{name:<12}{counted.passed:>7}{counted.failed:>7}{counted.skipped:>8}{seconds:>8.1f} s")
         total.add(counted)
     print(f"\n{'suite':<12}{'passed':>7}{'failed':>7}{'skipped':>8}{'time':>10}", *table, *total.remarks, sep="\n")

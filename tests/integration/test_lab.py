@@ -173,7 +173,7 @@ def host():
     """What of the host a lab could leave something in."""
     folders = ("/run/openvswitch", "/run/vxlanlab", "/etc/openvswitch", "/var/lib/openvswitch", "/var/log/openvswitch")
     return {
-        # Docker's come and go with the tests of the other lane.
+        # Docker's come and go with tests that run beside these.
         "interfaces": sorted(
             name for name in os.listdir("/sys/class/net") if not re.fullmatch("docker0|br-[0-9a-f]{12}|veth[0-9a-f]{7}", name)
         ),

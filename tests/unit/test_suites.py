@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import subprocess
@@ -26,10 +27,8 @@ def counted(tmp_path, monkeypatch):
 
     def run(*steps: suites.Step) -> tuple[int, int, int]:
         monkeypatch.setattr(suites, "SUITES", {"example": lambda: steps})
-        lane = suites.Lane(["example"], live=False)
-        suites.run_all([lane])
-        ((count, _seconds),) = lane.results.values()
-        return count.passed, count.failed, count.skipped
+        [job] = suites.run_all(suites.queue(), 1)
+        return job.counted.passed, job.counted.failed, job.counted.skipped
 
     return run
 
@@ -90,23 +89,47 @@ def test_a_crash_after_passed_cases_fails(counted, tmp_path):
     assert counted(suites.Step(["sh", "-c", "cp cases a.xml; exit 139"], tmp_path / "a.xml", tmp_path)) == (1, 1, 0)
 
 
-def test_lanes_run_at_the_same_time(tmp_path, monkeypatch):
-    """Each waits for the other."""
+def waiting_for(tmp_path, mine: str, other: str) -> suites.Step:
+    """A step that makes a file and ends when there is another."""
+    return suites.Step(["sh", "-c", f"touch {mine}; while ! [ -e {other} ]; do sleep 0.1; done"], cwd=tmp_path, limit_seconds=60)
+
+
+def test_jobs_run_at_the_same_time(tmp_path, monkeypatch):
+    """Each waits for the other: two suites, then two steps of a suite that is divided."""
     monkeypatch.setattr(suites, "RESULTS", tmp_path)
+    monkeypatch.setattr(suites, "DIVIDED", ("parts",))
+    monkeypatch.setattr(suites, "LONGEST", ("one", "two"))
 
-    def meet(mine: str, other: str) -> suites.Step:
-        return suites.Step(["sh", "-c", f"touch {mine}; while ! [ -e {other} ]; do sleep 0.1; done"], cwd=tmp_path, limit_seconds=60)
+    def part(mine: str, other: str) -> suites.Step:
+        step = waiting_for(tmp_path, mine, other)
+        report = f'echo \'<testsuite><testcase classname="a" name="{mine}"/></testsuite>\' > {mine}.xml'
+        return dataclasses.replace(step, command=["sh", "-c", f"{step.command[-1]}; {report}"], junit=tmp_path / f"{mine}.xml")
 
-    monkeypatch.setattr(
-        suites, "SUITES", {"one": lambda: [meet("a", "b")], "two": lambda: [meet("b", "a")], "three": lambda: [meet("c", "a")]}
-    )
-    lanes = [suites.Lane(["one"], live=False), suites.Lane(["two", "three"], live=False)]
-    suites.run_all(lanes)
-    assert {name: count.passed for lane in lanes for name, (count, _seconds) in lane.results.items()} == {"one": 1, "two": 1, "three": 1}
+    one, two, parts = [waiting_for(tmp_path, "a", "b")], [waiting_for(tmp_path, "b", "a")], [part("c", "d"), part("d", "c")]
+    monkeypatch.setattr(suites, "SUITES", {"parts": lambda: parts, "one": lambda: one, "two": lambda: two})
+    begun = suites.run_all(suites.queue(), 2)
+    assert [(job.name, job.counted.passed) for job in begun] == [("one", 1), ("two", 1), ("parts-c", 1), ("parts-d", 1)]
 
 
-def test_every_suite_runs_in_one_lane():
-    assert sorted(name for lane in suites.LANES for name in lane) == sorted(suites.SUITES)
+def test_suites_that_share_something_do_not_run_at_the_same_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(suites, "RESULTS", tmp_path)
+    monkeypatch.setattr(suites, "SHARED", ({"one", "two"},))
+    # A worker that has to leave the second one alone takes the third, for which the first waits.
+    steps = {
+        "one": [waiting_for(tmp_path, "a", "c"), suites.Step(["rm", "a"], cwd=tmp_path)],
+        "two": [suites.Step(["sh", "-c", "! [ -e a ]"], cwd=tmp_path)],
+        "three": [suites.Step(["touch", "c"], cwd=tmp_path)],
+    }
+    monkeypatch.setattr(suites, "SUITES", {name: lambda name=name: steps[name] for name in steps})
+    begun = suites.run_all(suites.queue(), 2)
+    assert {job.name: (job.counted.passed, job.counted.failed) for job in begun} == {"one": (2, 0), "two": (1, 0), "three": (1, 0)}
+
+
+def test_the_queue_has_every_suite_and_each_test_file_of_the_lab():
+    names = [job.name for job in suites.queue()]
+    files = {f"lab-{file.stem}" for file in (TESTS / "integration").glob("test_*.py")}
+    assert {*names} == ({*suites.SUITES} - {"lab"}) | files and len(names) == len({*names})
+    assert names[: len(suites.LONGEST)] == [*suites.LONGEST]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -116,8 +139,9 @@ def test_an_interrupted_run_lets_the_step_clean_up_and_fails(number, names, tmp_
         f"import sys; sys.path.insert(0, {str(TESTS)!r}); import pathlib, suites\n"
         f"suites.ROOT = pathlib.Path({str(tmp_path)!r}); suites.RESULTS = suites.ROOT / 'results'\n"
         "loop = \"trap 'echo cleaned up; exit 0' INT; echo ready; touch ready; while :; do sleep 0.1; done\"\n"
-        "suites.SUITES = {'example': lambda: [suites.Step(['sh', '-c', loop], cwd=suites.ROOT)], 'later': lambda: [], 'short': lambda: []}\n"
-        "suites.LANES = (('example', 'later'), ('short',))\n"
+        "steps = {'example': [suites.Step(['sh', '-c', loop], cwd=suites.ROOT)], 'later': [], 'short': [suites.Step(['sh', '-c', loop], cwd=suites.ROOT)]}\n"
+        "suites.SUITES = {name: lambda name=name: steps[name] for name in steps}\n"
+        "suites.LONGEST, suites.WORKERS = ('short', 'example'), 2\n"
         f"sys.argv[1:] = {names}\n"
         "sys.exit(suites.main())\n"
     )
