@@ -108,11 +108,12 @@ def test_a_node_of_an_interrupted_start_is_made_anew(lab, engine):
     assert {name: list(node["NetworkSettings"]["Networks"]) for name, node in after.items()} == {"hv1": [NAME], "hv2": [NAME]}
 
 
-def test_an_exercise(lab):
-    """Once it has begun, nothing has to say that the nodes are containers: not even for this one, which starts a daemon again."""
+@pytest.mark.parametrize("name", ["wrong-vni", "dead-emulator"])
+def test_an_exercise(lab, name):
+    """Once it has begun, nothing has to say that the nodes are containers."""
     artifacts, _printed = lab
     these = f"-e lab_name={NAME} -e lab_artifacts={artifacts}"
-    begun = paste(f"make exercise NAME=dead-emulator ARGS='{these} -e lab_driver=docker'")
+    begun = paste(f"make exercise NAME={name} ARGS='{these} -e lab_driver=docker'")
     assert begun.returncode == 0 and "vm1 does not reach vm2" in begun.stdout, begun.stdout + begun.stderr
     checked = paste(f"make exercise-check ARGS='{these}'")
     assert checked.returncode != 0 and "The lab is not right." in checked.stdout + checked.stderr, checked.stdout + checked.stderr
