@@ -150,8 +150,7 @@ SUITES = {suite.__name__: suite for suite in (yamllint, lint, sanity, units, doc
 SHARED = ({"sanity", "units"}, {"molecule", "docker"})
 # The steps of these share nothing: each is a job of its own.
 DIVIDED = ("lab",)
-# Every job waits now and then, for a daemon or a timeout: three keep two cores busy.
-WORKERS = 3
+WORKERS = 2
 # The jobs that take longest come first, so that none of them is what all wait for at the end. The others follow.
 LONGEST = (
     "lab-test_exercises",
