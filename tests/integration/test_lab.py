@@ -25,7 +25,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab import processe
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 SCENARIOS = sorted(path.stem for path in (ROOT / "playbooks/scenarios").glob("*.yml"))
-INTERRUPT_SECONDS = 30
+INTERRUPT_SECONDS = 10
 # A busy machine is slow, a hanging run is not waited for.
 RUN_SECONDS = 900
 # Of somebody who has no virtual environment on it.
@@ -126,7 +126,8 @@ class Lab:
 
 def end(process, how):
     """End a playbook with all its tasks."""
-    # After Ctrl-C, ansible-core may hang in its own exit, on a lock that a worker held; as for a user, the second one ends it.
+    # After Ctrl-C, ansible-core may hang in its own exit, on a lock that a worker held, or go on as if there had been none; as for a user,
+    # the second one ends it. The lab takes longer than that.
     for patience in (INTERRUPT_SECONDS, RUN_SECONDS):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, how)
