@@ -42,7 +42,7 @@ def test_what_a_host_has_is_what_it_is_made_of(look):
         "distribution": "Hurd",
         "release": "7",
         "init": "sh",
-        # The database of the machine, or none: a node has an empty folder in its place.
+        # A node has a folder of its own in place of the machine's /etc/openvswitch.
         "datapath_types": [],
         "tun": False,
     }
