@@ -551,7 +551,7 @@ def locked(lab):
 def opened(pid, path):
     for descriptor in os.listdir(f"/proc/{pid}/fd"):
         # One may be closed meanwhile.
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             if os.readlink(f"/proc/{pid}/fd/{descriptor}") == os.path.realpath(path):
                 return True
     return False
