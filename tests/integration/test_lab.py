@@ -86,7 +86,9 @@ class Lab:
         return output
 
     def up(self, **options):
-        return self.run(str(ROOT / "playbooks/lab.yml"), **options)
+        output = self.run(str(ROOT / "playbooks/lab.yml"), **options)
+        assert "WARNING" not in output
+        return output
 
     def down(self):
         return self.run(str(ROOT / "playbooks/lab_down.yml"))
