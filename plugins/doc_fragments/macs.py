@@ -17,8 +17,9 @@ options:
     required: true
   purge:
     description:
-      - Whether to remove all other entries of the logical switch from this table. Requires O(entries) or O(src), which may be
-        empty. Only with O(state=present).
+      - Whether the logical switch shall have exactly these entries in this table. The module removes all others, and from those
+        that are listed the locators and the C(ipaddr) that are not. Requires O(entries) or O(src), which may be empty. Only with
+        O(state=present).
     type: bool
     default: false
   src:
@@ -56,6 +57,7 @@ options:
   locator:
     description:
       - IPv4 address of the VTEP behind which the MAC address is reachable. Required to create an entry.
+      - With O(state=absent), the module removes the entry whatever its locator is.
     type: str
   encapsulation:
     description:
@@ -101,7 +103,8 @@ options:
   locators:
     description:
       - IPv4 addresses of VTEPs or service nodes. Required to create an entry.
-      - With O(state=present), the module adds the locators that the entry lacks. Others stay, unless O(exclusive=true).
+      - With O(state=present), the module adds the locators that the entry lacks. Others stay, unless O(exclusive=true) or
+        O(purge=true).
       - With O(state=absent), the module removes these locators from the entry, and removes the entry when none is left. Without
         O(locators), it removes the entire entry.
     type: list
@@ -116,7 +119,7 @@ options:
     type: str
   exclusive:
     description:
-      - Whether to remove all locators of the entry that are not in O(locators).
+      - Whether to remove all locators of the entry that are not in O(locators). Only with O(state=present).
     type: bool
     default: false
   entries:

@@ -28,8 +28,12 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _COLON_MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}", re.ASCII)
 _UNICAST_MAC = re.compile(r"[0-9a-f][02468ace](?::[0-9a-f]{2}){5}", re.ASCII)
 _ANY_MAC = re.compile(r"[0-9a-f]{2}([:-])(?:[0-9a-f]{2}\1){4}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}|[0-9a-f]{12}", re.ASCII)
+_ETHERTYPE = re.compile(r"0x[0-9a-f]{1,4}", re.ASCII | re.IGNORECASE)
 # IFNAMSIZ (netdevice(7)) is 16, the final zero included.
 _INTERFACE_NAME = re.compile(r"[^\s/]{1,15}")
+_TARGET = re.compile(
+    r"(?:ssl|tcp):(?P<host>[^\s:\[\]]+|\[\S+\])(?::(?P<port>\d+))?|(?:pssl|ptcp):(?P<listens>\d*)(?::(?P<at>\S+))?|p?unix:\S+", re.ASCII
+)
 
 
 # -- text and numbers -----------------------------------------------------------------------------------------------
@@ -55,6 +59,11 @@ def string(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError("expected text, a number or a boolean")
     return text(value)
+
+
+def written(parse: Parse) -> Parse:
+    """A value of a map of strings, read by ``parse`` and kept as text."""
+    return lambda value: str(parse(string(value)))
 
 
 def name(value: Any) -> str:
@@ -108,14 +117,10 @@ vni = Integer(0, 2**24 - 1)
 
 
 def ethertype(value: Any) -> str:
-    """Four hexadecimal digits after 0x (vtep.5, ACL_entry)."""
-    try:
-        number = int(str(value), 0)
-    except ValueError:
-        number = -1
-    if not 0 <= number <= 0xFFFF:
-        raise ValueError("expected an Ethertype in hexadecimal such as 0x0800")
-    return f"0x{number:04x}"
+    """Four hexadecimal digits after 0x (vtep.5, ACL_entry). A number would be ambiguous: 800, 2048 and 0800 have all been meant as 0x0800."""
+    if not isinstance(value, str) or not _ETHERTYPE.fullmatch(value):
+        raise ValueError('expected an Ethertype in hexadecimal and in quotes, such as "0x0800"')
+    return f"0x{int(value, 16):04x}"
 
 
 # -- MAC addresses --------------------------------------------------------------------------------------------------
@@ -140,7 +145,7 @@ def unicast_mac(value: Any) -> str:
         return low
     normal = mac(value)
     if int(normal[1], 16) & 1:
-        raise ValueError("expected a unicast MAC address; multicast and broadcast belong in vtep_mcast_remote")
+        raise ValueError("expected a unicast MAC address; multicast and broadcast belong in vtep_mcast_remote or vtep_mcast_local")
     return normal
 
 
@@ -153,7 +158,7 @@ def multicast_mac(value: Any) -> str:
     except ValueError as error:
         raise ValueError(f"{error}, or {UNKNOWN_DST}") from None
     if not int(normal[1], 16) & 1:
-        raise ValueError(f"expected {UNKNOWN_DST} or a multicast MAC address; unicast belongs in vtep_ucast_remote")
+        raise ValueError(f"expected {UNKNOWN_DST} or a multicast MAC address; unicast belongs in vtep_ucast_remote or vtep_ucast_local")
     return normal
 
 
@@ -168,6 +173,14 @@ def mac_spellings(value: str) -> list[str]:
 @lru_cache(maxsize=4096)
 def _address(value: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     return ipaddress.ip_address(value)
+
+
+def version(value: str) -> int | None:
+    """4 or 6, of an address; ``None`` of what is none."""
+    try:
+        return _address(value).version
+    except ValueError:
+        return None
 
 
 def ip(value: Any) -> str:
@@ -237,10 +250,11 @@ def tunnel_ip(value: Any) -> str:
 
 def tunnel_ipv4(value: Any) -> str:
     """The same, IPv4 only."""
-    normal = tunnel_ip(value)
-    if _address(normal).version != 4:
-        raise ValueError("expected an IPv4 address: the encapsulation is vxlan_over_ipv4")
-    return normal
+    try:
+        normal = ipv4(value)
+    except ValueError as error:
+        raise ValueError(f"{error}: the encapsulation is vxlan_over_ipv4") from None
+    return tunnel_ip(normal)
 
 
 # -- OVSDB ----------------------------------------------------------------------------------------------------------
@@ -248,8 +262,14 @@ def tunnel_ipv4(value: Any) -> str:
 
 def target(value: Any) -> str:
     """An OVSDB connection method (ovsdb.7); without a port it is 6640."""
-    if not re.fullmatch(r"(ssl|tcp):([^\s:\[\]]+|\[\S+\])(:\d+)?|(pssl|ptcp):\d*(:\S+)?|p?unix:\S+", str(value)):
-        raise ValueError("expected a connection method such as ssl:192.0.2.1:6640 or ptcp:6640")
+    parts = _TARGET.fullmatch(str(value))
+    good = parts is not None and int(parts["port"] or parts["listens"] or 0) < 2**16
+    for host in (parts["host"], parts["at"]) if parts else ():
+        # What looks like an address is one, as no name of a host is made of numbers alone (RFC 1123, section 2.1).
+        if host and (host.startswith("[") or re.fullmatch(r"[\d.]+", host)):
+            good = good and version(host.strip("[]")) is not None
+    if not good:
+        raise ValueError("expected a connection method such as ssl:192.0.2.1:6640 or ptcp:6640, with a port up to 65535")
     return text(str(value))
 
 

@@ -75,9 +75,9 @@ options:
         named physical switch is different; its ports lose all bindings that the structure leaves out, whether the port is named
         or not. Tunnels that are not named lose C(bfd_params) and C(bfd_config_remote) with V(overridden) if C(tunnels) is given.
       - V(deleted) removes what is named deepest in the structure, together with what belongs to it and what refers to it. A
-        physical switch whose C(ports) name ports stays, and only these ports are removed. The same holds for a logical switch with
-        MAC addresses and for an ACL with C(entries), except that an ACL is removed with its last entry. The values of columns do
-        not matter.
+        physical switch with C(ports) stays, and only these ports are removed: none, if C(ports) is empty. The same holds for a logical
+        switch with MAC addresses and for an ACL with C(entries), except that an ACL is removed with its last entry. The values of
+        columns do not matter.
       - Where V(overridden) or V(deleted) removes a logical switch or an ACL, they also remove every binding to it, including
         bindings of ports and switches that are not named. A logical switch is removed with all its MAC addresses, local ones
         included.
@@ -110,10 +110,11 @@ options:
     default: false
   gather:
     description:
-      - With O(state=gathered) and O(state=parsed), the parts to read, all by default.
+      - The parts to read, all of them where none is named. Requires O(state=gathered) or O(state=parsed); what the other states
+        write is what O(config) names.
     type: list
     elements: str
-    choices: &parts
+    choices:
       - physical_switches
       - logical_switches
       - logical_routers
@@ -122,7 +123,7 @@ options:
       - tunnels
       - arp_sources_remote
       - arp_sources_local
-    default: *parts
+    default: []
   result_rows:
     description:
       - The largest number of changed rows that RV(before) and RV(after) contain. If a task changes more, it returns neither of them,
@@ -287,7 +288,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tree import PA
 ACTIONS = ("merged", "replaced", "overridden", "deleted")
 STATES = (*ACTIONS, "gathered", "rendered", "parsed")
 #: The states in which these options have a meaning.
-OF_STATES = {"purge": ("merged",), "wait_for_ports": ("merged", "replaced", "overridden")}
+OF_STATES = {"purge": ("merged",), "wait_for_ports": ("merged", "replaced", "overridden"), "gather": ("gathered", "parsed")}
 
 
 def config(params: dict) -> dict:
@@ -303,14 +304,14 @@ def config(params: dict) -> dict:
 def gather(module: VtepModule) -> dict:
     check_state(module.params)
     with module.database() as db:
-        return {"gathered": gathered(db, module.params["gather"])}
+        return {"gathered": gathered(db, module.params["gather"] or list(PARTS))}
 
 
 def parse(module: VtepModule) -> dict:
     check_state(module.params)
     text = module.params["running_config"]
     held = saved.read(module.params["src"]) if text is None else saved.parse(text)
-    structure = parsed(held, module.params["gather"])
+    structure = parsed(held, module.params["gather"] or list(PARTS))
     for warning in held.warnings:
         module.warn(warning)
     return {"parsed": structure}
@@ -351,7 +352,7 @@ def main() -> None:
             "state": {"type": "str", "choices": list(STATES), "default": "merged"},
             "purge": {"type": "list", "elements": "str", "choices": list(PURGEABLE), "default": []},
             "wait_for_ports": {"type": "bool", "default": False},
-            "gather": {"type": "list", "elements": "str", "choices": list(PARTS), "default": list(PARTS)},
+            "gather": {"type": "list", "elements": "str", "choices": list(PARTS), "default": []},
             "result_rows": {"type": "int", "default": 1000},
             **OPTIONS,
         },

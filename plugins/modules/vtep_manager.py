@@ -78,6 +78,7 @@ counts:
   sample: {created: 1, updated: 0, deleted: 0}
 """
 
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.module import VtepModule, clear_option, column_options
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Row, Scope, Wanted
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import columns_from
@@ -86,6 +87,8 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import 
 def want(params: dict) -> Wanted:
     manager = Row("Manager", (params["target"],))
     if params["state"] == "absent":
+        if params["exclusive"]:
+            raise UserError("exclusive: true requires state: present; leave it out")
         return Wanted(absent=[manager])
     manager.columns = columns_from("Manager", params)
     return Wanted(present=[manager], purge=[Scope("Manager", ())] if params["exclusive"] else [])

@@ -72,7 +72,8 @@ options:
     elements: str
   purge_ports:
     description:
-      - Whether to remove ports that are not in O(ports), together with their bindings.
+      - Whether to remove ports that are not in O(ports), together with their bindings. Requires O(ports), which may be empty. Only with
+        O(state=present).
       - Mutually exclusive with O(remove_ports).
     type: bool
     default: false
@@ -136,10 +137,12 @@ REMOVABLE = {"management_ips": "remove_management_ips", "tunnel_ips": "remove_tu
 def want(params: dict) -> Wanted:
     switch = Row("Physical_Switch", (params["name"],))
     if params["state"] == "absent":
-        for option in (*REMOVABLE.values(), "remove_ports"):
-            if params[option] is not None:
+        for option in (*REMOVABLE.values(), "remove_ports", "purge_ports"):
+            if params[option] not in (None, False):
                 raise UserError(f"{option}: requires state: present; state: absent removes the switch with all its ports and addresses")
         return Wanted(absent=[switch])
+    if params["purge_ports"] and params["ports"] is None and params["remove_ports"] is None:
+        raise UserError("purge_ports: true requires ports; to remove all ports, use ports: [] with purge_ports: true")
     if params["purge_ports"] and params["remove_ports"] is not None:
         raise UserError("remove_ports: mutually exclusive with purge_ports: true, which removes every port that is not in ports")
     switch.columns = columns_from("Physical_Switch", params)

@@ -14,6 +14,8 @@ import pytest
 from conftest import MODULES
 from hypothesis import HealthCheck, given, settings, strategies as st
 
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tree import TREE
+
 LEAF = {
     "physical_switches": {"leaf1": {"tunnel_ips": ["10.0.0.1"], "ports": {"eth1": {"vlan_bindings": {0: "ls0", 7: "ls1"}}, "eth2": {}}}},
     "logical_switches": {
@@ -100,6 +102,8 @@ class TestConfig:
             assert "purge: requires state: merged" in task.fails("vtep_config", config={}, state=state, purge=["entries"])
         for state in ("deleted", "gathered", "rendered"):
             assert "wait_for_ports: requires state: merged or" in task.fails("vtep_config", config={}, state=state, wait_for_ports=True)
+        for state in ("merged", "replaced", "overridden", "deleted", "rendered"):
+            assert "gather: requires state: gathered or parsed" in task.fails("vtep_config", config={}, state=state, gather=["acls"])
 
     @pytest.mark.parametrize("state", ["merged", "replaced", "overridden"])
     def test_what_is_gathered_can_be_fed_back(self, task, state):
@@ -184,7 +188,7 @@ class TestConfig:
         task("vtep_config", config=LEAF)
         names = {
             "physical_switches": {"leaf1": {"ports": {"eth2": {}}}},
-            "logical_switches": {"ls0": {"ucast_remote": {"00:00:00:00:00:02": {"locator": "10.1.0.1"}}}, "ls1": {"ucast_remote": {}}},
+            "logical_switches": {"ls0": {"ucast_remote": {"00:00:00:00:00:02": {"locator": "10.1.0.1"}}}, "ls1": {}},
             "acls": {"web": {"entries": LEAF["acls"]["web"]["entries"]}},
         }
         task.twice("vtep_config", config=names, state="deleted")
@@ -192,6 +196,14 @@ class TestConfig:
         assert server.ctl("list-bindings", "leaf1", "eth1").split() == ["0000", "ls0"]
         assert server.ctl("list-ls").split() == ["ls0"] and server.ctl("list-remote-macs", "ls0").count("->") == 3
         assert server.rows("ACL") == [] and server.ctl("get", "Logical_Router", "lr0", "acl_binding").strip() == "{}"
+
+    def test_deleted_removes_nothing_where_nothing_is_named(self, task):
+        task("vtep_config", config=LEAF)
+        inside = {
+            part: {inner.name: [] if inner.as_list else {} for inner in branch.inner} for part, branch in TREE.items() if branch.inner
+        }
+        config = {part: dict.fromkeys(LEAF[part], nothing) for part, nothing in inside.items()}
+        assert not task("vtep_config", config=config, state="deleted")["changed"]
 
     def test_null_is_the_same_as_left_out(self, server, task):
         task("vtep_config", config=LEAF)

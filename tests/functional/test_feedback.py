@@ -291,7 +291,7 @@ class TestStructure:
         held = task("vtep_info")["vtep"]
         assert list(held["physical_switches"]["br0"]["ports"]) == ["vm1"]
         assert list(held["logical_switches"]["ls0"]["ucast_remote"]) == ["00:00:00:00:00:03"]
-        task.twice("vtep_config", config={"logical_switches": {"ls0": {"ucast_remote": {}, "tunnel_key": 5}}}, state="deleted")
+        task.twice("vtep_config", config={"logical_switches": {"ls0": {"ucast_remote": None, "tunnel_key": 5}}}, state="deleted")
         assert task("vtep_info")["vtep"]["logical_switches"] == {}
 
     def test_a_wait_compares_normal_forms(self, server, task):

@@ -90,6 +90,24 @@ class TestUnicast:
         task.twice("vtep_ucast_remote", logical_switch="ls0", entries=[], purge=True)
         assert macs(server) == []
 
+    def test_purged_entries_have_no_more_than_is_listed(self, server, task):
+        task("vtep_ucast_remote", logical_switch="ls0", mac=MAC, locator="10.1.0.1", ipaddr="192.168.1.2")
+        assert not task("vtep_ucast_remote", logical_switch="ls0", entries=[{"mac": MAC}])["changed"]
+        done = task.twice("vtep_ucast_remote", logical_switch="ls0", entries=[{"mac": MAC}], purge=True)
+        assert done["counts"]["updated"] == 1 and [(row["locator"], row["ipaddr"]) for row in done["rows"]] == [("10.1.0.1", "")]
+
+    def test_what_comes_is_shown_before_what_goes_and_that_in_order(self, server, task):
+        task(
+            "vtep_ucast_remote",
+            logical_switch="ls0",
+            entries=[{"mac": f"02:00:00:00:00:{i:02x}", "locator": "10.1.0.1"} for i in range(100)],
+        )
+        entries = [{"mac": "02:00:00:00:00:63", "locator": "10.2.0.1"}, {"mac": "00:00:00:00:00:01", "locator": "10.2.0.1"}]
+        diff = task.check("vtep_ucast_remote", logical_switch="ls0", entries=entries, purge=True)["diff"]
+        assert [words.rpartition(":")[2][:2] for words in diff["after"]] == ["63", "01", ".."]
+        assert [words.split()[2] for words in diff["before"]] == ["02:00:00:00:00:63", *(f"02:00:00:00:00:{i:02x}" for i in range(18))]
+        assert diff["after"]["..."] == "and 81 more rows: 81 to delete"
+
     def test_bulk_results_are_counts_and_a_sample(self, server, task):
         entries = [{"mac": f"02:00:00:00:{i >> 8:02x}:{i & 255:02x}", "locator": "10.1.0.1"} for i in range(2000)]
         done = task.twice("vtep_ucast_remote", logical_switch="ls0", entries=entries)
@@ -124,13 +142,20 @@ class TestUnicast:
             ({"logical_switch": "ls9"}, ["logical switch ls9", "vtep_logical_switch"]),
             ({"locator": None}, ["locator", "requires this option"]),
             ({"entries": []}, ["mutually exclusive"]),
-            ({"purge": True}, ["entries"]),
+            ({"purge": True}, ["purge: true requires entries or src", "entries: []"]),
+            ({"mac": None}, ["one of mac, entries, src is required"]),
+            ({"locator": "10.1.0.256"}, ["locator", "expected an IPv4 address"]),
         ],
     )
     def test_bad_input(self, task, options, words):
         message = task.fails("vtep_ucast_remote", **{"logical_switch": "ls0", "mac": MAC, "locator": "10.1.0.1", **options})
         for word in words:
             assert word in message
+
+    def test_a_null_names_no_entries(self, task):
+        task("vtep_ucast_remote", logical_switch="ls0", mac=MAC, locator="10.1.0.1")
+        assert "purge: true requires entries or src" in task.fails("vtep_ucast_remote", logical_switch="ls0", entries=None, purge=True)
+        assert "one of mac, entries, src is required" in task.fails("vtep_ucast_remote", logical_switch="ls0", entries=None)
 
     @pytest.mark.parametrize(
         ("entries", "words"),
@@ -187,6 +212,13 @@ class TestMulticast:
         done = task.twice("vtep_mcast_remote", logical_switch="ls0", entries=entries, purge=True)
         assert done["counts"] == {"created": 2, "updated": 0, "deleted": 1}
         assert len(macs(server)) == 4
+        task.twice("vtep_mcast_remote", logical_switch="ls0", entries=[{"locators": ["10.2.0.1"]}], purge=True)
+        assert macs(server) == ["unknown-dst -> vxlan_over_ipv4/10.2.0.1"]
+
+    def test_of_entries_that_lose_a_locator_what_is_left_is_returned(self, task):
+        task("vtep_mcast_remote", logical_switch="ls0", locators=["10.1.0.1", "10.2.0.1"])
+        done = task.twice("vtep_mcast_remote", logical_switch="ls0", entries=[{"locators": ["10.1.0.1"]}], state="absent")
+        assert [row["locators"] for row in done["rows"]] == [["10.2.0.1"]]
 
     @pytest.mark.parametrize(
         ("options", "words"),
@@ -195,6 +227,7 @@ class TestMulticast:
             ({"locators": ["10.1.0.1", "nonsense"]}, ["locators", "'nonsense'"]),
             ({"locators": None}, ["locators", "requires this option"]),
             ({"locators": []}, ["locators", "requires this option"]),
+            ({"state": "absent", "exclusive": True}, ["exclusive", "state: present"]),
         ],
     )
     def test_bad_input(self, task, options, words):
@@ -204,4 +237,4 @@ class TestMulticast:
 
     def test_an_entry_is_not_emptied_by_exclusive(self, task):
         task("vtep_mcast_remote", logical_switch="ls0", locators=["10.1.0.1"])
-        assert "state: absent" in task.fails("vtep_mcast_remote", logical_switch="ls0", locators=[], exclusive=True)
+        assert "remove the row" in task.fails("vtep_mcast_remote", logical_switch="ls0", locators=[], exclusive=True)

@@ -73,7 +73,7 @@ def configured(data: dict, config: dict, state: str) -> dict:
 
 def delete(rows: dict, part: str, items: dict) -> None:
     for name, item in items.items():
-        inside = {inner: item[inner] for inner in INNER.get(part, []) if (item or {}).get(inner)}
+        inside = {inner: item[inner] for inner in INNER.get(part, []) if (item or {}).get(inner) is not None}
         for inner, below in inside.items():
             delete(rows.get(name, {}).get(inner, {}), inner, below)
         if part == "acls" and (item or {}).get("entries"):
@@ -406,7 +406,7 @@ class Machine(RuleBasedStateMachine):
                 raise Refused
             return held
 
-        options = {"logical_switch": switch, "mac": spelled(data, mac), "state": state, "exclusive": exclusive}
+        options = {"logical_switch": switch, "mac": spelled(data, mac), "state": state, "exclusive": exclusive and state == "present"}
         self.carry_out(predict, f"vtep_mcast_{side}", **options, **({} if to is None else {"locators": to}))
 
 

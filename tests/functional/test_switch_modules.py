@@ -41,6 +41,7 @@ class TestPhysicalSwitch:
         done = task.twice("vtep_physical_switch", name="br0", ports=["eth3", "eth4"], purge_ports=True)
         assert done["counts"] == {"created": 1, "updated": 0, "deleted": 2}
         assert server.ctl("list-ports", "br0").split() == ["eth3", "eth4"] == done["row"]["ports"]
+        assert task.twice("vtep_physical_switch", name="br0", ports=[], purge_ports=True)["row"]["ports"] == []
 
     def test_the_same_port_name_on_two_switches(self, server, task):
         task("vtep_physical_switch", name="br0", ports=["eth1"])
@@ -97,6 +98,9 @@ class TestPhysicalSwitch:
             ({"management_ips": [], "remove_management_ips": []}, ["management_ips|remove_management_ips", "mutually exclusive"]),
             ({"ports": ["eth1"], "remove_ports": ["eth1"]}, ["ports|remove_ports", "mutually exclusive"]),
             ({"purge_ports": True, "remove_ports": ["eth1"]}, ["remove_ports", "purge_ports: true"]),
+            ({"purge_ports": True}, ["purge_ports: true requires ports", "ports: []"]),
+            ({"purge_ports": True, "ports": None}, ["purge_ports: true requires ports"]),
+            ({"state": "absent", "purge_ports": True}, ["purge_ports", "state: present"]),
             ({"state": "absent", "remove_ports": ["eth1"]}, ["remove_ports", "state: present", "removes the switch"]),
             ({"state": "absent", "remove_tunnel_ips": ["10.0.0.1"]}, ["remove_tunnel_ips", "state: present", "removes the switch"]),
             ({"state": "absent", "remove_management_ips": []}, ["remove_management_ips", "state: present", "removes the switch"]),

@@ -106,7 +106,7 @@ class TestTls:
     def test_a_server_of_another_ca(self, tls_server, task, authority, other_authority):
         mine = {**authority.issue("client"), "ca_cert": str(other_authority.cert)}
         message = task.fails("vtep_logical_switch", name="ls0", database=tls_server.tls, **mine)
-        assert "ca_cert" in message and "certificate verify failed" not in message and "issued by this CA" in message
+        assert message.startswith("ca_cert: ") and "certificate verify failed" not in message and "issued by this CA" in message
 
     @pytest.mark.parametrize("days", [2, -1])
     def test_a_client_that_the_server_refuses(self, tls_server, task, authority, other_authority, days):
@@ -140,7 +140,11 @@ class TestTls:
         (tmp_path / "junk.pem").write_text("junk")
         for option in ("private_key", "certificate", "ca_cert"):
             mine = {**authority.issue("client"), option: str(tmp_path / "junk.pem")}
-            assert "private_key, certificate, ca_cert" in task.fails("vtep_logical_switch", name="ls0", database=tls_server.tls, **mine)
+            message = task.fails("vtep_logical_switch", name="ls0", database=tls_server.tls, **mine)
+            assert message.startswith(f"{option}: ") and "junk.pem" in message and "PEM" in message
+        mine = {**authority.issue("client"), "private_key": authority.issue("other")["private_key"]}
+        message = task.fails("vtep_logical_switch", name="ls0", database=tls_server.tls, **mine)
+        assert message.startswith("private_key, certificate, ca_cert: these files do not belong together")
 
     def test_a_server_without_tls(self, tmp_path, capsys, authority):
         plain = Server(tmp_path, remotes=("ptcp:0:127.0.0.1",))

@@ -104,7 +104,7 @@ def normal(*rows: Row, label: str | None = None) -> list[Row]:
 
 def test_errors_name_the_option_the_value_and_the_remedy():
     rows = [Row("Ucast_Macs_Remote", ("ls0", "00:00:00:00:00:02"), {"locator": locator("10.1.0.300")})]
-    with pytest.raises(UserError, match=r"^locator: '10\.1\.0\.300' is not accepted: expected an IPv4 or IPv6 address"):
+    with pytest.raises(UserError, match=r"^locator: '10\.1\.0\.300' is not accepted: expected an IPv4 address"):
         normal(*rows)
     with pytest.raises(UserError, match=r"^entries\[0\]\.locator: "):
         normal(*rows, label="entries")

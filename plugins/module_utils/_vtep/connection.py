@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import select
 import socket
 import ssl
@@ -44,6 +45,8 @@ LONGEST_NAME = 85
 SHOWN = 200
 #: White space that may come before a message; servers send none.
 _BLANKS = 64
+#: What an error about options begins with.
+_OPTION = re.compile(r"[a-z_]+(, [a-z_]+)*: ")
 #: A request is sent in pieces of about this size, so that the server takes one while the next is made.
 _PIECE = 1 << 16
 QUIET_MILLISECONDS = 50
@@ -154,7 +157,7 @@ class Database:
         for remote in followers:
             self._open(remote, self.deadline)
             return
-        raise UserError("database: " + "; ".join(failures))
+        raise UserError(("" if _OPTION.match(failures[0]) else "database: ") + "; ".join(failures))
 
     def reconnect(self) -> None:
         """Connect again after the connection broke, for as long as the task may take: a cluster may be choosing a leader.
@@ -571,8 +574,13 @@ def _prepare_tls(tls: dict[str, str]) -> None:
         path = tls.get(option)
         if not path:
             raise UserError(f"{option}: required, because database contains an ssl: address")
-        if not os.access(accepted(text, option, path), os.R_OK):
-            raise UserError(f"{option}: cannot read {path!r} on the host that runs the module")
+        try:
+            with open(accepted(text, option, path), "rb") as file:
+                is_pem = b"-----BEGIN " in file.read()
+        except OSError as error:
+            raise UserError(f"{option}: cannot read {path!r} on the host that runs the module: {error.strerror}") from None
+        if not is_pem:
+            raise UserError(f"{option}: {path!r} is not accepted: expected a file in PEM format, with a line -----BEGIN ...-----")
         setter(path)
 
 

@@ -23,7 +23,7 @@ def unicast(table: str) -> NoReturn:
 
     def row(params: dict, entry: Mapping[str, Any]) -> Row:
         key = (params["logical_switch"], entry["mac"])
-        return Row(table, key, {} if params["state"] == "absent" else columns_from(table, entry))
+        return Row(table, key, {} if params["state"] == "absent" else _columns(table, params, entry))
 
     # The server has no index on MACs, and these tables may be large.
     _run(table, {"mac": {"type": "str", "required": True}}, row, assume_new=True)
@@ -33,14 +33,20 @@ def multicast(table: str) -> NoReturn:
     """A module on one of the tables Mcast_Macs_*."""
 
     def row(params: dict, entry: Mapping[str, Any]) -> Row:
-        columns = columns_from(table, entry)
+        columns = _columns(table, params, entry)
         if params["state"] == "absent":
             columns = {name: value for name, value in columns.items() if name == "locator_set"}
-        elif not params["exclusive"] and "locator_set" in columns:
+        elif not params["exclusive"] and not params["purge"] and "locator_set" in columns:
             columns["locator_set"] = Add(columns["locator_set"])
         return Row(table, (params["logical_switch"], UNKNOWN_DST if entry.get("mac") is None else entry["mac"]), columns)
 
     _run(table, {"mac": {"type": "str", "default": UNKNOWN_DST}}, row, {"exclusive": {"type": "bool", "default": False}})
+
+
+def _columns(table: str, params: dict, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns that an entry sets; where the entries are all that there shall be, a listed row has no more than is listed."""
+    columns = columns_from(table, entry)
+    return {"ipaddr": "", **columns} if params["purge"] else columns
 
 
 def _run(
@@ -52,13 +58,22 @@ def _run(
 ) -> NoReturn:
     """Run a module on one MAC table. ``row(params, entry)`` makes the row of an entry; the state decides what it means."""
     entry_options = {**key_options, **column_options(table)}
+    needed = next((name for name, option in entry_options.items() if option.get("required")), None)
 
     def want(params: dict) -> Wanted:
         if params["purge"] and params["state"] == "absent":
             raise UserError("purge: true requires state: present; to remove all entries, use entries: [] with purge: true")
+        # A null counts as an option that is given.
+        if params["src"] is None and params["entries"] is None:
+            if params["purge"]:
+                raise UserError("purge: true requires entries or src; to remove all entries, use entries: [] with purge: true")
+            if needed and params[needed] is None:
+                raise UserError(f"one of {needed}, entries, src is required, and none of them is given")
+        if params.get("exclusive") and params["state"] == "absent":
+            raise UserError("exclusive: true requires state: present; leave it out")
         place = None
         if params["src"] is not None:
-            entries, place = load_entries(params["src"], set(entry_options), _needed(entry_options))
+            entries, place = load_entries(params["src"], set(entry_options), needed)
         elif params["entries"] is not None:
             entries, place = params["entries"], entry_place
         else:
@@ -85,10 +100,5 @@ def _run(
             **OPTIONS,
         },
         mutually_exclusive=[(name, bulk) for name in single for bulk in ("entries", "src")] + [("entries", "src")],
-        required_if=[("purge", True, ("entries", "src"), True)],
     )
     module.apply(want, result, assume_new=assume_new)
-
-
-def _needed(entry_options: dict) -> str | None:
-    return next((name for name, option in entry_options.items() if option.get("required")), None)

@@ -49,6 +49,10 @@ def _normal_rows(rows: Sequence[Row], wanted: Wanted) -> list[Row]:
             doubts = NO_DOUBTS
         except _Bad:
             key, columns, doubts = _doubtful(row, said_columns, f"{place(index, row)}." if place else "")
+        contradictions = TABLES[row.table].contradictions
+        for name, expected in contradictions(columns) if contradictions else ():
+            option, where = said_columns[name].option or name, f"{place(index, row)}." if place else ""
+            doubts = {**doubts, name: f"{where}{option}: {row.columns[name]!r} is not accepted: expected {expected}"}
         identity = (row.table, key)
         earlier = seen.setdefault(identity, index)
         if earlier != index:
@@ -116,8 +120,19 @@ def _normal_map(column: Column, option: str, value: Any, as_stored: bool) -> dic
         parsed = _parsed(column.key, key, key_option, as_stored)
         if parsed in normal:
             raise _Bad(key_option, key, ValueError(f"{parsed!r} is already given in another spelling; keep one of them"))
-        normal[parsed] = _normal_atom(column, member, value_option, as_stored)
+        if column.fields:
+            normal[parsed] = _normal_field(column, parsed, member, option, as_stored)
+        else:
+            normal[parsed] = _normal_atom(column, member, value_option, as_stored)
     return normal
+
+
+def _normal_field(column: Column, key: str, value: Any, option: str, as_stored: bool) -> str:
+    if key in column.fields:
+        return _parsed(column.fields[key], value, f"{option}.{key}", as_stored)
+    if as_stored:
+        return _parsed(column.parse, value, f"{option}.{key}", as_stored)
+    raise _Bad(option, key, ValueError(f"expected one of {', '.join(column.fields)}"))
 
 
 def _normal_atom(column: Column, value: Any, option: str, as_stored: bool) -> Any:

@@ -332,7 +332,7 @@ class _Planner:
 
 
 def _needed(option: str, ref: Ref) -> str:
-    return f"{option}: {describe(ref)} requires this option; set it, or use state: absent"
+    return f"{option}: {describe(ref)} requires this option; set it, or remove the row"
 
 
 def enumerated(names: list[str]) -> str:

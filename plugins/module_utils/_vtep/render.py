@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from heapq import nsmallest
 from typing import Any
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.plan import CREATE, DELETE, SAMPLE, UPDATE, Change, Plan
@@ -51,28 +53,34 @@ def row(ref: Ref, columns: dict, uuid: str | None) -> dict:
 
 def changes(plan: Plan) -> list[str]:
     """The changes in words, the first ones by name."""
-    more = _more(plan.changes[SAMPLE:])
-    return [f"{change.action} {describe(change.ref)}" for change in plan.changes[:SAMPLE]] + ([more] if more else [])
+    shown, more = _shown(plan)
+    return [f"{change.action} {describe(change.ref)}" for change in shown] + ([more] if more else [])
 
 
-def _more(left: list[Change]) -> str:
-    """Changes that are only counted."""
-    counts = {action: sum(change.action == action for change in left) for action in (CREATE, UPDATE, DELETE)}
-    rest = ", ".join(f"{number} to {action}" for action, number in counts.items() if number)
-    return f"and {len(left)} more rows: {rest}" if left else ""
+def _shown(plan: Plan) -> tuple[list[Change], str]:
+    """The changes to show by name, and words for those that are only counted.
+
+    Rows that are to be come before those that go: they are what the task lists, and in its order.
+    """
+    shown = [change for change in plan.changes if change.action != DELETE][:SAMPLE]
+    going = (change for change in plan.changes if change.action == DELETE)
+    shown += nsmallest(SAMPLE - len(shown), going, key=lambda change: describe(change.ref))
+    left = Counter(change.action for change in plan.changes) - Counter(change.action for change in shown)
+    rest = ", ".join(f"{left[action]} to {action}" for action in (CREATE, UPDATE, DELETE) if left[action])
+    return shown, f"and {left.total()} more rows: {rest}" if rest else ""
 
 
 def diff(plan: Plan) -> dict:
     """What ``--diff`` shows: the changed columns of the changed rows, before and after, the first ones by name."""
     before: dict[str, Any] = {}
     after: dict[str, Any] = {}
-    for change in plan.changes[:SAMPLE]:
+    shown, more = _shown(plan)
+    for change in shown:
         words = describe(change.ref)
         if change.action != CREATE:
             before.setdefault(words, {}).update(_columns(change, change.before))
         if change.action != DELETE:
             after.setdefault(words, {}).update(_columns(change, change.after))
-    more = _more(plan.changes[SAMPLE:])
     if more:
         after["..."] = more
     # Nothing is shown as no text, not as an empty dictionary.
@@ -122,9 +130,10 @@ class Outcome:
         return sorted(key[-1] for key in self._plan.after(scope))
 
     def sample(self, wanted: Wanted) -> list[dict]:
-        """The first rows that a bulk task was about."""
-        table = wanted.present[0].table if wanted.present else ""
-        held = self._plan.rows(table, [one.key for one in wanted.present[:SAMPLE]])
+        """The first rows that a bulk task was about, those of them that are there."""
+        about = (wanted.present or wanted.absent)[:SAMPLE]
+        table = about[0].table if about else ""
+        held = self._plan.rows(table, [one.key for one in about])
         return [row(Ref(table, key), have.columns, have.uuid) for key, have in held.items()]
 
 

@@ -10,8 +10,8 @@ an optional as the value or ``None``, a set as ``frozenset``, a map as ``dict``,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache
 from typing import Any
 
@@ -34,8 +34,10 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import (
     tunnel_ip,
     tunnel_ipv4,
     unicast_mac,
+    version,
     vlan,
     vni,
+    written,
 )
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Ref, as_key
 
@@ -50,7 +52,7 @@ class Column:
     """One column.
 
     ``kind``: atom, optional, set or map.
-    ``parse``, ``key``: how a value, and a map's key, is read.
+    ``parse``, ``key``: how a value, and a map's key, is read. ``fields``: where a map has these keys alone, how the value of each is read.
     ``refers``: the table that the values refer to; where its rows have no names, they are the values. ``through``: the table in
     between and its column.
     ``option``: what the user calls it, where that is not the column's name; ``aliases``: what else.
@@ -61,6 +63,7 @@ class Column:
     kind: str
     parse: Parse = text
     key: Parse = text
+    fields: Mapping[str, Parse] = field(default_factory=dict)
     refers: str | None = None
     through: tuple[str, str] | None = None
     option: str | None = None
@@ -99,6 +102,7 @@ class Table:
     ``remedy``: what to do about a row that is missing.
     ``registered``: where the VTEP makes the rows itself: the columns that are configured on them.
     ``members``: the table of the rows that this one owns and cannot be without, and the option that holds them.
+    ``contradictions``: of values that are right each by itself, those that are not right together: the column, and what was expected.
     """
 
     title: str
@@ -110,6 +114,7 @@ class Table:
     remedy: str = ""
     registered: tuple[str, ...] | None = None
     members: tuple[str, str] | None = None
+    contradictions: Callable[[Mapping[str, Any]], Iterator[tuple[str, str]]] | None = None
 
     @cached_property
     def named(self) -> dict[str, Column]:
@@ -169,6 +174,23 @@ class Table:
 
 
 STRINGS = Column("map", string, key=string)
+# vtep.5, Tunnel; times are in milliseconds.
+_YES_OR_NO = written(Choice(("true", "false")))
+_BFD_CONFIG = Column("map", string, key=string, fields={"bfd_dst_mac": written(mac), "bfd_dst_ip": written(ip)})
+_BFD_PARAMS = Column(
+    "map",
+    string,
+    key=string,
+    fields={
+        "enable": _YES_OR_NO,
+        "min_rx": written(Integer(1, 2**31 - 1)),
+        "min_tx": written(Integer(1, 2**31 - 1)),
+        "decay_min_rx": written(Integer(0, 2**31 - 1)),
+        "forwarding_if_rx": _YES_OR_NO,
+        "cpath_down": _YES_OR_NO,
+        "check_tnl_key": _YES_OR_NO,
+    },
+)
 _FAULTS = Column("set", status=True)
 _COUNTER = Column("atom", Integer(0, 2**63 - 1), status=True)
 _LOCATOR = Column("atom", refers="Physical_Locator", required=True)
@@ -186,6 +208,16 @@ _SWITCH_KEY = Key("logical_switch", "logical_switch", refers="Logical_Switch")
 
 def _mac_table(title: str, parse: Parse, columns: dict[str, Column], registered: tuple[str, ...] | None = None) -> Table:
     return Table(title, (_SWITCH_KEY, Key("MAC", "mac", parse, spellings=mac_spellings)), columns, registered=registered)
+
+
+def _acl_entry(columns: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for end in ("source", "dest"):
+        low, high = columns.get(f"{end}_port_min"), columns.get(f"{end}_port_max")
+        if isinstance(low, int) and isinstance(high, int) and low > high:
+            yield f"{end}_port_max", f"{end}_port_min, which is {low}, or more"
+        address, mask = columns.get(f"{end}_ip"), columns.get(f"{end}_mask")
+        if address and mask and version(address) != version(mask):
+            yield f"{end}_mask", f"a mask for the IPv{version(address)} address {address}"
 
 
 def _arp_table(title: str, registered: tuple[str, ...] | None = None) -> Table:
@@ -231,9 +263,9 @@ TABLES: dict[str, Table] = {
             Key("remote", "remote", refers="Physical_Locator"),
         ),
         {
-            "bfd_config_local": STRINGS,
-            "bfd_config_remote": STRINGS,
-            "bfd_params": STRINGS,
+            "bfd_config_local": _BFD_CONFIG,
+            "bfd_config_remote": _BFD_CONFIG,
+            "bfd_params": _BFD_PARAMS,
             "bfd_status": Column("map", status=True),
         },
         owner=("Physical_Switch", "tunnels"),
@@ -311,6 +343,7 @@ TABLES: dict[str, Table] = {
             "acle_fault_status": _FAULTS,
         },
         owner=("ACL", "acl_entries"),
+        contradictions=_acl_entry,
     ),
     "Arp_Sources_Local": _arp_table("local ARP source", registered=()),
     "Arp_Sources_Remote": _arp_table("remote ARP source"),

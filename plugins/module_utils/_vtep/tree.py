@@ -160,10 +160,10 @@ class _Reader:
             self._remember(branch, parent)
             if state == DELETED:
                 self._columns(branch, item, where, len(parent), state)
-                inside = {inner: item[inner.name] for inner in branch.inner if item.get(inner.name)}
+                inside = {inner: item[inner.name] for inner in branch.inner if item.get(inner.name) is not None}
                 for inner, below in inside.items():
                     self.branch(inner, below, key, f"{where}.{inner.name}")
-                # What is named is what is deepest: a row under which others are named stays.
+                # What is named is what is deepest: a row under which others are named stays, also where their list is empty.
                 if not inside:
                     self.wanted.absent.append(row)
                 continue
@@ -198,7 +198,7 @@ class _Reader:
                 yield (*parent, str(name)), item, f"{path}.{name}"
             return
         if not isinstance(items, list):
-            raise UserError(f"{path}: expected a list")
+            raise UserError(f"{path}: expected a list, got {items!r}")
         for index, item in enumerate(items):
             where = f"{path}[{index}]"
             _check_mapping(item, where)
