@@ -75,7 +75,7 @@ options:
         named physical switch is different; its ports lose all bindings that the structure leaves out, whether the port is named
         or not. Tunnels that are not named lose C(bfd_params) and C(bfd_config_remote) with V(overridden) if C(tunnels) is given.
       - V(deleted) removes what is named deepest in the structure, together with what belongs to it and what refers to it. A
-        physical switch with C(ports) stays, and only these ports are removed: none, if C(ports) is empty. The same holds for a logical
+        physical switch with C(ports) stays, and only these ports are removed, or none if C(ports) is empty. The same holds for a logical
         switch with MAC addresses and for an ACL with C(entries), except that an ACL is removed with its last entry. The values of
         columns do not matter.
       - Where V(overridden) or V(deleted) removes a logical switch or an ACL, they also remove every binding to it, including
