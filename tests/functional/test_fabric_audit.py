@@ -263,6 +263,7 @@ def test_what_cannot_be_read_is_named_with_the_reason(leaves, task, tmp_path):
     result = task("vtep_audit", vteps=entries)
     assert pairs(result) == [("not_read", "leaf1"), ("not_read", "leaf2"), ("not_read", "leaf3")]
     reasons = [one["seen"] for one in result["findings"]]
+    assert not any("remote_src" in reason for reason in reasons)
     assert "ovsdb-server is running" in reasons[0] and "No such file" in reasons[1] and "no saved database" in reasons[2]
     assert [one["error"] for one in result["vteps"]] == [*reasons, "", "", ""]
 

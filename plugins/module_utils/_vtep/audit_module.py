@@ -25,7 +25,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import (
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.audit import IGNORE, KINDS, SEVERITIES, audit
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.fabric import TABLES_READ, Fabric, Vtep
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.module import VtepModule
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.saved import read
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.saved import THERE, read
 
 MOST_FINDINGS = 10_000
 _TLS = ("private_key", "certificate", "ca_cert")
@@ -118,7 +118,7 @@ def _read(module: VtepModule, fabric: Fabric, vtep: Vtep, one: Mapping[str, Any]
         with module.database(_connection(module.params, one)) as db:
             fabric.read(vtep, db)
         return
-    saved = read(one["src"])
+    saved = read(one["src"], THERE)
     saved.require(TABLES_READ)
     for warning in saved.warnings:
         module.warn(f"{vtep.name}: {warning}")

@@ -26,6 +26,9 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import 
 
 #: Bytes of a saved database: a log that was never compacted may be many times as large as its rows.
 LARGEST = 2**30
+#: What helps if a file cannot be read, without and with the option ``remote_src``.
+THERE = "the path is one of the host that runs the module"
+COPIED = f"{THERE}; use remote_src: false for a file of the controller"
 
 _BEGIN = re.compile(rb'\s*(OVSDB |\{\s*"caption")')
 _CAPTION = " table"
@@ -86,12 +89,12 @@ class Saved:
         raise UserError(f"{self.name} lacks {what}, without which the rows of {needed_by} have no names or values; {_HOW}, all of it")
 
 
-def read(path: str) -> Saved:
-    """The database that a file holds.
+def read(path: str, remedy: str = COPIED) -> Saved:
+    """The database that a file holds. ``remedy``: what helps if it cannot be read.
 
     Raises ``UserError`` that names the file, and the table or record in it, for what is no saved database of this kind, or broken.
     """
-    with _open(path) as file:
+    with open_file(path, "src", LARGEST, remedy) as file:
         return _read(file, f"src: {os.path.basename(path)!r}")
 
 
@@ -102,15 +105,10 @@ def parse(text: str) -> Saved:
 
 def refuse(path: str) -> None:
     """Raise ``UserError`` for a file that begins as a saved database does, where a structure is expected."""
-    with _open(path) as file:
+    with open_file(path, "src", LARGEST, COPIED) as file:
         if _BEGIN.match(file.read(LONGEST)):
             name = os.path.basename(path)
             raise UserError(f"src: {name!r} is a saved database; read it with state: parsed, and give config what that returns")
-
-
-def _open(path: str) -> BinaryIO:
-    remedy = "the path is one of the host that runs the module; use remote_src: false for a file of the controller"
-    return open_file(path, "src", LARGEST, remedy)
 
 
 def _read(file: BinaryIO, name: str) -> Saved:
