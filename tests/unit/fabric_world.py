@@ -46,14 +46,23 @@ def vnis_of(ends: Iterable[Data]) -> dict[str, int]:
     return {name: 5000 + number for number, name in enumerate(sorted({one["logical_switch"] for one in ends}))}
 
 
-def databases(ends: list[Data], service_nodes: Iterable[str] = (), with_locals: bool = True) -> dict[str, Data]:
+def databases(
+    ends: list[Data],
+    service_nodes: Iterable[str] = (),
+    with_locals: bool = True,
+    mlag: Iterable[list[str]] = (),
+    vnis: Mapping[str, int] | None = None,
+) -> dict[str, Data]:
     """What the role vtep_overlay makes of endpoints on each host: name of the host -> its database, as vtep_info returns it."""
     hosts = {one["host"]: one["vtep"] for one in ends}
-    return {host: _database(ends, host, vtep, list(service_nodes), with_locals) for host, vtep in hosts.items()}
+    options = (list(service_nodes), with_locals, list(mlag), vnis or vnis_of(ends))
+    return {host: _database(ends, host, vtep, *options) for host, vtep in hosts.items()}
 
 
-def _database(ends: list[Data], host: str, vtep: str, service_nodes: list[str], with_locals: bool) -> Data:
-    tables = overlay_tables(ends, host, service_nodes)
+def _database(
+    ends: list[Data], host: str, vtep: str, service_nodes: list[str], with_locals: bool, mlag: list[list[str]], vnis: Mapping[str, int]
+) -> Data:
+    tables = overlay_tables(ends, host, service_nodes, mlag)
     here = [one for one in ends if one["host"] == host]
     switches: dict[str, Data] = {one["physical_switch"]: {"tunnel_ips": [vtep], "ports": {}} for one in here}
     for one in tables["bindings"]:
@@ -63,7 +72,7 @@ def _database(ends: list[Data], host: str, vtep: str, service_nodes: list[str], 
         "physical_switches": switches,
         "logical_switches": {
             one["name"]: {
-                "tunnel_key": vnis_of(ends)[one["name"]],
+                "tunnel_key": vnis[one["name"]],
                 "replication_mode": "service_node" if service_nodes else "source_node",
                 "ucast_remote": {row["mac"]: {"locator": row["locator"], "ipaddr": row["ipaddr"]} for row in one["unicast"]},
                 "mcast_remote": {row["mac"]: {"locators": list(row["locators"])} for row in one["multicast"]},
@@ -132,7 +141,7 @@ def audited(dbs: Mapping[str, Data | None], ends: list[Data] | None = None, **al
     known = also.pop("known", {})
     with Fabric(**also) as fabric:
         for name, database in dbs.items():
-            wanted = None if ends is None else overlay_tables(ends, name, list(also.get("service_nodes", ())))
+            wanted = None if ends is None else overlay_tables(ends, name, list(also.get("service_nodes", ())), list(also.get("mlag", ())))
             vtep = Vtep(name, f"unix:/run/{name}", frozenset(known.get(name, ())), wanted, "" if database else "no route to host")
             fabric.add(vtep, None if database is None else current(database))
         fabric.join()
@@ -202,6 +211,11 @@ def flood(host: str, switch: str, *without: str, also: Iterable[str] = ()) -> Ca
     return change
 
 
+def flood_row(host: str, switch: str, *to: str) -> Callable[[Data], None]:
+    """A flood list with the addresses of these hosts."""
+    return lambda dbs: switch_of(dbs, host, switch)["mcast_remote"].update({UNKNOWN: {"locators": [OWN[one] for one in to]}})
+
+
 def faulty(host: str, part: str, **columns: Any) -> Callable[[Data], None]:
     return lambda dbs: dbs[host].setdefault(part, {}).update(columns)
 
@@ -229,7 +243,8 @@ def added(host: str, switch: str, tunnel_key: int, bound: str = "") -> Callable[
     """Another logical switch, bound to a port of its own."""
 
     def change(dbs: Data) -> None:
-        dbs[host]["logical_switches"][switch] = {"tunnel_key": tunnel_key, "replication_mode": "source_node"}
+        empty: Data = {"ucast_remote": {}, "mcast_remote": {}, "ucast_local": {}}
+        dbs[host]["logical_switches"][switch] = {"tunnel_key": tunnel_key, "replication_mode": "source_node", **empty}
         if bound:
             port(host, bound, vlan_bindings={"7": switch})(dbs)
 
@@ -347,17 +362,29 @@ DEFECTS: dict[str, Defect] = {
     "other tunnel IP than known": Defect(
         lambda dbs: physical(dbs, "leaf4").update(tunnel_ips=["10.8.8.8"]),
         [("wanted_address", "leaf4"), ("local_locator", "leaf4"), ("local_locator", "leaf4")], options={"known": {"leaf4": [OWN["leaf4"]]}}),
-    "wanted switch lost": Defect(
-        lost("leaf2", _RED),
-        [("wanted_switch", "leaf2"), ("wanted_binding", "leaf2"), *_others("remote_without_network", _ALL[:4], "leaf2"),
-         *_others("flood_without_network", _ALL[:4], "leaf2")], compared=True),
+    "wanted switch lost": Defect(lost("leaf2", _RED), [("wanted_switch", "leaf2"), ("wanted_binding", "leaf2")], compared=True),
+    "another switch has the vni of the list": Defect(
+        both(*(added(host, "azure", 5001) for host in _ALL[:4])), [*_others("duplicate_key", _ALL[:4], ""), ("switch_unused", "leaf1")],
+        options={"vnis": {_RED: 5001}}),
     "all agree on another vni": Defect(
         both(*(setting(host, _RED, tunnel_key=9) for host in _ALL[:4])), _others("wanted_vni", _ALL[:4], ""),
         options={"vnis": {_RED: 5001}}),
-    "wanted binding lost": Defect(
-        port("leaf6", "eth1", vlan_bindings={}),
-        [("wanted_binding", "leaf6"), *_others("remote_without_network", _ALL, "leaf6"), *_others("flood_without_network", _ALL, "leaf6")],
-        compared=True),
+    "wanted binding lost": Defect(port("leaf6", "eth1", vlan_bindings={}), [("wanted_binding", "leaf6")], compared=True),
+    "all wanted bindings lost": Defect(
+        both(*(port(host, "eth2", vlan_bindings={}) for host in _ALL[:4])), _others("wanted_binding", _ALL[:4], ""), compared=True),
+    "an endpoint of leaf6 that is no more": Defect(
+        both(added("leaf6", _RED, 5001, "eth2"), flood_row("leaf6", _RED, *_ALL[:4]),
+             remote("leaf6", _RED, end_of("leaf1", _RED)["mac"], OWN["leaf1"])),
+        [("unwanted_binding", "leaf6"), ("unwanted_unicast", "leaf6"), ("unwanted_multicast", "leaf6")], compared=True),
+    "an endpoint that is behind another leaf than the list says": Defect(
+        both(without_row("leaf2", _RED, "ucast_local", end_of("leaf2", _RED)["mac"]), local("leaf3", _RED, end_of("leaf2", _RED)["mac"])),
+        _others("remote_elsewhere", _ALL[:4], "leaf2"), compared=True),
+    "an endpoint that a remote row takes to be where it has moved": Defect(
+        both(without_row("leaf2", _RED, "ucast_local", end_of("leaf2", _RED)["mac"]), local("leaf1", _RED, end_of("leaf2", _RED)["mac"]),
+             remote("leaf4", _RED, end_of("leaf2", _RED)["mac"], OWN["leaf1"])),
+        [("remote_elsewhere", "leaf1"), ("remote_elsewhere", "leaf3"), ("wanted_unicast", "leaf4")], compared=True),
+    "an address that is not wanted, and elsewhere": Defect(
+        both(remote("leaf1", _BLUE, mac(999), OWN["leaf2"]), local("leaf3", _BLUE, mac(999))), [("unwanted_unicast", "leaf1")], compared=True),
     **{f"wrong vlan on {host}": Defect(
         port(host, "eth1", vlan_bindings={"5": _BLUE}), [("wanted_binding", host), ("unwanted_binding", host)], compared=True)
        for host in ("leaf1", "leaf4")},

@@ -187,6 +187,36 @@ def test_two_networks_with_one_vni_on_different_vteps():
     assert "name_mismatch" in kinds
 
 
+# -- what the endpoints say -----------------------------------------------------------------------------------------
+
+
+def test_an_endpoint_that_is_no_more_is_told_where_it_was_and_nobody_is_to_flood_there():
+    """leaf2 and leaf3 are a pair; the only red endpoint of leaf1 is gone from the list, and the role has left it there."""
+    mlag = [["leaf2", "leaf3"]]
+    ends = endpoints(3, {"blue": [1, 2, 3], "red": [1, 3]})
+    for one in ends[1:]:
+        one["vtep"] = OWN["leaf3"] if one["host"] != "leaf1" else one["vtep"]
+    left = [one for one in ends if (one["host"], one["logical_switch"]) != ("leaf1", "red")]
+    dbs = {**databases(left, mlag=mlag), "leaf1": databases(ends, mlag=mlag)["leaf1"]}
+    report = audited(dbs, left, mlag=mlag)
+    assert found(report) == [("unwanted_binding", "leaf1"), ("unwanted_unicast", "leaf1"), ("unwanted_multicast", "leaf1")]
+    (task,) = yaml.safe_load(report.findings[0].remedy)
+    assert task["vxlanlab.vtep.vtep_binding"] == {
+        "database": "unix:/run/leaf1", "physical_switch": "leaf1", "port": "eth2", "vlan": 0, "state": "absent",
+    }  # fmt: skip
+
+
+def test_no_remedy_takes_away_what_the_endpoints_ask_for():
+    dbs = databases(endpoints())
+    dbs["leaf4"]["physical_switches"]["leaf4"]["tunnel_ips"] = ["10.8.8.8"]
+    remote("leaf1", "blue", mac(999), OWN["leaf4"])(dbs)
+    told = [(one.vteps[0], one.count, one.remedy != "") for one in audited(dbs, endpoints()).findings if one.kind == "foreign_locator"]
+    # Of the rows of leaf1 that lead there, one is not of the endpoints.
+    unicast = [("leaf1", 1, True), *((host, 1, False) for host in ("leaf1", "leaf1", "leaf2", "leaf2", "leaf3", "leaf3", "leaf5", "leaf6"))]
+    floods = [(host, 1, False) for host in ("leaf1", "leaf1", "leaf2", "leaf2", "leaf3", "leaf3", "leaf5", "leaf6")]
+    assert sorted(told) == sorted([*unicast, *floods])
+
+
 # -- what is not populated ------------------------------------------------------------------------------------------
 
 

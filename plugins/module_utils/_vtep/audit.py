@@ -157,7 +157,7 @@ KINDS: dict[str, Kind] = {
         "Logical switch without any binding", WARNING, "No port of any VTEP is on it.", "vtep(5), Physical_Port, vlan_bindings",
     ),
     "unwanted_binding": Kind("Binding that is not wanted", WARNING, "A port is in a network of the endpoints, and is none of theirs.", _WANTED),
-    "unwanted_unicast": Kind("Remote MAC address that is not wanted", WARNING, "No endpoint has it.", _WANTED),
+    "unwanted_unicast": Kind("Remote MAC address that is not wanted", WARNING, "The endpoints do not ask for it.", _WANTED),
     "unwanted_multicast": Kind("Multicast row that is not wanted", WARNING, "The endpoints do not ask for it.", _WANTED),
     "bfd_silent": Kind(
         "Tunnel without a BFD state", NOTE, "BFD is enabled, and the VTEP reports no state: it may not implement it.",
@@ -169,6 +169,8 @@ KINDS: dict[str, Kind] = {
         "vtep(5), Ucast_Macs_Local",
     ),
 }  # fmt: skip
+#: What to do where a row is as the endpoints say, and something is wrong with them or with where it leads.
+_ASKED = "The endpoints ask for it: correct them, or the VTEP that they mean. One that is not audited belongs in the option other_vteps."
 #: What is left out where something else is told of the same row.
 _ONCE = {"wanted_unicast", "unwanted_unicast", "wanted_multicast", "unwanted_multicast"}
 
@@ -240,7 +242,11 @@ class _Astray(NamedTuple):
 
 
 class _Rules:
-    """The rules on one fabric."""
+    """The rules on one fabric.
+
+    What the endpoints say is right: no remedy takes away for good what they ask for, and none writes what they do not ask for. So remedies
+    come to an end.
+    """
 
     def __init__(self, fabric: Fabric, vnis: Mapping[str, int]) -> None:
         self.fabric = fabric
@@ -384,7 +390,8 @@ class _Rules:
 
     def _duplicate_key(self, vtep: Vtep, vni: int, same: list[str], free: int) -> Finding:
         usual = {name: self._usual_vni(name) for name in same}
-        keeps = next((name for name in same if usual[name] == vni), same[0])
+        # One that the list gives this VNI, rather than one that happens to have it elsewhere, too.
+        keeps = max(same, key=lambda name: (self.vnis.get(name) == vni, usual[name] == vni))
         tasks = []
         for name in same:
             if name != keeps:
@@ -456,11 +463,14 @@ class _Rules:
     def _find_locators(self) -> Iterator[Finding]:
         moved: dict[tuple[int, str, str], int] = {}
         elsewhere = []
-        for (number, switch, address, holder), group in self.fabric.elsewhere().items():
+        for (number, switch, address, holder, is_wanted), group in self.fabric.elsewhere().items():
+            if self.fabric.is_compared(number, switch) and not is_wanted:
+                # It is told as a difference.
+                continue
             is_known = all(self.fabric.vteps[owner].is_read for owner in self._owners(address))
             if is_known and self.fabric.site_at[address] != self.fabric.site_of[number]:
                 moved[number, switch, address] = moved.get((number, switch, address), 0) + group.count
-                elsewhere.append(self._elsewhere(number, switch, address, holder, group))
+                elsewhere.append(self._elsewhere(number, switch, address, holder, group, is_wanted))
         yield from elsewhere
         for number, vtep in self._read:
             for (table, switch, address), group in vtep.groups.items():
@@ -507,28 +517,44 @@ class _Rules:
         }
         return _Astray(kind, severity, names, f"locator {address}, which is {words[kind]}")
 
+    def _lacks_what_is_wanted(self, switch: str, address: str) -> bool:
+        """Whether the VTEP at an address should have a logical switch. If it has not, that is told of it, not of what leads there."""
+        owners = self._owners(address) if address in self.fabric.site_at else []
+        return any(switch in self.fabric.vteps[owner].wanted_switches for owner in owners)
+
     def _unicast_locator(self, number: int, switch: str, address: str, group: Group) -> Iterator[Finding]:
         vtep = self.fabric.vteps[number]
-        if astray := self._astray(number, switch, address):
+        astray = self._astray(number, switch, address)
+        if astray is None:
+            return
+        groups = self.fabric.by_wanted(number, switch, address) if self.fabric.is_compared(number, switch) else {False: group}
+        for is_wanted, part in groups.items():
+            if is_wanted and astray.owners and self._lacks_what_is_wanted(switch, address):
+                continue
             yield Finding(
-                astray.kind, [vtep.name, *astray.owners], _unicast_words(REMOTE, switch, group), astray.seen,
+                astray.kind, [vtep.name, *astray.owners], _unicast_words(REMOTE, switch, part), astray.seen,
                 "the tunnel IP of the VTEP that the address is behind",
-                "Set the locator to the tunnel IP of the VTEP that has the address, or remove the rows.",
-                _unicast_task(f"Remove remote rows of {switch} that lead to {address} on {vtep.name}", vtep, switch, group, state="absent"),
-                group.count, astray.severity,
+                _ASKED if is_wanted else "Set the locator to the tunnel IP of the VTEP that has the address, or remove the rows.",
+                "" if is_wanted else
+                _unicast_task(f"Remove remote rows of {switch} that lead to {address} on {vtep.name}", vtep, switch, part, state="absent"),
+                part.count, astray.severity,
             )  # fmt: skip
 
     def _flood_locator(self, number: int, switch: str, mac: str, address: str) -> Iterator[Finding]:
         vtep = self.fabric.vteps[number]
-        if astray := self._astray(number, switch, address):
-            yield Finding(
-                "flood_without_network" if astray.owners else astray.kind, [vtep.name, *astray.owners], describe(Ref(FLOOD, (switch, mac))),
-                astray.seen, "tunnel IPs of VTEPs with this logical switch",
-                f"Take {address} out of the list, or put the right address in its place.",
-                task(f"Take {address} out of {mac} of {switch} on {vtep.name}", "vtep_mcast_remote", vtep, logical_switch=switch, mac=mac,
-                     locators=[address], state="absent"),
-                1, astray.severity,
-            )  # fmt: skip
+        astray = self._astray(number, switch, address)
+        is_wanted = address in self.fabric.wanted_floods(number, switch).get(mac, ())
+        if astray is None or (is_wanted and astray.owners and self._lacks_what_is_wanted(switch, address)):
+            return
+        yield Finding(
+            "flood_without_network" if astray.owners else astray.kind, [vtep.name, *astray.owners], describe(Ref(FLOOD, (switch, mac))),
+            astray.seen, "tunnel IPs of VTEPs with this logical switch",
+            _ASKED if is_wanted else f"Take {address} out of the list, or put the right address in its place.",
+            "" if is_wanted else
+            task(f"Take {address} out of {mac} of {switch} on {vtep.name}", "vtep_mcast_remote", vtep, logical_switch=switch, mac=mac,
+                 locators=[address], state="absent"),
+            1, astray.severity,
+        )  # fmt: skip
 
     def _local_locator(self, vtep: Vtep, switch: str, address: str, group: Group) -> Finding:
         own = _listed(sorted(vtep.addresses))
@@ -537,21 +563,25 @@ class _Rules:
             "The VTEP writes these rows itself: check its tunnel IP, and restart what publishes them.", "", group.count,
         )  # fmt: skip
 
-    def _elsewhere(self, number: int, switch: str, address: str, holder: int, group: Group) -> Finding:
+    def _elsewhere(self, number: int, switch: str, address: str, holder: int, group: Group, is_wanted: bool) -> Finding:
         vtep, has = self.fabric.vteps[number], self.fabric.vteps[holder]
         row = _unicast_words(REMOTE, switch, group)
         seen = f"locator {address}, which is {_listed(self._names(self._owners(address)))}, where it is not"
         if self.fabric.site_of[holder] == self.fabric.site_of[number]:
             return Finding(
-                "remote_elsewhere", [vtep.name], row, seen, f"no such row: it is local on {vtep.name}", "Remove the remote row.",
+                "remote_elsewhere", [vtep.name], row, seen, f"no such row: it is local on {vtep.name}",
+                _ASKED if is_wanted else "Remove the remote row.",
+                "" if is_wanted else
                 _unicast_task(f"Remove remote rows of addresses that are local on {vtep.name}", vtep, switch, group, state="absent"),
                 group.count,
             )  # fmt: skip
         right = min(has.addresses, default="")
         return Finding(
             "remote_elsewhere", [vtep.name, has.name], row, seen, f"locator {right}: it is local on {has.name}",
+            _ASKED if is_wanted else
             f"Let the row lead to {has.name}. If the address has just moved, its controller may do so by itself: audit again.",
-            _unicast_task(f"Let remote rows of {switch} on {vtep.name} lead to {has.name}", vtep, switch, group, locator=right) if right else "",
+            "" if is_wanted or not right else
+            _unicast_task(f"Let remote rows of {switch} on {vtep.name} lead to {has.name}", vtep, switch, group, locator=right),
             group.count,
         )  # fmt: skip
 
@@ -564,8 +594,12 @@ class _Rules:
 
     def _flood(self, network: Network, number: int) -> Iterator[Finding]:
         vtep, name, site_of = self.fabric.vteps[number], network.names[number], self.fabric.site_of
-        # What has no address cannot be reached; that is told.
-        peers = sorted(other for other in network.bound if site_of[other] != site_of[number] and self.fabric.vteps[other].reached_at)
+        # What has no address cannot be reached; that is told. What the endpoints do not ask for is not missing.
+        reached_at = {other: self.fabric.vteps[other].reached_at for other in network.bound if site_of[other] != site_of[number]}
+        if self.fabric.is_compared(number, name):
+            asked = self.fabric.wanted_floods(number, name).get(UNKNOWN_DST, frozenset())
+            reached_at = {other: addresses & asked for other, addresses in reached_at.items()}
+        peers = sorted(other for other, addresses in reached_at.items() if addresses)
         listed = vtep.unknown_dst(name)
         mode = vtep.switches[name]["replication_mode"] or SERVICE_NODE
         foreign = {address for address in listed if self._where(number, name, address) == "foreign_locator"}
@@ -587,7 +621,7 @@ class _Rules:
         for kind, others in (("flood_one_sided", back), ("flood_incomplete", both)):
             if others:
                 names = self._names(others)
-                addresses = sorted({min(self.fabric.vteps[other].reached_at) for other in others})
+                addresses = sorted({min(reached_at[other]) for other in others})
                 yield Finding(
                     kind, [vtep.name, *names], row, f"{_listed(sorted(listed)) or 'no locator'}: {_listed(names)} not among them"
                     + (f", which {'sends' if len(names) == 1 else 'send'} to {vtep.name}" if kind == "flood_one_sided" else ""),
@@ -653,7 +687,8 @@ class _Rules:
             for binding in vtep.bindings:
                 bindings.setdefault(id(self.fabric.network_of(number, binding.logical_switch)), []).append((number, binding))
         for network in self.fabric.networks:
-            if not network.bound:
+            # One that the endpoints name is to be bound; that is told.
+            if not network.bound and self.fabric.asked.isdisjoint(network.names.values()):
                 names = self._names(network.names)
                 yield Finding(
                     "switch_unused", names, describe(Ref("Logical_Switch", (network.names[min(network.names)],))),
@@ -672,8 +707,8 @@ class _Rules:
         vtep, name = self.fabric.vteps[number], binding.logical_switch
         leads_out = [address for table, switch, address in vtep.groups if table == REMOTE and switch == name]
         leads_out += [address for (switch, _mac), locators in vtep.floods.items() if switch == name for address in locators]
-        is_wanted = vtep.wanted is not None and binding._asdict() in [dict(one) for one in vtep.wanted["bindings"]]
-        if name in vtep.routed or is_wanted or any(address not in self.fabric.site_at for address in leads_out):
+        # Whether the endpoints want it is told otherwise.
+        if name in vtep.routed or self.fabric.is_compared(number, name) or any(address not in self.fabric.site_at for address in leads_out):
             return
         yield Finding(
             "binding_without_peer", [vtep.name], _binding_words(binding), f"the only binding of {name} on any VTEP", "another one",
@@ -725,11 +760,10 @@ class _Rules:
     # -- differences from the endpoints
 
     def _find_switch_differences(self) -> Iterator[Finding]:
-        for _number, vtep in self._read:
+        for number, vtep in self._read:
             if vtep.wanted is None:
                 continue
-            wanted = {one["name"] for one in vtep.wanted["logical_switches"]}
-            for name in sorted(wanted - vtep.switches.keys()):
+            for name in sorted(vtep.wanted_switches.keys() - vtep.switches.keys()):
                 vni = self._usual_vni(name)
                 yield Finding(
                     "wanted_switch", [vtep.name], describe(Ref("Logical_Switch", (name,))), "not there", "there",
@@ -747,7 +781,7 @@ class _Rules:
                         "Bind it.", task(f"Bind VLAN {binding.vlan} of {binding.port} on {vtep.name}", "vtep_binding", vtep, **binding._asdict()),
                     )  # fmt: skip
             for place, binding in sorted(held.items()):
-                if place not in asked and binding.logical_switch in wanted:
+                if place not in asked and self.fabric.is_compared(number, binding.logical_switch):
                     yield Finding(
                         "unwanted_binding", [vtep.name], _binding_words(binding), f"bound to {binding.logical_switch}", "not bound",
                         "Remove the binding, or add its endpoint to the list.",
@@ -792,13 +826,12 @@ class _Rules:
         )  # fmt: skip
 
     def _find_multicast_differences(self) -> Iterator[Finding]:
-        for _number, vtep in self._read:
+        for number, vtep in self._read:
             held = vtep.floods
-            for wanted in vtep.wanted["logical_switches"] if vtep.wanted is not None else ():
-                name = wanted["name"]
-                if name not in vtep.switches:
+            for name in vtep.switches:
+                if not self.fabric.is_compared(number, name):
                     continue
-                asked = {(name, one["mac"]): frozenset(one["locators"]) for one in wanted["multicast"]}
+                asked = {(name, mac): locators for mac, locators in self.fabric.wanted_floods(number, name).items()}
                 for key, locators in asked.items():
                     if held.get(key) != locators:
                         yield Finding(

@@ -38,6 +38,11 @@ CREATE TABLE wanted (vtep INTEGER, net INTEGER, mac TEXT, locator INTEGER, ip TE
 CREATE TABLE address (id INTEGER PRIMARY KEY, site INTEGER);
 CREATE TABLE populated (net INTEGER, site INTEGER, PRIMARY KEY (net, site)) WITHOUT ROWID;
 """
+#: Whether the endpoints ask for a row of ``remote``.
+_IS_WANTED = (
+    "EXISTS (SELECT 1 FROM wanted WHERE wanted.vtep = remote.vtep AND wanted.net = remote.net AND wanted.mac = remote.mac "
+    "AND wanted.locator = remote.locator)"
+)
 
 
 class Binding(NamedTuple):
@@ -113,6 +118,11 @@ class Vtep:
         return self.addresses | self.known_ips
 
     @cached_property
+    def wanted_switches(self) -> dict[str, Mapping[str, Any]]:
+        """The logical switches of ``wanted`` by name."""
+        return {one["name"]: one for one in (self.wanted or {}).get("logical_switches", ())}
+
+    @cached_property
     def switches(self) -> dict[str, dict[str, Any]]:
         """The logical switches by name."""
         return {key[0]: columns for key, columns in self.rows("Logical_Switch")}
@@ -171,6 +181,8 @@ class Fabric:
         self.other_vteps = frozenset(other_vteps)
         self.vteps: list[Vtep] = []
         self.networks: list[Network] = []
+        #: The logical switches that the endpoints name, on whichever VTEP.
+        self.asked: set[str] = set()
         #: The site of each VTEP, and of each address of one.
         self.site_of: list[int] = []
         self.site_at: dict[str, int] = {}
@@ -255,6 +267,7 @@ class Fabric:
 
     def join(self) -> None:
         """Find out which VTEPs are one site, and which logical switches one network, once all are added."""
+        self.asked = {name for vtep in self.vteps for name in vtep.wanted_switches}
         self._find_sites()
         self._first = self._find_networks()
         run = self._db.execute
@@ -319,6 +332,15 @@ class Fabric:
         """The network that a logical switch of a VTEP is."""
         return self._network_of[number, switch]
 
+    def is_compared(self, number: int, switch: str) -> bool:
+        """Whether the endpoints say all that a logical switch of a VTEP should have: nothing, where they name it for others only."""
+        return self.vteps[number].wanted is not None and switch in self.asked
+
+    def wanted_floods(self, number: int, switch: str) -> dict[str, frozenset[str]]:
+        """The remote multicast rows that the endpoints ask for: MAC address -> locators."""
+        rows = self.vteps[number].wanted_switches.get(switch, {}).get("multicast", ())
+        return {row["mac"]: frozenset(row["locators"]) for row in rows}
+
     # -- questions about MAC addresses
 
     def doubles(self) -> dict[tuple[int, ...], dict[int, Group]]:
@@ -334,13 +356,14 @@ class Fabric:
         """What a VTEP calls the network of this number."""
         return self._network_at[net].names[number]
 
-    def elsewhere(self) -> dict[tuple[int, str, str, int], Group]:
+    def elsewhere(self) -> dict[tuple[int, str, str, int, bool], Group]:
         """Remote MAC addresses that are not local where they point to, but on another VTEP.
 
-        (VTEP, its logical switch, locator, VTEP that has them) -> MAC addresses.
+        (VTEP, its logical switch, locator, VTEP that has them, whether the endpoints ask for the row) -> MAC addresses.
         """
         rows = self._db.execute(
-            "SELECT remote.vtep, remote.net, remote.locator, min(local.vtep), remote.mac FROM remote CROSS JOIN address CROSS JOIN local "
+            f"SELECT remote.vtep, remote.net, remote.locator, min(local.vtep), {_IS_WANTED}, remote.mac "
+            "FROM remote CROSS JOIN address CROSS JOIN local "
             "WHERE address.id = remote.locator AND local.net = remote.net AND local.mac = remote.mac AND local.site <> address.site "
             "AND NOT EXISTS (SELECT 1 FROM local AS there "
             "WHERE there.net = remote.net AND there.mac = remote.mac AND there.site = address.site) GROUP BY remote.rowid"
@@ -356,10 +379,21 @@ class Fabric:
             "SELECT remote.vtep, remote.net, remote.locator, remote.mac FROM remote CROSS JOIN address CROSS JOIN populated "
             "WHERE address.id = remote.locator AND populated.net = remote.net AND populated.site = address.site "
             "AND NOT EXISTS (SELECT 1 FROM local WHERE local.net = remote.net AND local.mac = remote.mac) "
-            "AND NOT EXISTS (SELECT 1 FROM wanted WHERE wanted.vtep = remote.vtep AND wanted.net = remote.net "
-            "AND wanted.mac = remote.mac AND wanted.locator = remote.locator)"
+            f"AND NOT {_IS_WANTED}"
         )
         return self._grouped(rows)
+
+    def by_wanted(self, number: int, switch: str, address: str) -> dict[bool, Group]:
+        """The MAC addresses of a VTEP's logical switch that lead to an address, by whether the endpoints ask for that."""
+        found: dict[bool, Group] = {}
+        name = self._number(switch)
+        rows = self._db.execute(
+            f"SELECT {_IS_WANTED}, mac FROM remote WHERE vtep = ? AND net = ? AND locator = ?",
+            (number, self._first.get(name, name), self._number(address)),
+        )
+        for is_wanted, mac in rows:
+            found.setdefault(bool(is_wanted), Group()).add(mac)
+        return found
 
     def differences(self) -> Iterator[Difference]:
         """Remote MAC addresses that are not as they are wanted, of the VTEPs of which it is known what they should have."""
@@ -372,11 +406,13 @@ class Fabric:
             if self._has(number, net):
                 there = None if seen is None else (self._texts[seen], seen_ip)
                 yield Difference(number, self.name_on(number, net), mac, (self._texts[locator], ip), there)
-        scope = [
-            (n, self._numbers[one["name"]]) for n, vtep in enumerate(self.vteps) for one in (vtep.wanted or {}).get("logical_switches", ())
-        ]
-        for number, name in scope:
-            net = self._first.get(name, name)
+        scope = {
+            (number, self._first.get(name, name)): None
+            for number, vtep in enumerate(self.vteps)
+            if vtep.wanted is not None
+            for name in map(self._number, sorted(vtep.wanted_switches.keys() | self.asked & vtep.switches.keys()))
+        }
+        for number, net in scope:
             rows = self._db.execute(
                 "SELECT mac, locator, ip FROM remote WHERE vtep = ?1 AND net = ?2 AND NOT EXISTS "
                 "(SELECT 1 FROM wanted WHERE wanted.vtep = ?1 AND wanted.net = ?2 AND wanted.mac = remote.mac)",
