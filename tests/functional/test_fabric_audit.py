@@ -337,7 +337,30 @@ def test_saved_databases_are_audited_like_live_ones(leaves, task, several, tmp_p
     kept = [one for one in live["findings"] if how == "-f json dump" or one["kind"] not in ("bfd_down", "switch_fault")]
     assert len(kept) > 5
     assert [{**one, "remedy": ""} for one in result["findings"]] == [{**one, "remedy": ""} for one in kept]
-    assert not any("database:" in one["remedy"] for one in result["findings"])
+    # Nobody has said where they are from, so a task is refused, whatever the default is.
+    remedies = [said for one in result["findings"] for said in yaml.safe_load(one["remedy"]) or ()]
+    for said in remedies:
+        ((module, arguments),) = ((key, value) for key, value in said.items() if key != "name")
+        refused = task.fails(module.removeprefix("vxlanlab.vtep."), **arguments)
+        assert re.search(r"'the database of leaf\d' is not accepted", refused)
+    assert remedies
+
+
+def test_a_task_that_mends_a_vtep_names_its_database(leaves, task, tmp_path):
+    leaves.hold(broken(DEFECTS["vni of blue on leaf1"]))
+    files = saved(leaves, tmp_path, "backup")
+
+    def remedy(**first: str) -> dict:
+        vteps = [{"name": "leaf1", **first}, *files[1:]]
+        (said,) = yaml.safe_load(task("vtep_audit", vteps=vteps)["findings"][0]["remedy"])
+        return {**said["vxlanlab.vtep.vtep_logical_switch"], "delegate_to": said.get("delegate_to")}
+
+    src, here = files[0]["src"], leaves.servers["leaf1"].remote
+    mended = {"name": "blue", "tunnel_key": 5000}
+    assert remedy(database=here) == remedy() == {"database": here, "delegate_to": None, **mended}
+    # What was saved elsewhere is mended there.
+    assert remedy(src=src, database="ssl:192.0.2.11:6640") == {"database": "ssl:192.0.2.11:6640", "delegate_to": None, **mended}
+    assert remedy(src=src, database="unix:/run/db.sock") == {"database": "unix:/run/db.sock", "delegate_to": "leaf1", **mended}
 
 
 def test_a_clean_fabric_has_no_findings(leaves, task):
@@ -370,7 +393,7 @@ def test_what_cannot_be_read_is_named_with_the_reason(leaves, task, tmp_path):
         ({"vteps": [{"name": "a"}, {"name": "a"}]}, "vteps: 'a' is not accepted: expected a different name"),
         ({"vteps": [{"name": ""}]}, "vteps[0].name"),
         ({"vteps": [{"name": "a", "database": "leaf1:6640"}]}, "vteps[0], a: database: 'leaf1:6640' is not accepted"),
-        ({"vteps": [{"name": "a", "database": "tcp:x:1", "src": "/x"}]}, "mutually exclusive: database|src|unreadable"),
+        ({"vteps": [{"name": "a", "unreadable": "no", "src": "/x"}]}, "mutually exclusive: src|unreadable"),
         ({"vteps": [{"name": "a", "tunnel_ips": ["224.0.0.1"]}]}, "vteps[0].tunnel_ips[0]: '224.0.0.1' is not accepted"),
         ({"vteps": [{"name": "a"}], "mlag": [["a", "b"]]}, "mlag[0]: 'b' is not accepted: expected the name of one of the VTEPs"),
         ({"vteps": [{"name": "a"}], "service_nodes": ["x"]}, "service_nodes[0]: 'x' is not accepted"),
@@ -471,6 +494,34 @@ def test_the_playbook_names_what_is_wrong_and_fails(leaves, play, several, tmp_p
     status, said, result = play(lost=True, fabric_audit_fail_on="never", **again)
     assert status == 0 and "1 of 1 VTEPs read" in said, said
     assert [one["name"] for one in result["vteps"]] == ["leaf1"]
+
+
+def test_the_tasks_of_the_page_go_to_the_vteps_that_they_are_for(leaves, play, tmp_path):
+    """Put into a play on localhost, they mend the fabric: each names its database, and a socket's host."""
+    dbs = broken(DEFECTS["vni of blue on leaf1"])
+    for database in dbs.values():
+        database["logical_switches"]["unused"] = {"tunnel_key": 8}
+    leaves.hold(dbs)
+    _status, said, live = play()
+    remedies = {one["kind"]: one["remedy"] for one in live["findings"]}
+    assert set(remedies) == {"vni_mismatch", "switch_unused"}, said
+    tasks = yaml.safe_load("".join(remedies.values()))
+    where = [(one.get("delegate_to"), next(value for key, value in one.items() if "." in key)["database"]) for one in tasks]
+    assert where[0] == ("leaf1", leaves.servers["leaf1"].remote)
+    assert where[1:4] == [(host, leaves.servers[host].remote) for host in ("leaf1", "leaf2", "leaf3")]
+    assert [host for host, _database in where[4:]] == [None] * 3 and all(database.startswith("tcp:") for _host, database in where[4:])
+    # Of a saved database, the inventory may know the host.
+    _status, said, again = play(fabric_audit_folder="artifacts/databases", fabric_audit_other_vteps=[OWN[host] for host in OWN])
+    assert [yaml.safe_load(one["remedy"]) for one in again["findings"] if one["kind"] == "switch_unused"] == [tasks[1:4]], said
+    playbook = [{"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}]
+    (tmp_path / "mend.json").write_text(json.dumps(playbook))
+    env = os.environ | {"ANSIBLE_HOME": str(tmp_path / "home"), "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
+    command = [BIN / "ansible-playbook", "-i", tmp_path / "hosts.json", tmp_path / "mend.json"]
+    done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for server in leaves.servers.values():
+        leaves.changed(server.remote)
+    assert play()[2]["findings"] == []
 
 
 def test_the_playbook_refuses_options_before_it_asks_anybody(play):

@@ -58,7 +58,7 @@ def options() -> dict[str, dict[str, Any]]:
         "wanted": {"type": "dict", "options": wanted},
     }
     return {
-        "vteps": _list_of(vtep, required=True, mutually_exclusive=[("database", "src", "unreadable")]),
+        "vteps": _list_of(vtep, required=True, mutually_exclusive=[("src", "unreadable")]),
         "mlag": {"type": "list", "elements": "list", "default": []},
         "service_nodes": _TEXTS,
         "other_vteps": _TEXTS,
@@ -71,7 +71,7 @@ def options() -> dict[str, dict[str, Any]]:
 def audited(module: VtepModule) -> dict[str, Any]:
     """Read all VTEPs, and return what is wrong with them."""
     params = module.params
-    vteps = [_vtep(one, f"vteps[{index}]") for index, one in enumerate(params["vteps"])]
+    vteps = [_vtep(one, f"vteps[{index}]", params["database"]) for index, one in enumerate(params["vteps"])]
     _check_names([vtep.name for vtep in vteps], params["mlag"])
     for kind, severity in params["severities"].items():
         accepted(Choice(tuple(KINDS)), "severities", kind)
@@ -131,12 +131,17 @@ def _connection(params: Mapping[str, Any], one: Mapping[str, Any]) -> dict[str, 
     return {**params, **own}
 
 
-def _vtep(one: Mapping[str, Any], place: str) -> Vtep:
+def _vtep(one: Mapping[str, Any], place: str, default: str) -> Vtep:
+    called = accepted(name, f"{place}.name", one["name"])
+    is_here = one["src"] is None and one["unreadable"] is None
+    database = one["database"] or (default if is_here else "")
     return Vtep(
-        accepted(name, f"{place}.name", one["name"]),
-        one["database"] or "",
+        called,
+        database,
         _addresses(one["tunnel_ips"], f"{place}.tunnel_ips"),
         None if one["wanted"] is None else _wanted(one["wanted"], f"{place}.wanted"),
+        # A socket that is not read here is one of the VTEP's own host.
+        host=called if database.startswith("unix:") and not is_here else "",
     )
 
 

@@ -82,9 +82,9 @@ class Group:
 class Vtep:
     """One VTEP: what was asked for, and, once it is read, what its database holds.
 
-    ``database``: its address, as a task takes it; empty for a saved database. ``known_ips``: its tunnel IPs, as far as they are known
+    ``database``: its address, as a task takes it; empty where it is not known. ``known_ips``: its tunnel IPs, as far as they are known
     without its database. ``wanted``: the tables that it should have, as the filter overlay_tables returns them. ``error``: why it was not
-    read.
+    read. ``host``: where ``database`` is an address, if not on the host that audits.
     """
 
     name: str
@@ -92,6 +92,7 @@ class Vtep:
     known_ips: frozenset[str] = frozenset()
     wanted: Mapping[str, Any] | None = None
     error: str = ""
+    host: str = ""
     is_read: bool = False
     current: Current = field(default_factory=Current)
     counts: dict[str, int] = field(default_factory=dict)

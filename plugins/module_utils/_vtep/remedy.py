@@ -16,17 +16,28 @@ _WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "i
 
 
 class Reached(Protocol):
-    """Where a task is to run: the address of a database, empty where it is not known."""
+    """Where a task is to run."""
+
+    @property
+    def name(self) -> str:
+        """What the VTEP is called."""
 
     @property
     def database(self) -> str:
-        """As the option ``database`` takes it."""
+        """As the option ``database`` takes it; empty where it is not known."""
+
+    @property
+    def host(self) -> str:
+        """The host on which that is the database, if it is not the one that runs the play."""
 
 
 def task(words: str, module: str, vtep: Reached, **options: Any) -> str:
-    """One task of a module of this collection on the database of a VTEP."""
-    lines = [f"- name: {_text(words)}", f"  vxlanlab.vtep.{module}:"]
-    for name, value in {**({"database": vtep.database} if vtep.database else {}), **options}.items():
+    """One task of a module of this collection on the database of a VTEP.
+
+    It always names one: without, it would go to whichever server is the default. Words in place of an address are refused by every module.
+    """
+    lines = [f"- name: {_text(words)}", *([f"  delegate_to: {_text(vtep.host)}"] if vtep.host else []), f"  vxlanlab.vtep.{module}:"]
+    for name, value in {"database": vtep.database or f"the database of {vtep.name}", **options}.items():
         if isinstance(value, list) and value and isinstance(value[0], Mapping):
             lines += [f"    {name}:", *(f"      - {_flow(one)}" for one in value)]
         else:
