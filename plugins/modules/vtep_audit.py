@@ -37,7 +37,10 @@ options:
         type: str
         required: true
       database:
-        description: Address of its OVSDB server, as for O(database). The remedies contain it.
+        description:
+          - Address of its OVSDB server, as for O(database). The remedies contain it.
+          - With O(vteps[].src), the address of the server that the file was saved from, which is not asked. If it is C(unix:PATH), the remedies
+            are delegated to the host O(vteps[].name). Without it, they contain words in place of an address, and every module refuses them.
         type: str
       src:
         description:
@@ -45,7 +48,7 @@ options:
             printed, or a copy of the database file of a server that is not in a cluster.
           - A file on disk, and what C(ovsdb-client backup) prints, hold no faults and no BFD states, because the schema keeps these columns
             in memory only. A dump holds them.
-          - Mutually exclusive with O(vteps[].database) and O(vteps[].unreadable).
+          - Mutually exclusive with O(vteps[].unreadable).
         type: path
       unreadable:
         description:
@@ -94,7 +97,9 @@ options:
                 type: str
                 required: true
           logical_switches:
-            description: The logical switches. Others that the VTEP has are not compared.
+            description:
+              - The logical switches. One that is not among them, but among those of another VTEP, should have no bindings and no remote rows.
+                Others are not compared.
             type: list
             elements: dict
             default: []
