@@ -263,7 +263,10 @@ def _loses(before: Any, after: Any) -> bool:
 
 
 def _emptied(before: Any) -> Any:
-    return type(before)()
+    # Not by its type: what comes from Ansible may be of a type of its own, which makes no empty value.
+    if isinstance(before, dict):
+        return {}
+    return [] if isinstance(before, list) else ""
 
 
 class FilterModule:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils import _values
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError, accepted, check
+from ansible_collections.vxlanlab.vtep.plugins.plugin_utils.filter_errors import kind
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def read_overlay(endpoints: Any, service_nodes: Any, mlag: Any) -> Overlay:
 def read_all(endpoints: Any, pairs: Mapping[str, Pair] = NO_PAIRS) -> list[Endpoint]:
     """A list of endpoints that agree with each other; ``UserError`` otherwise. ``pairs``: of ``read_pairs``."""
     if not isinstance(endpoints, (list, tuple)):
-        raise UserError(f"expected a list of endpoints, not {type(endpoints).__name__}")
+        raise UserError(f"expected a list of endpoints, not {kind(endpoints)}")
     known = [read(endpoint, number) for number, endpoint in enumerate(endpoints)]
     agree(known, pairs)
     return known
@@ -116,7 +117,7 @@ def read(endpoint: Any, number: int) -> Endpoint:
 def read_pairs(pairs: Any) -> dict[str, Pair]:
     """The pair of each host that is in one."""
     if not isinstance(pairs, (list, tuple)):
-        raise UserError(f"mlag: expected a list of pairs of hosts, not {type(pairs).__name__}")
+        raise UserError(f"mlag: expected a list of pairs of hosts, not {kind(pairs)}")
     found: dict[str, Pair] = {}
     for number, hosts in enumerate(pairs):
         where = f"mlag[{number}]"
@@ -154,7 +155,7 @@ def read_switches(switches: Any, endpoints: Iterable[Endpoint], name: Callable[[
 def read_service_nodes(addresses: Any, endpoints: Iterable[Endpoint]) -> list[str]:
     """The addresses of the service nodes in their normal form."""
     if not isinstance(addresses, (list, tuple)):
-        raise UserError(f"service_nodes: expected a list of addresses, not {type(addresses).__name__}")
+        raise UserError(f"service_nodes: expected a list of addresses, not {kind(addresses)}")
     read_all = [accepted(_values.tunnel_ipv4, f"service_nodes[{number}]", address) for number, address in enumerate(addresses)]
     for endpoint in endpoints:
         if endpoint.vtep in read_all:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
@@ -21,3 +22,8 @@ def errors_of(filter_name: str) -> Iterator[None]:
         yield
     except UserError as error:
         raise AnsibleFilterError(f"{filter_name}: {error}") from None
+
+
+def kind(value: Any) -> str:
+    """The type of a value by the name that Python has for it: what comes from Ansible may be of a type of its own, derived from that."""
+    return next(base.__name__ for base in type(value).__mro__ if base.__module__ == "builtins")

@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
+from ansible_collections.vxlanlab.vtep.plugins.plugin_utils.filter_errors import kind
 
 #: The lines that hold changes.
 WITH_CHANGES = ("transaction", "reconnected")
@@ -30,7 +31,7 @@ def read(recording: Any) -> list[dict[str, Any]]:
         texts += [last] if _is_json(last) or (last and not texts) else []
         return [_line(text, f"line {index + 1}") for index, text in enumerate(texts)]
     if isinstance(recording, (Mapping, bytes)) or not isinstance(recording, Iterable):
-        raise UserError(f"expected the recording as text or as a list of its lines, got {type(recording).__name__}")
+        raise UserError(f"expected the recording as text or as a list of its lines, got {kind(recording)}")
     return [_line(one, f"line {index + 1}") for index, one in enumerate(recording)]
 
 

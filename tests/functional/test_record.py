@@ -13,17 +13,19 @@ import resource
 import select
 import signal
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import pytest
-from conftest import Failed, Server, Task
+from conftest import BIN, Failed, Server, Task
 from recorded import Writers, contents
 
 from ansible_collections.vxlanlab.vtep.plugins.filter.vtep_replay import vtep_replay
 from ansible_collections.vxlanlab.vtep.plugins.filter.vtep_timeline import vtep_timeline
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep import connection, recorder
 
+ROOT = Path(__file__).parents[2]
 #: Random transactions of each seed.
 STEPS = int(os.environ.get("VTEP_STEPS", "60"))
 SEEDS = [int(seed) for seed in os.environ.get("VTEP_SEEDS", "0 1").split()]
@@ -143,6 +145,46 @@ def test_what_is_recorded_and_replayed_is_the_same_database(server, task, record
     assert len(vtep_timeline(recorded)) == len(recorded)
     assert len(writers.done) > STEPS / 6, writers.done
     print(dict(writers.done))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_ansible_has_registered_is_as_good(server, task, recording, tmp_path, seed):
+    """Its dictionaries, lists and texts are of types of its own."""
+    writers = Writers(server, task, seed)
+    full = {"description": "all", "other_config": {"a": "b"}}
+    empty = {"description": "", "other_config": {}}
+    recording.start()
+    task("vtep_physical_switch", name="all", tunnel_ips=["10.0.0.1"], **full)
+    task("vtep_physical_switch", name="all", tunnel_ips=[], **empty)
+    task("vtep_logical_switch", name="all", tunnel_key=7, **full)
+    task("vtep_logical_switch", name="all", clear=["tunnel_key"], **empty)
+    for unused in range(STEPS):
+        writers.step()
+    recorded = recording.stop()["recording"]
+    filters = {"vtep_replay": vtep_replay, "vtep_timeline": vtep_timeline}
+    play = {
+        "hosts": "localhost", "gather_facts": False, "connection": "local",
+        "module_defaults": {"group/vxlanlab.vtep.vtep": {"database": server.remote}},
+        "vars": {"ansible_python_interpreter": sys.executable},
+        "tasks": [
+            {"vxlanlab.vtep.vtep_record": {"path": recording.path, "state": "stopped", "contents": True}, "register": "recorded"},
+            *(
+                {"ansible.builtin.copy": {"content": f"{{{{ recorded.recording | vxlanlab.vtep.{name} | to_json }}}}", "dest": str(tmp_path / name)}}
+                for name in filters
+            ),
+            # What is none is told so in words that a person knows.
+            {"ansible.builtin.debug": {"msg": "{{ recorded | vxlanlab.vtep.vtep_timeline }}"}, "ignore_errors": True, "register": "refused"},
+            {"ansible.builtin.assert": {"that": ["'as a list of its lines, got dict' in refused.msg"]}},
+        ],
+    }  # fmt: skip
+    (tmp_path / "play.yml").write_text(json.dumps([play]))
+    done = subprocess.run(
+        [BIN / "ansible-playbook", "-i", "localhost,", "play.yml"],
+        cwd=tmp_path, check=False, capture_output=True, text=True, env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr
+    for name, made in filters.items():
+        assert json.loads((tmp_path / name).read_text()) == made(recorded)
 
 
 # -- never missed ---------------------------------------------------------------------------------------------------
