@@ -13,7 +13,7 @@ description:
   - Waits, up to O(timeout), until the OVSDB database hardware_vtep contains a row, or no longer contains it. The server notifies
     the module of changes, so the module does not poll, and reads only the rows it needs.
   - In check mode, the module looks once instead of waiting, because an earlier task may be the one that causes the change. If the row
-    is not there yet, it warns.
+    is not there yet, or with O(state=absent) still there, it warns.
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.vtep.attributes
@@ -67,9 +67,13 @@ options:
           - Mcast_Macs_Local
       match:
         description:
-          - Values that the row must have. The keys are the option names of the modules and the keys in
-            RV(vxlanlab.vtep.vtep_info#module:vtep), such as C(locator) or C(is_connected). A list or dictionary matches if the row
-            has at least these members.
+          - Values that the row must have. The keys are the options of the modules that name such a row or set its columns, such as
+            C(port) or C(locator), and what RV(vxlanlab.vtep.vtep_info#module:vtep) has of what the VTEP reports, such as
+            C(is_connected). An unknown key is an error that lists those of the table.
+          - Rows that belong to the row, such as C(ports), C(entries) or MAC addresses, are rows of tables of their own. Statistics
+            (C(vlan_stats)), C(encapsulation) and the tunnel keys of locators cannot be waited for.
+          - The values are read as the modules read them. One that no row can have is an error. A list or dictionary matches if the
+            row has at least these members.
         type: dict
         required: true
   state:
@@ -108,46 +112,60 @@ row:
   description: The values of the row that the task asked for, and the row's UUID. Empty if there is no such row.
   returned: success
   type: dict
-  sample: {physical_switch: br0, name: vm1, _uuid: 04af20e7-3b38-4cc5-903d-0452265b9cbd}
+  sample: {physical_switch: br0, port: vm1, _uuid: 04af20e7-3b38-4cc5-903d-0452265b9cbd}
 """
 
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import accepted
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import tunnel_ipv4
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.module import VtepModule
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import NAMED_TABLES
 
 
-def sought(params: dict) -> tuple[str, dict, str]:
-    """The table, what to match in it, and the same in words with what to check when it does not come."""
-    switch, logical = params["physical_switch"], params["logical_switch"]
+def sought(params: dict) -> tuple[str, dict, str, str]:
+    """The table, what to match in it, the same in words, and what to check when it does not come, or does not go."""
+    switch, logical, absent = params["physical_switch"], params["logical_switch"], params["state"] == "absent"
     if params["port"] is not None:
-        words = f"port {params['port']} of physical switch {switch}; with ovs-vtep, check that it runs and that the bridge has the port"
-        return "Physical_Port", {"physical_switch": switch, "port": params["port"]}, words
+        words = f"port {params['port']} of physical switch {switch}"
+        advice = f"; with ovs-vtep, check that it runs and that the bridge {'no longer has' if absent else 'has'} the port"
+        return "Physical_Port", {"physical_switch": switch, "port": params["port"]}, words, advice
     if params["mac"] is not None:
-        words = (
-            f"local MAC {params['mac']} on logical switch {logical}; check that the host with this address has sent a frame, and that "
-            "its port is bound to the logical switch"
+        words = f"local MAC {params['mac']} on logical switch {logical}"
+        advice = (
+            "; check that the host with this address sends no more frames, and that timeout is longer than the VTEP keeps an address"
+            if absent
+            else "; check that the host with this address has sent a frame, and that its port is bound to the logical switch"
         )
-        return "Ucast_Macs_Local", {"logical_switch": logical, "mac": params["mac"]}, words
+        return "Ucast_Macs_Local", {"logical_switch": logical, "mac": params["mac"]}, words, advice
     if params["tunnel"] is not None:
-        words = f"the tunnel from {switch} to {params['tunnel']}; check that BFD is enabled on both sides (vtep_tunnel) and that the VTEP supports it"
-        return "Tunnel", {"physical_switch": switch, "remote": params["tunnel"], "bfd_status": {"state": "up"}}, words
+        remote = accepted(tunnel_ipv4, "tunnel", params["tunnel"])
+        advice = (
+            "; BFD still gets answers: check that the other side is down, or that BFD is disabled (vtep_tunnel)"
+            if absent
+            else "; check that BFD is enabled on both sides (vtep_tunnel) and that the VTEP supports it"
+        )
+        match = {"physical_switch": switch, "remote": remote, "bfd_status": {"state": "up"}}
+        return "Tunnel", match, f"the tunnel from {switch} to {remote}", advice
     row = params["row"]
-    return row["table"], row["match"], f"a row of {row['table']} with {row['match']}"
+    return row["table"], row["match"], f"a row of {row['table']} with {row['match']}", ""
 
 
-def wait_for(module: VtepModule, table: str, match: dict, what: str) -> dict:
+def wait_for(module: VtepModule) -> dict:
     # Here and not above: what it imports takes its time, and a module that ends with an error does not need it.
     from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.wait import Watch, wait
 
     absent = module.params["state"] == "absent"
-    watch = Watch(table, match)
+    table, match, words, advice = sought(module.params)
+    watch = Watch(table, match, "row.match." if module.params["row"] else "")
     # Says at once what a wait for a server that cannot be reached would say at its end, and less clearly.
     with module.database() as db:
         schema, remotes, deadline = db.schema, ",".join(db.addresses()), db.deadline
-    words = ("the end of " if absent else "") + what
     # In check mode an earlier task may be the one that makes it, so one look is all.
-    found = wait(schema, remotes, watch, absent, deadline, words, once=module.check_mode)
-    if not found and not absent:
-        module.warn(f"not there yet: {what}. A real run waits for it.")
+    what = f"{'the end of ' if absent else ''}{words}{advice}"
+    found = wait(schema, remotes, watch, absent, deadline, what, once=module.check_mode)
+    if bool(found) == absent:
+        module.warn(
+            f"{'still there' if absent else 'not there yet'}: {words}. A real run waits {'until it is gone' if absent else 'for it'}."
+        )
     return {"row": found or {}}
 
 
@@ -172,7 +190,7 @@ def main() -> None:
         mutually_exclusive=[kinds],
         required_by={"port": "physical_switch", "tunnel": "physical_switch", "mac": "logical_switch"},
     )
-    module.finish(lambda: wait_for(module, *sought(module.params)))
+    module.finish(lambda: wait_for(module))
 
 
 if __name__ == "__main__":

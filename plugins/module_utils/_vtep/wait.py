@@ -11,8 +11,8 @@ import traceback
 from collections.abc import Iterator
 from typing import Any
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import MissingLibrary, UserError, accepted
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import Parse, string, text, tolerant
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import MissingLibrary, UserError, accepted, check
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import Parse, ip, name, string, text, tolerant, tunnel_ipv4
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import DATABASE, TABLES, Column, own_parts
 
 try:
@@ -27,62 +27,60 @@ except ImportError:
 
 class Watch:
     """Rows of one table that match. ``match`` is option -> value, in the words of the modules; lists and dictionaries match
-    when the row has at least these members.
+    when the row has at least these members. ``place`` is where the options are, for errors.
 
-    Raises ``UserError`` for an option that the table does not have.
+    Raises ``UserError`` for an option that the table does not have, and for a value that no row can have.
     """
 
-    def __init__(self, table: str, match: dict[str, Any]) -> None:
+    def __init__(self, table: str, match: dict[str, Any], place: str = "") -> None:
         self.table = table
+        self.place = place
         spec = TABLES[table]
         start, parts = own_parts(table)
-        self.owner = spec.key[0].option if start else None
         self.keys = {part.option: part for part in parts}
-        self.columns = {column.option or name: (name, column) for name, column in spec.named.items()}
-        known = {*self.keys, *self.columns, *([self.owner] if self.owner else [])}
-        unknown = sorted(set(match) - known)
+        self.columns = {part.option: (part.column, Column("atom", part.parse, refers=part.refers)) for part in parts}
+        self.columns |= {column.option or held: (held, column) for held, column in spec.named.items()}
+        self.owner: str | None = None
+        if start and spec.owner:
+            # The column is the owner's, and holds the row.
+            self.owner = spec.key[0].option
+            self.columns[self.owner] = (spec.owner[1], Column("atom", spec.key[0].parse))
+        unknown = sorted(map(str, set(match) - self.columns.keys()))
         if unknown:
-            raise UserError(f"match: {table} has no {unknown[0]!r}; expected: {', '.join(sorted(known))}")
-        self.match = {option: self._normal(option, value) for option, value in match.items()}
+            raise UserError(f"{place}{unknown[0]}: {table} has no {unknown[0]!r}; expected: {', '.join(sorted(self.columns))}")
+        self.match = {option: self._read(option, value) for option, value in match.items()}
 
-    def _normal(self, option: str, value: Any) -> Any:
-        part = self.keys.get(option)
-        if part and not part.refers:
-            return accepted(part.parse, option, value)
-        parse = self._parse(option)
-        if isinstance(value, list):
-            return [tolerant(parse, member) for member in value]
-        if isinstance(value, dict):
-            key = self.columns[option][1].key if option in self.columns else string
-            return {str(tolerant(key, name)): tolerant(parse, member) for name, member in value.items()}
-        return tolerant(parse, value)
+    def _read(self, option: str, value: Any) -> Any:
+        """A value in normal form, as the modules read it."""
+        column, where = self.columns[option][1], f"{self.place}{option}"
+        parse = _reading(column)
+        if column.kind == "map":
+            check(isinstance(value, dict), where, value, "a dictionary")
+            read: dict[str, Any] = {}
+            for given, member in value.items():
+                key = str(accepted(string if column.key is text else column.key, where, given))
+                check(key not in read, where, given, f"each key once, and {key} is already given in another spelling")
+                read[key] = accepted(parse, where, member)
+            return read
+        if column.kind == "set":
+            members = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else [value]
+            return [accepted(parse, where, member) for member in members]
+        return None if value is None and column.kind == "optional" else accepted(parse, where, value)
 
-    def _parse(self, option: str) -> Parse:
-        """How a value of this option is read; of a reference, its name."""
-        column = None if option == self.owner or option in self.keys else self.columns[option][1]
-        target = self.keys[option].refers if option in self.keys else column.refers if column else None
-        if target:
-            return TABLES[target].key[TABLES[target].label or 0].parse
-        return column.parse if column else text
-
-    def needs(self) -> Iterator[tuple[str, list[str]]]:
-        """The tables and columns that tell whether a row matches."""
-        yield self.table, [self._column(option) for option in self.match if option != self.owner]
-        owner = TABLES[self.table].owner
-        # A row of the table Global needs no name.
-        if self.owner and owner:
-            yield owner[0], [_name_column(owner[0]), owner[1]]
+    def needs(self) -> Iterator[tuple[str, str, list[str]]]:
+        """What tells whether a row matches: an option, and the table and columns that it takes."""
+        yield "table", self.table, []
         for option in self.match:
-            if option in self.keys:
-                target, through = self.keys[option].refers, None
-            elif option != self.owner:
-                target, through = self.columns[option][1].refers, self.columns[option][1].through
-            else:
+            held, column = self.columns[option]
+            owner = TABLES[self.table].owner
+            if option == self.owner and owner:
+                yield option, owner[0], [_name_column(owner[0]), held]
                 continue
-            if through:
-                yield through[0], [through[1]]
-            if target:
-                yield target, [_name_column(target)]
+            yield option, self.table, [held]
+            if column.through:
+                yield option, column.through[0], [column.through[1]]
+            if column.refers:
+                yield option, column.refers, [_name_column(column.refers)]
 
     def conditions(self) -> list | str:
         """What the server is asked for; of a MAC table, which may be large, just the address."""
@@ -102,25 +100,21 @@ class Watch:
 
     def _owners(self, replica: idl.Idl) -> dict:
         owner = TABLES[self.table].owner
-        if not self.owner or not owner:
+        if self.owner not in self.match or not owner:
             return {}
         table, column = owner
         return {
             child.uuid: getattr(row, _name_column(table)) for row in replica.tables[table].rows.values() for child in getattr(row, column)
         }
 
-    def _column(self, option: str) -> str:
-        return self.keys[option].column if option in self.keys else self.columns[option][0]
-
     def _plain(self, row: Any, option: str) -> Any:
-        value = getattr(row, self._column(option))
-        part = self.keys.get(option)
-        column = Column("atom", part.parse, refers=part.refers) if part else self.columns[option][1]
+        held, column = self.columns[option]
+        value = getattr(row, held)
         if column.through:
             between = value if isinstance(value, list) else [value]
             value = [member for one in between for member in getattr(one, column.through[1])]
         if isinstance(value, dict):
-            return {str(key): _named(member, column) for key, member in value.items()}
+            return {str(tolerant(column.key, key)): _named(member, column) for key, member in value.items()}
         if isinstance(value, list):
             members = [_named(member, column) for member in value]
             return (members or [None])[0] if column.kind in ("atom", "optional") else sorted(members)
@@ -138,9 +132,13 @@ def wait(schema: dict, remotes: str, watch: Watch, absent: bool, deadline: float
     if OVSDBAPP_ERROR:
         raise MissingLibrary("ovsdbapp", OVSDBAPP_ERROR)
     helper = idl.SchemaHelper(schema_json=schema)
-    for table, columns in watch.needs():
-        if not set(columns) <= schema["tables"].get(table, {"columns": {}})["columns"].keys():
-            raise UserError(f"the server's {DATABASE} schema is older and has no {table} with {', '.join(columns)}")
+    older = f"the server's {DATABASE} schema is older and has no"
+    for option, table, columns in watch.needs():
+        if table not in schema["tables"]:
+            raise UserError(f"{older} table {table}, so no row of {watch.table} can come or go; leave this task out")
+        for column in columns:
+            if column not in schema["tables"][table]["columns"]:
+                raise UserError(f"{watch.place}{option}: {older} {table}.{column}; leave it out")
         helper.register_columns(table, columns)
     replica = idl.Idl(remotes, helper)
     replica.cond_change(watch.table, watch.conditions())
@@ -167,15 +165,42 @@ def _name_column(table: str) -> str:
     return TABLES[table].key[-1 if label is None else label].column
 
 
+def _parse(column: Column) -> Parse:
+    """The normal form of a value, or a member; of a reference, of the name of its row."""
+    target = TABLES.get(column.refers or "")
+    parse = target.key[target.label or 0].parse if target else column.parse
+    # Other programs have locators with IPv6 addresses.
+    return ip if parse is tunnel_ipv4 else parse
+
+
 def _named(value: Any, column: Column) -> Any:
     if column.refers and isinstance(value, idl.Row):
-        return getattr(value, _name_column(column.refers))
-    return tolerant(column.parse, value)
+        value = getattr(value, _name_column(column.refers))
+    return tolerant(_parse(column), value)
+
+
+def _reading(column: Column) -> Parse:
+    """How a value, or a member, of a task is read: of what is text in the database, YAML makes numbers and booleans."""
+    parse = _parse(column)
+    if parse is bool:
+        return _boolean
+    if parse is text and column.kind == "map":
+        return string
+    if parse in (name, text):
+        return lambda value: parse(str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value)
+    return parse
+
+
+def _boolean(value: Any) -> bool:
+    said = {"true": True, "yes": True, "false": False, "no": False}.get(str(value).lower())
+    if said is None:
+        raise ValueError("expected true or false")
+    return said
 
 
 def _fits(held: Any, wanted: Any) -> bool:
     if isinstance(held, dict):
-        return isinstance(wanted, dict) and all(held.get(str(key)) == str(value) for key, value in wanted.items())
+        return all(held.get(key) == value for key, value in wanted.items())
     if isinstance(held, list):
-        return isinstance(wanted, list) and set(wanted) <= set(held)
-    return held == wanted or (held is not None and str(held) == str(wanted))
+        return set(wanted) <= set(held)
+    return held == wanted
