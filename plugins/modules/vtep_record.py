@@ -32,10 +32,11 @@ options:
     required: true
   state:
     description:
-      - V(started) starts a recorder, unless one is writing to O(path) already, and returns when it has recorded the beginning.
+      - V(started) starts a recorder, unless one is writing to O(path) already, and returns when it has recorded the beginning. One that
+        records another database, or with other options than these, is an error.
       - V(stopped) ends the recorder, when it has written all that was committed before. If the recorder has ended at one of its bounds,
         there is nothing to do. A recording that ended without saying why, because its process was killed or the host was
-        restarted, is an error.
+        restarted, is an error. Besides the options of the connection, only O(path) and O(contents) have an effect.
     type: str
     choices: [started, stopped]
     required: true
@@ -74,7 +75,7 @@ options:
     type: int
   contents:
     description:
-      - Whether to return the recording. Only with O(state=stopped).
+      - Whether to return the recording. Requires O(state=stopped).
     type: bool
     default: false
 attributes:
@@ -146,7 +147,7 @@ complete:
   type: bool
 recording:
   description: The lines of the recording, see docs/record.md in the collection.
-  returned: O(state=stopped) and O(contents=true)
+  returned: O(state=stopped) and O(contents=true), unless there is no recording
   type: list
   elements: dict
   contains:

@@ -444,9 +444,33 @@ def test_a_failed_start_leaves_the_old_recording(task, recording):
 
 def test_one_file_is_for_one_database(task, recording):
     recording.start()
-    with pytest.raises(Failed, match="is being recorded to, from 'unix:.*stop that first"):
+    with pytest.raises(
+        Failed,
+        match="database: 'unix:/nonexistent/db.sock' has no effect: .* is being recorded to, with database: 'unix:.*; stop that first",
+    ):
         recording.start(database="unix:/nonexistent/db.sock")
     assert recording.stop()["changed"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"initial": False}, {"status": False}, {"database_file": "/etc/vtep.db"}, {"max_bytes": 2**20}, {"max_seconds": 5}, {"max_transactions": 5}],
+)  # fmt: skip
+def test_a_running_recorder_keeps_its_options(recording, other):
+    ((option, value),) = other.items()
+    pid = recording.start(max_seconds=3600)["pid"]
+    with pytest.raises(
+        Failed, match=re.escape(f"{option}: {value!r} has no effect: {recording.path!r} is being recorded to, with {option}: ")
+    ):
+        recording.start(**{"max_seconds": 3600, **other})
+    again = recording.start(max_seconds=3600, timeout=60)
+    assert (again["changed"], again["pid"]) == (False, pid)
+    assert recording.stop()["why"] == "stopped"
+
+
+def test_what_was_never_recorded_has_no_contents(recording):
+    result = recording.stop()
+    assert (result["changed"], result["pid"]) == (False, None) and "recording" not in result
 
 
 def test_check_mode_starts_and_stops_nothing(task, recording):
@@ -466,6 +490,7 @@ def test_check_mode_starts_and_stops_nothing(task, recording):
         ({"path": "relative"}, "path: .*absolute"),
         ({"path": "/nonexistent/recording"}, "path: .*No such file or directory"),
         ({"path": "/"}, "path: .*directory"),
+        ({"contents": True}, "contents: requires state: stopped, not started; leave it out"),
         ({"max_bytes": 100}, "max_bytes: 100 is out of range"),
         ({"max_seconds": 0}, "max_seconds: 0 is out of range"),
         ({"max_transactions": 0}, "max_transactions: 0 is out of range"),

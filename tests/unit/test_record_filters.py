@@ -28,7 +28,7 @@ def change(table: str, action: str, row: dict, **rest: Any) -> dict:
 
 
 def recorded(*transactions: list[dict], current: Current | None = None) -> list[dict]:
-    lines = [recording.started(BEGIN, "unix:db.sock", "1.7.0", current or Current())]
+    lines = [recording.started(BEGIN, "unix:db.sock", "1.7.0", current or Current(), {})]
     for number, changes in enumerate(transactions, 1):
         lines.append(recording.line(recording.TRANSACTION, BEGIN + number * 0.5, number=number, changes=changes))
     return [*lines, recording.line(recording.ENDED, BEGIN + 60, why="stopped", transactions=len(transactions), complete=True)]
@@ -241,7 +241,7 @@ def test_no_text_is_a_template(text):
         assert Environment(autoescape=False).from_string(told).render().endswith(text)
 
 
-@pytest.mark.parametrize("given", [[], recorded()[1:], [recording.started(BEGIN, "unix:db.sock", "1.7.0", None)]])
+@pytest.mark.parametrize("given", [[], recorded()[1:], [recording.started(BEGIN, "unix:db.sock", "1.7.0", None, {})]])
 def test_a_replay_needs_its_beginning(given):
     with pytest.raises(AnsibleFilterError, match="expected a recording from its first line on, with the initial contents"):
         vtep_replay(given)

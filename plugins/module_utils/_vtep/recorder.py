@@ -43,6 +43,8 @@ RETRY, LONGEST_RETRY = 0.05, 1.0
 # struct flock of fcntl(2): type, whence, start, length, PID.
 _LOCK = "hhqqi"
 _PROGRAM = "import json, sys; options = json.loads(sys.argv[2]); sys.path[:] = options.pop('path'); from {} import record; record(sys.argv[1], options)"
+#: The options of vtep_record that the first line repeats, besides the database: what a running recorder does not do otherwise any more.
+KEPT = ("initial", "status", "database_file", "max_bytes", "max_seconds", "max_transactions")
 #: What ended a recording besides ``Bounds``.
 STOPPED, FAULT = "stopped", "fault"
 
@@ -100,7 +102,7 @@ class _Recorder:
     def __init__(self, file: _File, options: dict[str, Any], wake: int) -> None:
         self.file = file
         self.options = options
-        self.bounds = Bounds(*options["bounds"])
+        self.bounds = Bounds(*(options[name] for name in Bounds._fields))
         self.wake = wake
         self.transactions = 0
         self.database = Database(options["database"], options["timeout"], options["tls"])
@@ -119,7 +121,8 @@ class _Recorder:
             self.written.skip()
         now = time.time()
         try:
-            self.file.write(recording.started(now, self.options["database"], self.database.schema.get("version", ""), current))
+            kept = {name: self.options[name] for name in KEPT}
+            self.file.write(recording.started(now, self.options["database"], self.database.schema.get("version", ""), current, kept))
         except _Full:
             raise UserError(
                 f"max_bytes: {self.bounds.max_bytes} is less than what the database holds at the beginning; raise it, or use initial: false"
@@ -219,7 +222,7 @@ def record(path: str, options: dict[str, Any]) -> None:
         signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda *unused: None)
-        file = _File(path, options["bounds"][0])
+        file = _File(path, options["max_bytes"])
         # Of what is kept nothing is garbage, so it is not searched for any, neither while it is read nor later.
         gc.disable()
         recorder = _Recorder(file, options, wake)
@@ -255,9 +258,11 @@ def record(path: str, options: dict[str, Any]) -> None:
 def started(database: Database, options: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Record ``database``, as the options of vtep_record say; what the module returns. ``check_mode``: start nothing.
 
-    Raises ``UserError`` where it cannot be recorded to this file, or by these bounds.
+    Raises ``UserError`` where it cannot be recorded to this file, or by these bounds, and where it is already, in another way.
     """
     path = _path(options)
+    if options["contents"]:
+        raise UserError("contents: requires state: stopped, not started; leave it out")
     for option, low, high in (("max_bytes", SMALLEST, 2**63 - 1), ("max_seconds", 1, 2**31 - 1), ("max_transactions", 1, 2**31 - 1)):
         if options[option] is not None:
             check_range(option, options[option], low, high)
@@ -265,12 +270,16 @@ def started(database: Database, options: dict[str, Any], check_mode: bool) -> di
     # Also refuses to replace what is no recording.
     first = next(_lines(path), None) if os.path.lexists(path) and os.stat(path).st_size else None
     if pid is not None:
-        if first and first["database"] != options["database"]:
-            raise UserError(f"path: {path!r} is being recorded to, from {first['database']!r}; stop that first, or name another path")
+        held = {"database": first["database"], **first.get("options", {})} if first else {}
+        for name, value in held.items():
+            if value != options[name]:
+                raise UserError(
+                    f"{name}: {options[name]!r} has no effect: {path!r} is being recorded to, with {name}: {value!r}; stop that first "
+                    "(state: stopped), or name another path"
+                )
         return {"changed": False, "path": path, "pid": pid}
-    said = {name: options[name] for name in ("database", "initial", "status", "timeout", "database_file")}
+    said = {name: options[name] for name in ("database", "timeout", *KEPT)}
     said["tls"] = {name: options[name] for name in ("private_key", "certificate", "ca_cert")}
-    said["bounds"] = [options["max_bytes"], options["max_seconds"], options["max_transactions"]]
     return {"changed": True, "path": path, "pid": None if check_mode else _start(path, said, database.timeout)}
 
 

@@ -36,10 +36,10 @@ def _time(seconds: float, precision: str) -> str:
     return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec=precision).replace("+00:00", "Z")
 
 
-def started(seconds: float, database: str, schema: str, current: Current | None) -> dict[str, Any]:
-    """The first line: what is recorded, and, where ``current`` is given, what the database holds at the beginning."""
+def started(seconds: float, database: str, schema: str, current: Current | None, options: dict[str, Any]) -> dict[str, Any]:
+    """The first line: what is recorded, and how, and, where ``current`` is given, what the database holds at the beginning."""
     initial = {} if current is None else {"initial": _without_uuids(tree.gather(current, tree.TREE))}
-    return line(STARTED, seconds, format=FORMAT, database=database, schema=schema, tables=legend(), **initial)
+    return line(STARTED, seconds, format=FORMAT, database=database, options=options, schema=schema, tables=legend(), **initial)
 
 
 def legend() -> dict[str, dict[str, Any]]:
