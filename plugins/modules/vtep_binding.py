@@ -13,7 +13,8 @@ description:
   - Binds the frames of one VLAN on one port of a physical switch to a logical switch, or removes the binding, in the OVSDB
     database hardware_vtep (table Physical_Port, column vlan_bindings). Corresponds to C(vtep-ctl bind-ls) and C(unbind-ls).
   - If the VLAN is bound to another logical switch, the module changes the binding; the diff shows both.
-  - If the switch has not registered the port yet, the module waits for it, up to O(timeout). In check mode, it warns instead.
+  - If the VTEP has not registered the physical switch or the port yet, the module waits for them, up to O(timeout). In check mode, it
+    warns instead.
 extends_documentation_fragment:
   - vxlanlab.vtep.vtep
   - vxlanlab.vtep.vtep.state

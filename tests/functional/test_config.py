@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 
 import pytest
 from conftest import MODULES
@@ -96,6 +97,20 @@ class TestConfig:
                 "deleted": 0,
             }
         assert not task("vtep_config", config=config, wait_for_ports=True)["changed"]
+
+    @pytest.mark.parametrize("waited_for", ["eth9", "leaf9"])
+    def test_what_comes_among_others_is_noticed(self, server, task, waited_for):
+        """News of it, and not of a row that is there, ends the wait."""
+        switch, port = ("leaf9", "eth1") if waited_for == "leaf9" else ("leaf1", "eth9")
+        there = {f"leaf{number}": {"ports": {f"eth{number}": {}}} for number in range(1, 7)}
+        task("vtep_config", config={"physical_switches": there})
+        coming = {**there, switch: {"ports": {**there.get(switch, {"ports": {}})["ports"], port: {"description": "new"}}}}
+        with subprocess.Popen(
+            ["sh", "-c", f"sleep 0.5; vtep-ctl --db={server.remote} --may-exist add-ps {switch} -- add-port {switch} {port}"]
+        ):
+            started = time.monotonic()
+            assert task("vtep_config", config={"physical_switches": coming}, wait_for_ports=True, timeout=20)["changed"]
+            assert time.monotonic() - started < 15
 
     def test_options_that_a_state_has_no_use_for(self, task):
         for state in ("replaced", "overridden", "deleted", "gathered", "rendered"):

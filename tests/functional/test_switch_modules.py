@@ -183,9 +183,11 @@ class TestPhysicalPort:
 
     def test_a_switch_is_needed_to_add_a_port_and_not_to_remove_one(self, task):
         other = {**self.PORT, "physical_switch": "br9"}
-        assert "physical switch br9 is not in the database; create it with vtep_physical_switch" in task.fails(
-            "vtep_physical_port", **other
+        message = task.fails("vtep_physical_port", **other)
+        assert (
+            "physical switch br9 is not in the database; a VTEP registers its switch itself: check that it runs and is connected" in message
         )
+        assert "or create it with vtep_physical_switch" in message
         assert "physical switch br9" in str(task.check("vtep_physical_port", **other)["warnings"])
         assert not task("vtep_physical_port", **other, state="absent")["changed"]
 
@@ -296,6 +298,24 @@ class TestBinding:
             done = task("vtep_binding", physical_switch="br0", port="vm2", vlan=3, logical_switch="ls0", timeout=20)
         assert emulator.returncode == 0
         assert done["changed"] and done["row"]["vlan_bindings"] == {"3": "ls0"}
+
+    def test_a_switch_that_comes_later_is_waited_for(self, server, task):
+        """First the switch, and then the port."""
+        register = "sleep 0.5; vtep-ctl --db=$0 add-ps br9; sleep 0.5; vtep-ctl --db=$0 add-port br9 vm1"
+        with subprocess.Popen(["sh", "-c", register, server.remote]):
+            done = task("vtep_binding", physical_switch="br9", port="vm1", vlan=3, logical_switch="ls0", timeout=20)
+        assert done["changed"] and done["row"]["physical_switch"] == "br9" and done["row"]["vlan_bindings"] == {"3": "ls0"}
+
+    def test_a_switch_that_never_comes(self, task):
+        message = task.fails("vtep_binding", physical_switch="br9", port="vm1", vlan=0, logical_switch="ls0", timeout=0.5)
+        for word in (
+            "timeout: waited 0.5 s",
+            "physical switch br9",
+            "check that it runs and is connected",
+            "vtep_physical_switch",
+            "existing: br0",
+        ):
+            assert word in message
 
     def test_a_port_that_never_comes(self, task):
         message = task.fails("vtep_binding", physical_switch="br0", port="vm9", vlan=0, logical_switch="ls0", timeout=0.5)

@@ -238,7 +238,7 @@ TABLES: dict[str, Table] = {
         },
         owner=("Global", "switches"),
         registered=(),
-        remedy="create it with vtep_physical_switch",
+        remedy="a VTEP registers its switch itself: check that it runs and is connected; or create it with vtep_physical_switch",
     ),
     "Physical_Port": Table(
         "port",

@@ -22,7 +22,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.normal import 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.plan import CREATE, Plan, enumerated, plan
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.rows import Add, Current, Missing, Ref, Row, Scope, Wanted, references
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.saved import Saved
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import TABLES, describe
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import TABLES, describe, owner_ref
 
 #: Seconds after the deadline to find out what an error should say.
 SPARE = 2
@@ -36,7 +36,8 @@ def carry_out(db: Database, wanted: Wanted, *, check: bool = False, wait: bool =
 
     ``wanted`` must be in normal form, ``db`` connected. All of it takes place in one transaction, or none of it.
     ``check``: the changes are planned and not made. ``wait``: a row that must exist and does not (yet) is waited for
-    until the deadline of ``db``. ``assume_new``: try first as if the rows were not there, which saves a scan where it is so.
+    until the deadline of ``db``, and so is the one that owns it. ``assume_new``: try first as if the rows were not there, which saves
+    a scan where it is so.
     Returns the plan as it was carried out. Raises ``UserError`` for what cannot be done; then nothing has changed.
     Whatever is returned or raised was true of the database at one moment.
     """
@@ -185,10 +186,14 @@ class _Task:
 
     def _missing(self, look: Look, missing: Missing) -> None:
         """Wait for the row where that may help; else the error, with what there is instead: often a name is only spelled wrong."""
-        if self.wait and missing.table in {one.table for one in self.wanted.present if one.must_exist}:
+        # Whoever registers a row registers the one that owns it, and that first.
+        awaited = {ref for one in self.wanted.present if one.must_exist for ref in (one.ref, owner_ref(*one.ref))}
+        if self.wait and Ref(missing.table, missing.key) in awaited:
             # The task that brings the row may be one that waits for its turn.
             self.db.unlock()
-            read = next(read for read in look.reads if read.table == missing.table)
+            # News of another row would be none.
+            asked = ([], [[TABLES[missing.table].key[-1].column, "==", missing.key[-1]]])
+            read = next(read for read in look.reads if read.table == missing.table and read.where in asked)
             try:
                 self.db.wait_for(read.wait("!="))
             except TimedOut:
