@@ -192,8 +192,8 @@ class _Task:
             # The task that brings the row may be one that waits for its turn.
             self.db.unlock()
             # News of another row would be none.
-            asked = ([], [[TABLES[missing.table].key[-1].column, "==", missing.key[-1]]])
-            read = next(read for read in look.reads if read.table == missing.table and read.where in asked)
+            named = [[TABLES[missing.table].key[-1].column, "==", missing.key[-1]]]
+            read = next(read for read in look.reads if read.table == missing.table and (not read.where or read.where == named))
             try:
                 self.db.wait_for(read.wait("!="))
             except TimedOut:
