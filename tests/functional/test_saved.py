@@ -126,6 +126,10 @@ def rows(server: Server) -> dict[str, list]:
 # -- every format ---------------------------------------------------------------------------------------------------
 
 
+bfd_params = st.fixed_dictionaries({}, optional={"enable": st.sampled_from(["true", "false"]), "min_rx": st.integers(1, 9000).map(str)})
+bfd_ends = st.fixed_dictionaries({}, optional={"bfd_dst_mac": macs, "bfd_dst_ip": vteps})
+
+
 @st.composite
 def wide_databases(draw: Any) -> dict:
     """Databases with rows in every table."""
@@ -135,7 +139,7 @@ def wide_databases(draw: Any) -> dict:
         item["management_ips"] = draw(st.lists(vteps, max_size=3, unique=True))
         ends = st.tuples(vteps, vteps)
         config.setdefault("tunnels", []).extend(
-            {"physical_switch": name, "local": local, "remote": remote, "bfd_params": draw(texts), "bfd_config_local": draw(texts)}
+            {"physical_switch": name, "local": local, "remote": remote, "bfd_params": draw(bfd_params), "bfd_config_local": draw(bfd_ends)}
             for local, remote in draw(st.lists(ends, max_size=2, unique=True))
         )
     for item in config["logical_routers"].values():
