@@ -23,7 +23,7 @@ import yaml
 from conftest import BIN, MODULES, SCHEMA, Server, Task
 from hypothesis import HealthCheck, given, settings, strategies as st
 from markdown_it import MarkdownIt
-from test_config import LEAF, databases, macs, texts, vteps
+from test_config import LEAF, databases, macs, vteps
 from test_vtep_ctl import content
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import TABLES
