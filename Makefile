@@ -1,5 +1,6 @@
 # make lab                          the VXLAN lab, from nothing to checked packets in artifacts/
 # make lab SCENARIO=routed          another scenario than the seed's
+# make lab LAB=two                  a lab of another name beside it; LAB=two with each of these targets is about that one
 # make scenarios                    which ones there are
 # make lab ARGS="-e lab_driver=docker"   ARGS goes to ansible-playbook
 # make lab-check                    whether the running lab is right, layer by layer, and what is to blame where not
@@ -19,7 +20,7 @@
 # make clean                        removes what the set-up put into this folder
 
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
-PLAYBOOK = .venv/bin/ansible-playbook $(if $(SCENARIO),-e lab_scenario=$(SCENARIO)) $(if $(UNTIL),-e lab_until=$(UNTIL)) $(ARGS)
+PLAYBOOK = .venv/bin/ansible-playbook $(if $(LAB),-e lab_name=$(LAB)) $(if $(SCENARIO),-e lab_scenario=$(SCENARIO)) $(if $(UNTIL),-e lab_until=$(UNTIL)) $(ARGS)
 # Only namespaces take root; who sets a become option knows how to become it.
 ROOT_PLAYBOOK = $(PLAYBOOK) $(if $(findstring docker,$(ARGS))$(findstring become,$(ARGS)),,$$(scripts/become-options))
 SETUP = scripts/setup $(if $(findstring docker,$(ARGS)),docker)

@@ -24,6 +24,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab import processe
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
+SEED_SCENARIO = ROOT / "playbooks/scenarios/seed.yml"
 SCENARIOS = sorted(path.stem for path in (ROOT / "playbooks/scenarios").glob("*.yml"))
 INTERRUPT_SECONDS = 10
 # A busy machine is slow, a hanging run is not waited for.
@@ -456,6 +457,34 @@ class TestRefused:
         output = lab.up(succeeds=False, **variables)
         assert message in output
         assert not processes.processes(lab.name)
+
+    @pytest.mark.parametrize(
+        ("scenario", "message"),
+        [
+            ("", "is no scenario: it sets no variables"),
+            ("lab_title: mine", "lab_bridge, lab_chapters, lab_hypervisors, lab_logical_switches, lab_underlay: missing in "),
+            (SEED_SCENARIO.read_text() + "lab_router: []\nmine: 1\n", "lab_router: set in "),
+        ],
+    )
+    def test_a_file_that_is_no_scenario(self, lab, scenario, message):
+        (lab.folder / "mine.yml").write_text(scenario)
+        output = lab.up(succeeds=False, lab_scenario="./mine.yml")
+        assert message in output and "mine.yml" in output
+        assert not processes.processes(lab.name)
+
+    @pytest.mark.parametrize("playbook", ["lab_check", "lab_trace", "lab_controller_fault"])
+    def test_notes_of_another_lab(self, lab, playbook):
+        (lab.folder / "artifacts").mkdir(exist_ok=True)
+        (lab.folder / "artifacts/lab.json").write_text('{"name": "other", "driver": "netns", "scenario": "routed"}')
+        output = lab.run(str(ROOT / f"playbooks/{playbook}.yml"), succeeds=False)
+        (lab.folder / "artifacts/lab.json").unlink()
+        assert f"lab_name: {lab.name} is not the lab that" in output and "which is other." in output
+
+    def test_what_make_does_is_about_the_lab_that_it_is_given(self):
+        targets = ["lab", "lab-check", "lab-trace", "lab-run", "lab-down", "controller-fault", "exercise", "exercise-hint", "exercise-check"]
+        said = subprocess.run(["make", "-n", *targets, "LAB=two"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+        commands = re.findall(r"ansible-playbook .*?playbooks/", said)
+        assert len(commands) == len(targets) + 2 and all("-e lab_name=two " in command for command in commands)
 
     def test_a_lab_that_never_ran_can_be_removed(self, lab):
         assert "changed=0" in lab.down()

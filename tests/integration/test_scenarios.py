@@ -195,9 +195,9 @@ def test_mixed(lab):
     assert [leg["arrives"] for leg in legs] == [True, True, False]
     assert legs[2]["ends"] == ["hv1: the tunnel to 10.9.9.9: nobody answers who has 10.9.9.9"]
     assert legs[2]["hops"][0]["row"]["locator"] == "10.9.9.9"
-    assert "from: there is no VM 'vm9'. Use vm1, vm2, vm3." in lab.run(
-        str(ROOT / "playbooks/lab_trace.yml"), succeeds=False, trace_from="vm9", lab_scenario="mixed"
-    )
+    output = lab.run(str(ROOT / "playbooks/lab_trace.yml"), succeeds=False, trace_from="vm9", trace_to="vm9", lab_scenario="mixed")
+    for option in ("trace_from", "trace_to"):
+        assert f"{option}: vm9 is not accepted. Use another VM of the lab: vm1, vm2, vm3." in output
     lab.on("hv2", "ethtool -K eth0 tx on")
     assert [words.split(":")[0] for layer, words in check(lab, succeeds=False, lab_scenario="mixed") if layer == "datapath"] == ["hv2"]
     lab.run(str(ROOT / "playbooks/lab_build.yml"), lab_scenario="mixed")

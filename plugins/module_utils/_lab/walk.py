@@ -257,7 +257,7 @@ class _Packet:
             return ""
         if any(step["repeats"] and self.has(step["match"]) and self.has(step["expect"]) for step in wanted):
             return (
-                "The question is asked once more, as there was no answer yet. The userspace datapath drops a packet for the tunnel"
+                "The question is asked once more, as there was no answer yet. If it goes into a tunnel, the userspace datapath drops it"
                 " while it does not know the next hop's MAC address."
             )
         # RFC 1122, section 2.3.2.1.

@@ -142,7 +142,7 @@ def _unicast(vtep: Replica, own: Vtep, learned: Collection[Mac], locator: _Locat
 
 
 def _multicast(vtep: Replica, own: Vtep, locator: _Locator) -> Iterator[Operation]:
-    """All frames for addresses that are not known are welcome where a logical switch has a binding (vtep.5, Mcast_Macs_Local)."""
+    """All frames for addresses that are not known are welcome where a logical switch has a binding of a port that is there (vtep.5, Mcast_Macs_Local)."""
     want = set(own.switches) if own.address else set()
     kept: set[str] = set()
     for one, row in vtep["Mcast_Macs_Local"].items():
