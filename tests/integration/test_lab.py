@@ -481,7 +481,17 @@ class TestRefused:
         assert f"lab_name: {lab.name} is not the lab that" in output and "which is other." in output
 
     def test_what_make_does_is_about_the_lab_that_it_is_given(self):
-        targets = ["lab", "lab-check", "lab-trace", "lab-run", "lab-down", "controller-fault", "exercise", "exercise-hint", "exercise-check"]
+        targets = [
+            "lab",
+            "lab-check",
+            "lab-trace",
+            "lab-run",
+            "lab-down",
+            "controller-fault",
+            "exercise",
+            "exercise-hint",
+            "exercise-check",
+        ]
         said = subprocess.run(["make", "-n", *targets, "LAB=two"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
         commands = re.findall(r"ansible-playbook .*?playbooks/", said)
         assert len(commands) == len(targets) + 2 and all("-e lab_name=two " in command for command in commands)
