@@ -245,9 +245,9 @@ def damage(draw: random.Random, database: dict[str, Any]) -> None:
             lambda: switch.update(tunnel_key=draw.choice([*VNIS.values(), 9, None])),
             lambda: switch.update(replication_mode=draw.choice([None, "service_node", "source_node"])),
             lambda: switch["ucast_remote"].update({mac(draw.randrange(12)): {"locator": leads_to, "ipaddr": ""}}),
-            lambda: switch["ucast_remote"].clear(),
+            switch["ucast_remote"].clear,
             lambda: switch["mcast_remote"].update({UNKNOWN: {"locators": [leads_to]}}),
-            lambda: switch["mcast_remote"].clear(),
+            switch["mcast_remote"].clear,
             lambda: physical["ports"][draw.choice(["eth1", "eth2"])].update(vlan_bindings={"0": name}),
             lambda: physical["ports"][draw.choice(["eth1", "eth2"])].update(vlan_bindings={}),
         ]
