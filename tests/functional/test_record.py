@@ -536,6 +536,25 @@ def test_what_writers_say_of_themselves(server, task, recording):
     assert vtep_timeline(result["recording"])[3].endswith("Logical_Switch commented created (controller)")
 
 
+def test_each_comment_has_its_line_however_late_the_recorder_is(server, task, recording):
+    """The file is ahead of the updates: all transactions on one row are in it, with a compaction among them, before the first is read."""
+    server.ctl("add-ps", "br0")
+    pid = recording.start(database_file=str(server.directory / "vtep.db"))["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    row = {"op": "update", "table": "Physical_Switch", "where": []}
+    for number in range(10, 20):
+        if number == 15:
+            subprocess.run(["ovs-appctl", "-t", server.directory / "ctl", "ovsdb-server/compact"], check=True, capture_output=True)
+        # One goes and one comes, which the file says as a difference.
+        addresses = ["set", [f"10.0.0.{number}", f"10.0.0.{number + 1}"]]
+        server.transact({"op": "comment", "comment": f"writer {number}"}, {**row, "row": {"tunnel_ips": addresses}})
+    os.kill(pid, signal.SIGCONT)
+    lines = [line for line in recording.stop()["recording"] if line["event"] == "transaction"]
+    assert [(line["changes"][0]["after"]["tunnel_ips"][0], line.get("comments")) for line in lines] == [
+        (f"10.0.0.{number}", [f"writer {number}"]) for number in range(10, 20)
+    ]
+
+
 def test_a_file_that_is_no_database(task, recording):
     with pytest.raises(Failed, match="database_file: .* is not the file of an OVSDB server"):
         recording.start(database_file=__file__)

@@ -9,6 +9,7 @@ No update has the comment of a transaction (RFC 7047, section 5.2.8). The file o
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -17,17 +18,26 @@ from typing import Any, BinaryIO, NamedTuple
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._files import open_file
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.framing import LONGEST, header
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.log_rows import Type, differing
 
 #: Bytes that the file may have.
 _LARGEST = 2**40
 
 
+#: The columns of a row; ``None`` where it is not there.
+Row = dict[str, Any] | None
+
+
 class Record(NamedTuple):
-    """One transaction: when it was committed, in milliseconds since the epoch, what its writer says, and the UUIDs of its rows."""
+    """One transaction: when it was committed, in milliseconds since the epoch, what its writer says, and what it says of each row.
+
+    ``rows``: by UUID. ``is_difference``: a set or map of a row that was there before holds the members that have changed.
+    """
 
     date: int
     comment: str
-    rows: frozenset[str]
+    is_difference: bool
+    rows: dict[str, Row]
 
 
 class DatabaseFile:
@@ -37,7 +47,6 @@ class DatabaseFile:
         self._path = path
         self._file = self._open()
         self._records: list[Record] = []
-        self._latest = 0
 
     def skip(self) -> None:
         """Forget what has been appended so far: no update that comes later is about it."""
@@ -45,16 +54,25 @@ class DatabaseFile:
             pass
         self._records = []
 
-    def of(self, update: Mapping[str, Mapping[str, Any]]) -> list[Record]:
-        """The transactions that an update tells of. The server appends a transaction before it tells of it."""
-        rows = {uuid for table in update.values() for uuid in table}
+    def of(self, update: Mapping[str, Mapping[str, Mapping[str, Any]]], columns: Mapping[str, Mapping[str, Type]]) -> list[Record]:
+        """The transactions that an update (RFC 7047, section 4.1.6) tells of, which are the first that make of its rows what it says.
+
+        A server appends a transaction before it tells of it, and tells of several at once when they come faster than it is listened to.
+        ``columns``: the types of the columns, by table and column. None, where the file does not explain the update.
+        """
         self._records += self._new()
-        hits = [index for index, record in enumerate(self._records) if record.rows & rows]
-        if not hits:
-            return []
-        found = [self._records[index] for index in hits]
-        # Those between them changed nothing that is followed.
-        del self._records[: hits[-1] + 1]
+        rows = _Rows(update, columns)
+        found: list[Record] = []
+        taken = 0
+        while not rows.are_as_told():
+            if taken == len(self._records):
+                return []
+            record = self._records[taken]
+            taken += 1
+            if rows.take(record):
+                found.append(record)
+        # Those between them changed nothing that the update tells of.
+        del self._records[:taken]
         return found
 
     def _open(self) -> BinaryIO:
@@ -71,15 +89,15 @@ class DatabaseFile:
     def _new(self) -> Iterator[Record]:
         yield from self._read()
         try:
-            # The server compacts a database into a new file, which begins with what the old one held.
             replaced = not os.path.samestat(os.stat(self._path), os.fstat(self._file.fileno()))
         except OSError:
             return
         if replaced:
-            latest = self._latest
+            # The server compacts a database into a new file, of which the first record is what the old one made of it.
+            yield from self._read()
             self._file.close()
             self._file = self._open()
-            yield from (record for record in self._read() if record.date > latest)
+            yield from itertools.islice(self._read(), 1, None)
 
     def _read(self) -> Iterator[Record]:
         while True:
@@ -94,7 +112,52 @@ class DatabaseFile:
             if b'"_date"' not in data:
                 continue
             said = json.loads(data)
-            rows = frozenset(uuid for table in said.values() if isinstance(table, dict) for uuid in table)
-            record = Record(said.get("_date", 0), said.get("_comment", ""), rows)
-            self._latest = max(self._latest, record.date)
-            yield record
+            rows = {uuid: row for table in said.values() if isinstance(table, dict) for uuid, row in table.items()}
+            yield Record(said.get("_date", 0), said.get("_comment", ""), said.get("_is_diff") is True, rows)
+
+
+class _Rows:
+    """The rows of an update, from what they were before to what they are after it; of their columns, those that are followed and in the log."""
+
+    def __init__(self, update: Mapping[str, Mapping[str, Mapping[str, Any]]], columns: Mapping[str, Mapping[str, Type]]) -> None:
+        self._types: dict[str, dict[str, Type]] = {}
+        self._told: dict[str, Row] = {}
+        self._now: dict[str, Row] = {}
+        for table, rows in update.items():
+            for uuid, said in rows.items():
+                old, new = said.get("old"), said.get("new")
+                self._types[uuid] = {name: columns[table][name] for name in new or old or {} if columns[table][name].is_logged}
+                # Of a row that was modified, the update repeats only what had another value.
+                self._now[uuid] = None if old is None else self._of(uuid, {**(new or {}), **old})
+                self._told[uuid] = None if new is None else self._of(uuid, new)
+        self._other = {uuid for uuid in self._told if not self._are_same(uuid, self._now[uuid], self._told[uuid])}
+
+    def take(self, record: Record) -> bool:
+        """Follow a transaction; whether it changes something."""
+        changed = False
+        for uuid in record.rows.keys() & self._told.keys():
+            now, said = self._now[uuid], record.rows[uuid]
+            new = None if said is None else self._made(uuid, now, self._of(uuid, said), record.is_difference)
+            if not self._are_same(uuid, now, new):
+                changed = True
+                self._now[uuid] = new
+                (self._other.discard if self._are_same(uuid, new, self._told[uuid]) else self._other.add)(uuid)
+        return changed
+
+    def are_as_told(self) -> bool:
+        """Whether all rows are what the update says."""
+        return not self._other
+
+    def _of(self, uuid: str, row: dict[str, Any]) -> dict[str, Any]:
+        return {name: row[name] for name in self._types[uuid] if name in row}
+
+    def _made(self, uuid: str, row: Row, said: dict[str, Any], is_difference: bool) -> dict[str, Any]:
+        types = self._types[uuid]
+        if row is None:
+            return {name: said.get(name, one.default) for name, one in types.items()}
+        return {**row, **(differing(row, said, types) if is_difference else said)}
+
+    def _are_same(self, uuid: str, one: Row, other: Row) -> bool:
+        if one is None or other is None:
+            return one is other
+        return all(self._types[uuid][name].is_same(one[name], value) for name, value in other.items())

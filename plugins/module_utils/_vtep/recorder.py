@@ -30,6 +30,7 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._values import text
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep import recording
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.connection import Database, encode
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.database_file import DatabaseFile
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.log_rows import types
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.replica import Replica
 
 #: Bytes that a recording has at least: its first line says what there is to know of the tables.
@@ -113,6 +114,7 @@ class _Recorder:
     def begin(self) -> None:
         """Connect, and write what there is."""
         self.database.connect()
+        self.types = types(self.database.schema)
         self.replica = Replica(self.database.has, self.options["status"])
         self.replica.begin(self.database.monitor(self.replica.columns))
         current = self.replica.current() if self.options["initial"] else None
@@ -152,7 +154,7 @@ class _Recorder:
 
     def _note(self, updates: list[tuple[float, dict]]) -> None:
         for seconds, update in updates:
-            records = self.written.of(update) if self.written else []
+            records = self.written.of(update, self.types) if self.written else []
             if changes := self.replica.take(update):
                 said = recording.said([(record.date / 1000, record.comment) for record in records])
                 self.file.write(recording.line(recording.TRANSACTION, seconds, number=self.transactions + 1, **said, changes=changes))

@@ -20,8 +20,8 @@ from typing import Any, BinaryIO, NoReturn
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._files import open_file
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.encoding import NOTHING, members
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.framing import LONGEST, header
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.log_rows import Kind, Type, differing, types
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import DATABASE, OWNED, TABLES, own_parts
 
 #: Bytes of a saved database: a log that was never compacted may be many times as large as its rows.
@@ -129,8 +129,6 @@ def _read(file: BinaryIO, name: str) -> Saved:
 # -- values ---------------------------------------------------------------------------------------------------------
 
 
-#: Whether a column is a map, and whether it holds references.
-Kind = tuple[bool, bool]
 _PLAIN: Kind = (False, False)
 
 
@@ -268,9 +266,8 @@ class _Log:
         self._warnings: list[str] = []
         self._rows: Rows = {}
         self._columns: dict[str, set[str]] = {}
+        self._types: dict[str, dict[str, Type]] = {}
         self._defaults: dict[str, dict[str, Any]] = {}
-        #: The columns that hold more than one value, of which a later record may hold what differs, and whether these are maps.
-        self._composite: dict[str, dict[str, bool]] = {}
         self._checker = _Checker({})
 
     def read(self) -> Saved:
@@ -336,14 +333,12 @@ class _Log:
             raise UserError(f"{self._name} is a database {_short(schema.get('name'))}; expected {DATABASE}")
         kinds: dict[str, dict[str, Kind]] = {}
         try:
-            for table, spec in schema["tables"].items():
-                types = {column: _Type(said["type"]) for column, said in spec["columns"].items()}
-                self._defaults[table] = {column: one.default for column, one in types.items()}
-                self._composite[table] = {column: one.kind[0] for column, one in types.items() if one.is_composite}
+            self._types = types(schema)
+            for table, columns in self._types.items():
+                self._defaults[table] = {column: one.default for column, one in columns.items()}
                 self._rows[table] = {}
-                # What is ephemeral is in no log.
-                self._columns[table] = {column for column, said in spec["columns"].items() if said.get("ephemeral") is not True}
-                kinds[table] = {column: one.kind for column, one in types.items()}
+                self._columns[table] = {column for column, one in columns.items() if one.is_logged}
+                kinds[table] = {column: one.kind for column, one in columns.items()}
         except (KeyError, TypeError, AttributeError):
             self._broken("it is no schema (RFC 7047, section 3.2)")
         for table in kinds.keys() & TABLES.keys():
@@ -374,56 +369,5 @@ class _Log:
                 row = rows.get(uuid)
                 if row is None:
                     rows[uuid] = {"_uuid": self._checker.uuid(uuid), **defaults, **new}
-                elif is_diff:
-                    composite = self._composite[table]
-                    row.update({name: _combined(row[name], it, composite[name]) if name in composite else it for name, it in new.items()})
                 else:
-                    row.update(new)
-
-
-_ATOMS: dict[str, Any] = {
-    "integer": 0,
-    "real": 0.0,
-    "boolean": False,
-    "string": "",
-    "uuid": ["uuid", "00000000-0000-0000-0000-000000000000"],
-}
-
-
-class _Type:
-    """The type of a column (RFC 7047, section 3.2). Raises ``KeyError``, ``TypeError`` or ``AttributeError`` for what is none.
-
-    ``default``: what a row has of which a record says nothing. ``is_composite``: whether a difference holds single members.
-    """
-
-    def __init__(self, said: Any) -> None:
-        whole = {"key": said} if isinstance(said, str) else said
-        base, value = _base(whole["key"]), _base(whole.get("value"))
-        self.kind: Kind = (value is not None, "uuid" in (base, value))
-        self.is_composite = whole.get("max", 1) != 1
-        self.default = ["map", []] if value else NOTHING if whole.get("min", 1) == 0 else _ATOMS[base]
-
-
-def _base(said: Any) -> Any:
-    return said["type"] if isinstance(said, dict) else said
-
-
-def _combined(held: Any, difference: Any, is_map: bool) -> Any:
-    """A set or map with those members gone that it has, those there that it has not, and with the values of the difference."""
-    now = dict(_marked(held, is_map))
-    for mark, member in _marked(difference, is_map):
-        if now.get(mark) == member:
-            del now[mark]
-        else:
-            now[mark] = member
-    values = list(now.values())
-    if is_map:
-        return ["map", values]
-    return values[0] if len(values) == 1 else ["set", values]
-
-
-def _marked(value: Any, is_map: bool) -> Iterator[tuple[Any, Any]]:
-    """The members of a set, or the pairs of a map, each with what tells it from others."""
-    for member in value[1] if is_map else members(value):
-        key = member[0] if is_map else member
-        yield (tuple(key) if isinstance(key, list) else key), member
+                    row.update(differing(row, new, self._types[table]) if is_diff else new)
