@@ -91,7 +91,8 @@ def run(process: Process, command: Sequence[str], source: bytes) -> subprocess.C
     status = warm.STATUS.unpack(told)[0] if told else -signal.SIGKILL
     if status < 0:
         # As the shell tells of a signal.
-        complained += f"{signal.strsignal(-status)}\n".encode()
+        if -status not in (signal.SIGINT, signal.SIGPIPE):
+            complained += f"{signal.strsignal(-status)}\n".encode()
         status = 128 - status
     return subprocess.CompletedProcess(command, status, printed, complained)
 

@@ -30,6 +30,7 @@ The client talks over a socket (SOCK_SEQPACKET) of its own for each module:
 from __future__ import annotations
 
 import _imp
+import atexit
 import contextlib
 import gc
 import glob
@@ -85,6 +86,7 @@ def serve(listening: int, folder: str) -> None:
         os._exit(0)
     os.setsid()
     own_name = _rename(NAME)
+    end = End()
     started = time.time_ns()
     # Not every kernel has it. Without, this process ends here, and serves nobody.
     os.close(os.pidfd_open(os.getpid()))
@@ -121,7 +123,7 @@ def serve(listening: int, folder: str) -> None:
             if not keeper:
                 listener.close()
                 files = _keep(connection)
-                _execute(files, folder, own_name, brought)
+                _execute(files, folder, own_name, brought, end)
                 return
             connection.close()
             pidfd = os.pidfd_open(keeper)
@@ -199,7 +201,7 @@ def _receive(connection: socket.socket) -> bytes:
         return b""
 
 
-def _execute(files: tuple[int, ...], folder: str, name: str, brought: Brought) -> None:
+def _execute(files: tuple[int, ...], folder: str, name: str, brought: Brought, end: End) -> None:
     """Execute a module's source as Python executes its standard input."""
     source, *streams = files
     with open(source, "rb", closefd=False) as file:
@@ -215,13 +217,67 @@ def _execute(files: tuple[int, ...], folder: str, name: str, brought: Brought) -
     main = types.ModuleType("__main__")
     main.__dict__.update({key: value for key, value in vars(sys.modules["__main__"]).items() if key.startswith("__")}, __doc__=None)
     sys.modules["__main__"] = main
+    end.known = {id(module) for module in (*sys.modules.values(), *brought.modules())} - {id(main)}
     try:
         exec(compile(text, "<stdin>", "exec", dont_inherit=True), main.__dict__)
-    except Exception as error:
-        # Told by Python's own end of the program, it would begin with the lines of this file.
-        trace = error.__traceback__ and error.__traceback__.tb_next
-        sys.excepthook(type(error), error.with_traceback(trace), trace)
-        raise SystemExit(1) from None
+        end.status = 0
+    except SystemExit as error:
+        end.status = (error.code or 0) & 0xFF if isinstance(error.code, (int, types.NoneType)) else 1
+        raise
+    except BaseException as error:
+        if isinstance(error, Exception):
+            end.status = 1
+        hook = sys.excepthook
+
+        def tell(kind: type[BaseException], value: BaseException, trace: types.TracebackType | None) -> None:
+            # It would begin with the lines of this file.
+            while trace and trace.tb_frame.f_code is not _execute.__code__:
+                trace = trace.tb_next
+            trace = trace and trace.tb_next
+            sys.excepthook = hook
+            hook(kind, value.with_traceback(trace), trace)
+
+        sys.excepthook = tell
+        raise
+
+
+class End:
+    """The end of a module's process: as Python ends a program, but what was imported before is not cleared away.
+
+    That would take as long as most of Ansible's modules run.
+    """
+
+    def __init__(self) -> None:
+        #: What the process tells, and the modules that were imported before, as far as both are known.
+        self.status: int | None = None
+        self.known: set[int] = set()
+        # Of what is registered, the first is the last that is called.
+        atexit.register(self._come)
+
+    def _come(self) -> None:
+        if self.status is None:
+            return
+        # What cannot be written is Python's to tell.
+        with contextlib.suppress(Exception):
+            self._flush()
+            for name in ("last_type", "last_value", "last_traceback", "last_exc"):
+                vars(sys).pop(name, None)
+            for module in [module for module in reversed(sys.modules.values()) if id(module) not in self.known]:
+                self._clear(vars(module))
+            gc.collect()
+            self._flush()
+            os._exit(self.status)
+
+    def _clear(self, names: dict[str, Any]) -> None:
+        """Let go of what a module holds; first of what is private, as Python does."""
+        for name in sorted(names, key=lambda name: name[:1] != "_" or name[1:2] == "_"):
+            if name != "__builtins__":
+                names[name] = None
+
+    def _flush(self) -> None:
+        for stream in (sys.stdout, sys.stderr):
+            if stream and not stream.closed:
+                stream.flush()
 
 
 def _rename(name: str) -> str:
@@ -270,6 +326,10 @@ class Brought:
         if spec and isinstance(spec.loader, importlib.machinery.SourceFileLoader):
             spec.loader = self._loaders[name] = Loader(name, spec.loader.path)
         return spec
+
+    def modules(self) -> list[types.ModuleType]:
+        """All that is imported."""
+        return [*self._modules.values(), *self._others.values()]
 
     def put_aside(self) -> None:
         """Take it away from what is imported."""

@@ -68,9 +68,7 @@ class Type:
 
 def types(schema: Mapping[str, Any]) -> dict[str, dict[str, Type]]:
     """The types of the columns, by table and column, of a schema (RFC 7047, section 3.2); raises what ``Type`` raises."""
-    return {
-        table: {column: Type(said) for column, said in spec["columns"].items()} for table, spec in schema["tables"].items()
-    }
+    return {table: {column: Type(said) for column, said in spec["columns"].items()} for table, spec in schema["tables"].items()}
 
 
 def differing(row: Mapping[str, Any], said: Mapping[str, Any], columns: Mapping[str, Type]) -> dict[str, Any]:
