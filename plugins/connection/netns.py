@@ -76,6 +76,7 @@ author:
   - The vxlanlab.vtep maintainers (@vxlanlab)
 """
 
+import gc
 import os
 import shutil
 import subprocess
@@ -90,6 +91,10 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.processes impor
 from ansible_collections.vxlanlab.vtep.plugins.plugin_utils import warm
 
 display = Display()
+
+# Ansible forks for each task, after its main process has loaded this file. Each fork would search for garbage among all that Ansible
+# consists of, and copy its memory by that.
+gc.freeze()
 
 # sudo asks a program for the password, with its prompt as the argument. The program is printenv, and the prompt the variable's name:
 # so the password is in no file, in no command line, and not in the way of what a command reads. sudo keeps the variable for itself.

@@ -73,6 +73,7 @@ def _chapter(state: str, topology: Mapping[str, Any], source: Mapping[str, Any],
     """A ping that is listened to, as a chapter of the story tells it."""
     return {
         "key": state,
+        "steps": ["listen", "note"],
         "hypervisor": source["hypervisor"],
         "ping": ping(source, target),
         "size": size,
@@ -80,7 +81,6 @@ def _chapter(state: str, topology: Mapping[str, Any], source: Mapping[str, Any],
         "forget": VMS,
         # In the repaired lab, a ping that is too long for a VM's port goes in two parts.
         "fragment": True,
-        "prepares": False,
         "transfer": None,
         "captures": listening(topology, source, target, f"_{state}.pcap"),
     }

@@ -192,7 +192,14 @@ def _learned(ends: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> b
 def _afterwards(chapters: Sequence[Mapping[str, Any]], topology: Mapping[str, Any]) -> dict[str, Any]:
     """What gives the lab back what the topology needs, after the last chapter."""
     last = chapters[-1]
-    return {"restore": sorted({change["hypervisor"] for change in last["tables"]}), "resize": _resized(last["mtus"], {}, topology)}
+    restore = sorted({change["hypervisor"] for change in last["tables"]})
+    resize = _resized(last["mtus"], {}, topology)
+    return {"steps": _preparing(bool(restore), resize), "restore": restore, "change": [], "resize": resize}
+
+
+def _preparing(writes: bool, resize: Mapping[str, Any]) -> list[str]:
+    """The steps of a chapter before it listens."""
+    return ["prepare"] * writes + ["resize"] * bool(resize)
 
 
 def _resized(before: Mapping[str, int], after: Mapping[str, int], topology: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
@@ -231,6 +238,8 @@ def _complete(
     ending = f"_{chapter['key']}.pcap" if earlier else ".pcap"
     return {
         "key": chapter["key"],
+        # The files of playbooks/tasks that tell it, in their order.
+        "steps": [*_preparing(not stays, resize), "listen", *(["transfer"] if chapter["transfer"] else []), "note"],
         "heading": chapter["heading"],
         "text": chapter["text"],
         "source": source["name"],
@@ -245,7 +254,6 @@ def _complete(
         "mtu": chapter["mtu"],
         "mtus": mtus,
         "resize": resize,
-        "prepares": bool(resize or not stays),
         "tables": tables,
         # Before the ping: the hypervisors that get the tables of the topology again, and the changes to make.
         "restore": [] if stays else sorted({change["hypervisor"] for change in before}),
