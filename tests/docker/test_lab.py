@@ -108,7 +108,7 @@ def test_a_node_of_an_interrupted_start_is_made_anew(lab, engine):
     assert {name: list(node["NetworkSettings"]["Networks"]) for name, node in after.items()} == {"hv1": [NAME], "hv2": [NAME]}
 
 
-@pytest.mark.parametrize("name", ["wrong-vni", "dead-emulator"])
+@pytest.mark.parametrize("name", ["wrong-vni", "no-flood"])
 def test_an_exercise(lab, name):
     """Once it has begun, nothing has to say that the nodes are containers."""
     artifacts, _printed = lab
