@@ -68,7 +68,9 @@ class Hv1:
 
 
 @pytest.fixture
-def hv1(lab):
+def hv1(lab, monkeypatch):
+    # Where nothing is buffered, nothing can be lost.
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
     node = Hv1(lab)
     wait_until(lambda: node.served_by() == NAME, "served by a warm interpreter")
     return node
@@ -169,6 +171,20 @@ ENDS = {
     "one in a function that failed": "def work():\n    file = open('/dev/stdout', 'w'); file.write('written')\n    1 / 0\n\nwork()",
     "one of another module": "import types, sys\nsys.modules['mine'] = types.ModuleType('mine')\nsys.modules['mine'].file = open('/dev/stdout', 'w')\n"
     "sys.modules['mine'].file.write('written')",
+    "one of a library": "import json\njson.file = open('/dev/stdout', 'w'); json.file.write('written')",
+    "one of Python itself": "import builtins\nbuiltins.file = open('/dev/stdout', 'w'); builtins.file.write('written')",
+    "a pipe to a program": "import subprocess\ncat = subprocess.Popen(['cat'], stdin=subprocess.PIPE, text=True); cat.stdin.write('written')",
+    "an output that was replaced": "import io, sys; print('out'); print('err', file=sys.stderr); sys.stdout = io.StringIO(); sys.stderr = None",
+    "a last word of a library's": "import os\nclass Last:\n    def __del__(self):\n        os.write(1, b'last')\n\nlast = Last()",
+    "a shelf": "import shelve, tempfile, dbm.dumb\nshelf = shelve.Shelf(dbm.dumb.open(tempfile.mkdtemp() + '/s'), writeback=True); shelf['a'] = [1]",
+    "a pool": "import multiprocessing\npool = multiprocessing.get_context('fork').Pool(2); print(pool.map(abs, [-1, 2]))",
+    "a logger": "import logging\nlogging.basicConfig(filename='/dev/stdout', level=1); logging.info('x')",
+    "threads that never end": "import threading\ndef helper():\n    return 1\n\ndef work():\n    while True:\n        helper()\n\n"
+    "for number in range(4):\n    threading.Thread(target=work, daemon=True).start()\n\nheld = [[number] for number in range(100_000)]",
+    "a child": "import os, sys\npid = os.fork()\nif not pid:\n    print('child'); sys.exit(7)\nprint(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))",
+    "a generator": "def work():\n    try:\n        yield 1\n    finally:\n        print('closed')\n\nworking = work(); next(working)",
+    "a hook that ends it": "import sys\nsys.excepthook = lambda *error: sys.exit(5)\nraise ValueError",
+    "a status too large": "import sys; sys.exit(2 ** 70)",
     "a last word": "class Last:\n    def __del__(self):\n        print('last')\n\n_last = Last()",
     "a full output": "import os, sys; os.dup2(os.open('/dev/full', os.O_WRONLY), 1); print('lost')",
     "a status of bytes": "import sys; sys.exit(256 + 7)",

@@ -38,6 +38,7 @@ import hashlib
 import importlib
 import importlib.abc
 import importlib.machinery
+import io
 import os
 import pathlib
 import select
@@ -48,6 +49,7 @@ import sys
 import threading
 import time
 import types
+import weakref
 import zipimport
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -222,12 +224,14 @@ def _execute(files: tuple[int, ...], folder: str, name: str, brought: Brought, e
         exec(compile(text, "<stdin>", "exec", dont_inherit=True), main.__dict__)
         end.status = 0
     except SystemExit as error:
-        end.status = (error.code or 0) & 0xFF if isinstance(error.code, (int, types.NoneType)) else 1
+        # All others are Python's to tell.
+        if error.code is None or (isinstance(error.code, int) and 0 <= error.code <= 0xFF):
+            end.status = int(error.code or 0)
         raise
     except BaseException as error:
-        if isinstance(error, Exception):
-            end.status = 1
         hook = sys.excepthook
+        if isinstance(error, Exception) and hook is sys.__excepthook__:
+            end.status = 1
 
         def tell(kind: type[BaseException], value: BaseException, trace: types.TracebackType | None) -> None:
             # It would begin with the lines of this file.
@@ -244,7 +248,8 @@ def _execute(files: tuple[int, ...], folder: str, name: str, brought: Brought, e
 class End:
     """The end of a module's process: as Python ends a program, but what was imported before is not cleared away.
 
-    That would take as long as most of Ansible's modules run.
+    That would take as long as most of Ansible's modules run. What a library in C has registered (atexit(3)), or printed and not flushed,
+    is lost.
     """
 
     def __init__(self) -> None:
@@ -255,16 +260,23 @@ class End:
         atexit.register(self._come)
 
     def _come(self) -> None:
-        if self.status is None:
+        # Other threads are Python's to stop.
+        if self.status is None or len(sys._current_frames()) > 1:
             return
-        # What cannot be written is Python's to tell.
+        # And what cannot be written is its to tell.
         with contextlib.suppress(Exception):
             self._flush()
             for name in ("last_type", "last_value", "last_traceback", "last_exc"):
                 vars(sys).pop(name, None)
-            for module in [module for module in reversed(sys.modules.values()) if id(module) not in self.known]:
-                self._clear(vars(module))
+            # As Python does: what nothing else holds goes as a whole, and finds all that it needs.
+            left = [weakref.ref(sys.modules.pop(name)) for name, module in [*sys.modules.items()] if id(module) not in self.known]
             gc.collect()
+            for reference in reversed(left):
+                if module := reference():
+                    self._clear(vars(module))
+            gc.collect()
+            sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
+            self._flush_files()
             self._flush()
             os._exit(self.status)
 
@@ -273,6 +285,13 @@ class End:
         for name in sorted(names, key=lambda name: name[:1] != "_" or name[1:2] == "_"):
             if name != "__builtins__":
                 names[name] = None
+
+    def _flush_files(self) -> None:
+        """Those that are left, as what was imported before holds them."""
+        for one in gc.get_objects():
+            if isinstance(one, io.IOBase):
+                with contextlib.suppress(Exception):
+                    one.flush()
 
     def _flush(self) -> None:
         for stream in (sys.stdout, sys.stderr):

@@ -41,7 +41,10 @@ class Record(NamedTuple):
 
 
 class DatabaseFile:
-    """Follows the file at ``path``; ``UserError`` where it cannot be read, or is that of a cluster."""
+    """Follows the file at ``path``; ``UserError`` where it cannot be read, or is that of a cluster.
+
+    Of two compactions between two looks, what was written between them is in no file any more.
+    """
 
     def __init__(self, path: str) -> None:
         self._path = path

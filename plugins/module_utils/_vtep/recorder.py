@@ -114,7 +114,7 @@ class _Recorder:
     def begin(self) -> None:
         """Connect, and write what there is."""
         self.database.connect()
-        self.types = types(self.database.schema)
+        self.types = types(self.database.schema) if self.written else {}
         self.replica = Replica(self.database.has, self.options["status"])
         self.replica.begin(self.database.monitor(self.replica.columns))
         current = self.replica.current() if self.options["initial"] else None
