@@ -24,20 +24,17 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.log_rows impor
 _LARGEST = 2**40
 
 
-#: The columns of a row; ``None`` where it is not there.
-Row = dict[str, Any] | None
-
-
 class Record(NamedTuple):
     """One transaction: when it was committed, in milliseconds since the epoch, what its writer says, and what it says of each row.
 
-    ``rows``: by UUID. ``is_difference``: a set or map of a row that was there before holds the members that have changed.
+    ``rows``: the columns of a row by its UUID, or ``None`` where it is deleted. ``is_difference``: a set or map of a row that was there
+    before holds the members that have changed.
     """
 
     date: int
     comment: str
     is_difference: bool
-    rows: dict[str, Row]
+    rows: dict[str, dict[str, Any] | None]
 
 
 class DatabaseFile:
@@ -124,8 +121,8 @@ class _Rows:
 
     def __init__(self, update: Mapping[str, Mapping[str, Mapping[str, Any]]], columns: Mapping[str, Mapping[str, Type]]) -> None:
         self._types: dict[str, dict[str, Type]] = {}
-        self._told: dict[str, Row] = {}
-        self._now: dict[str, Row] = {}
+        self._told: dict[str, dict[str, Any] | None] = {}
+        self._now: dict[str, dict[str, Any] | None] = {}
         for table, rows in update.items():
             for uuid, said in rows.items():
                 old, new = said.get("old"), said.get("new")
@@ -154,13 +151,13 @@ class _Rows:
     def _of(self, uuid: str, row: dict[str, Any]) -> dict[str, Any]:
         return {name: row[name] for name in self._types[uuid] if name in row}
 
-    def _made(self, uuid: str, row: Row, said: dict[str, Any], is_difference: bool) -> dict[str, Any]:
+    def _made(self, uuid: str, row: dict[str, Any] | None, said: dict[str, Any], is_difference: bool) -> dict[str, Any]:
         types = self._types[uuid]
         if row is None:
             return {name: said.get(name, one.default) for name, one in types.items()}
         return {**row, **(differing(row, said, types) if is_difference else said)}
 
-    def _are_same(self, uuid: str, one: Row, other: Row) -> bool:
+    def _are_same(self, uuid: str, one: dict[str, Any] | None, other: dict[str, Any] | None) -> bool:
         if one is None or other is None:
             return one is other
         return all(self._types[uuid][name].is_same(one[name], value) for name, value in other.items())
