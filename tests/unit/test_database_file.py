@@ -136,9 +136,14 @@ def comments(file: DatabaseFile, update: dict) -> list[int]:
     return [int(record.comment) for record in file.of(update, {"Port": TYPES})]
 
 
-@pytest.mark.parametrize("is_difference", [True, False], ids=["differences", "whole values"])
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(data=st.data(), all_writes=st.lists(WRITES, min_size=1, max_size=8))
+def over_random_transactions(test: Any) -> Any:
+    """Both kinds of files, each with any transactions."""
+    test = given(data=st.data(), all_writes=st.lists(WRITES, min_size=1, max_size=8))(test)
+    test = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)(test)
+    return pytest.mark.parametrize("is_difference", [True, False], ids=["differences", "whole values"])(test)
+
+
+@over_random_transactions
 def test_each_update_has_the_comment_of_its_transaction(tmp_path_factory, data, all_writes, is_difference):
     """A server that tells of each transaction, and a reader that is any number of transactions behind."""
     world = World(tmp_path_factory.mktemp("database") / "db", is_difference)
@@ -155,9 +160,7 @@ def test_each_update_has_the_comment_of_its_transaction(tmp_path_factory, data, 
         assert comments(file, told) == ([number_of] if logged(told) else [])
 
 
-@pytest.mark.parametrize("is_difference", [True, False], ids=["differences", "whole values"])
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(data=st.data(), all_writes=st.lists(WRITES, min_size=1, max_size=8))
+@over_random_transactions
 def test_updates_of_several_transactions(tmp_path_factory, data, all_writes, is_difference):
     """A server that tells of some together: each comment comes once at most, in order, and never before its update; none is missed."""
     world = World(tmp_path_factory.mktemp("database") / "db", is_difference)

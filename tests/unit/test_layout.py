@@ -269,15 +269,17 @@ def test_what_is_told_has_an_order():
     assert not [f"{path.relative_to(ROOT)}:{number}: {line.strip()}" for path, number, line in lines if has_no_order(line)]
 
 
+FILTER_FOR_SETS = r"\|\s*(?:ansible\.builtin\.)?(?:difference|union|intersect|symmetric_difference)\s*\("
+
+
 def has_no_order(line: str) -> bool:
     """Whether a filter for sets is in the line, and nothing sorts what comes out of it, or of another one that takes it."""
-    for found in re.finditer(r"\|\s*(?:ansible\.builtin\.)?(?:difference|union|intersect|symmetric_difference)\s*\(", line):
+    for found in re.finditer(FILTER_FOR_SETS, line):
         depth, end = 1, found.end()
         while depth and end < len(line):
             depth += {"(": 1, ")": -1}.get(line[end], 0)
             end += 1
-        rest = line[end:]
-        if not re.match(r"\s*\|\s*sort\b", rest) and not re.match(r"\s*\|\s*(difference|union|intersect|symmetric_difference)\s*\(", rest):
+        if not re.match(rf"\s*(?:\|\s*sort\b|{FILTER_FOR_SETS})", line[end:]):
             return True
     return False
 

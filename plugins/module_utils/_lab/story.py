@@ -199,7 +199,7 @@ def _afterwards(chapters: Sequence[Mapping[str, Any]], topology: Mapping[str, An
 
 def _preparing(writes: bool, resize: Mapping[str, Any]) -> list[str]:
     """The steps of a chapter before it listens."""
-    return ["prepare"] * writes + ["resize"] * bool(resize)
+    return [*(["prepare"] if writes else []), *(["resize"] if resize else [])]
 
 
 def _resized(before: Mapping[str, int], after: Mapping[str, int], topology: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
