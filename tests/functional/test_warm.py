@@ -26,7 +26,7 @@ from ansible.module_utils import basic as ansible_basic
 from conftest import BIN
 from lab_nodes import HV1, alive, connection, made, pids, wait_until
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.warm import NAME
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.warm import ENDING, NAME
 from ansible_collections.vxlanlab.vtep.plugins.plugin_utils import warm
 
 # What ansible-core 2.19 runs a module with.
@@ -212,6 +212,30 @@ def test_a_module_may_signal_its_group(hv1):
     status, output, errors = hv1.warm(source.replace("os.killpg(0, 9)", "print('done')"))
     assert (status, output, errors) == (0, b"heard\ndone\n", b"")
     assert hv1.warm(source) == (137, b"heard\n", warm.LOST + b"Killed\n")
+
+
+# A keeper that goes on only when its module has ended.
+SLOW_KEEPER = """
+fork = os.fork
+
+def fork_slowly():
+    pid = fork()
+    if pid and os.getsid(0) == os.getpid():
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    return pid
+
+os.fork = fork_slowly
+"""
+
+
+@pytest.mark.parametrize("number", ENDING)
+def test_a_module_may_signal_its_group_before_its_keeper_goes_on(hv1, number, monkeypatch):
+    program = f"{warm.program()}\n{SLOW_KEEPER}"
+    monkeypatch.setattr(warm, "program", lambda: program)
+    source = f"import os, signal; signal.signal({number:d}, lambda *unused: print('heard')); os.killpg(0, {number:d})"
+    for unused in range(2):
+        assert hv1.warm(source) == (0, b"heard\n", b"")
+    assert hv1.served_by() == NAME
 
 
 def test_all_of_a_large_output_arrives(hv1):

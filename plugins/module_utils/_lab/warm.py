@@ -58,6 +58,8 @@ HELLO = b"."
 STATUS = struct.Struct("!i")
 #: The name of the process, for who looks at the node's processes. A module has the interpreter's.
 NAME = "vxlanlab-warm"
+# What a terminal, a shell or a manager of services ends a process group with.
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Seconds without a module after which it ends: a lab that nobody works with needs no memory.
 IDLE = 60
 
@@ -170,12 +172,14 @@ def _keep(connection: socket.socket) -> tuple[int, ...]:
         files = []
     if len(files) != 4:
         os._exit(0)  # the client does without
+    # What ends the group leaves this process, which has to tell of it, also if the module is at work first. That has the signals as they were.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     module = os.fork()
     if not module:
         connection.detach()
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return tuple(files)
-    # What ends the group leaves this process, which has to tell of it. The module has the signals as they were.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in ENDING:
         signal.signal(number, signal.SIG_IGN)
     for file in files:
         os.close(file)
