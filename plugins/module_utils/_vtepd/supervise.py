@@ -39,9 +39,13 @@ def log(text: str) -> None:
 
 def keep_running(program: str, bridge: str, database: str, start: Sequence[str], options: Sequence[str]) -> None:
     """Run the emulator until SIGTERM. ``start``: the command that starts those daemons that were killed; none under systemd."""
+    told = held = False
 
     def stop(number: int, frame: object) -> None:
-        raise Stop
+        nonlocal told
+        told = True
+        if not held:
+            raise Stop
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
@@ -59,11 +63,17 @@ def keep_running(program: str, bridge: str, database: str, start: Sequence[str],
                     _pause(started + PAUSE_SECONDS - time.monotonic())
                 started = time.monotonic()
                 command = ["setpriv", "--pdeathsig=KILL", sys.executable, program, "emulate", bridge, *options]
+                # What is started is known before it may have to be ended.
+                held = True
                 emulator = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+                held = False
+                if told:
+                    raise Stop
             _wait_for_an_end(emulator.pid, server)
     except Stop:
         log("stopped")
     finally:
+        held = True
         if emulator:
             emulator.kill()
             emulator.wait()
