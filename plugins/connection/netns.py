@@ -96,6 +96,9 @@ display = Display()
 # consists of, and copy its memory by that.
 gc.freeze()
 
+# The nodes that were found, by lab and name: a fork need not search all processes of the machine for what its parent has found.
+_found: dict[tuple[str, str], Process] = {}
+
 # sudo asks a program for the password, with its prompt as the argument. The program is printenv, and the prompt the variable's name:
 # so the password is in no file, in no command line, and not in the way of what a command reads. sudo keeps the variable for itself.
 PASSWORD = "VXLANLAB_SUDO_PASSWORD"
@@ -213,6 +216,7 @@ class Connection(ConnectionBase):
     def _find_node(self) -> Process:
         """The node's PID 1. Looked up once; later only checked, as the node may have been made again."""
         lab, node = self.get_option("lab"), self.get_option("node")
+        self._process = self._process or _found.get((lab, node))
         if not self._process or read_process(self._process.pid) != self._process:
             self._process = running(lab).get(node)
         if not self._process:
@@ -220,6 +224,7 @@ class Connection(ConnectionBase):
                 f"node {node!r} of lab {lab!r} does not run on this machine. Start the lab: make lab"
                 " (or ansible-playbook vxlanlab.vtep.lab)."
             )
+        _found[lab, node] = self._process
         return self._process
 
     def _check_sudo(self) -> None:

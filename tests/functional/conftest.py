@@ -228,7 +228,11 @@ def ansible(lab: str, tmp_path: Path) -> Callable[..., subprocess.CompletedProce
     inventory.write_text(f"---\nplugin: vxlanlab.vtep.lab\nlab: {lab}\n")
 
     def run(program: str, *arguments: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
-        env = os.environ | {"ANSIBLE_HOME": str(tmp_path / "home"), "ANSIBLE_REMOTE_TMP": str(tmp_path / "home/remote"), "ANSIBLE_NOCOLOR": "1"} | env
+        env = (
+            os.environ
+            | {"ANSIBLE_HOME": str(tmp_path / "home"), "ANSIBLE_REMOTE_TMP": str(tmp_path / "home/remote"), "ANSIBLE_NOCOLOR": "1"}
+            | env
+        )
         command = [BIN / program, "-i", inventory, *arguments]
         return subprocess.run(command, env=env, cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
 

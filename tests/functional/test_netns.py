@@ -25,6 +25,7 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError, AnsibleFileNo
 from conftest import BIN
 from lab_nodes import HV1, HV2, HV3, alive, connection, inside, made, module, module_command, module_input, pids, wait_until
 
+from ansible_collections.vxlanlab.vtep.plugins.connection import netns as netns_connection
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab import netns, processes
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab.node import NODE, Node, wanted_nodes
@@ -802,7 +803,18 @@ def test_a_node_that_was_made_again_is_found_again(lab):
     made(lab, HV1)
     hv1 = connection(lab, "hv1")
     made(lab, HV1, mtu=1400)
-    assert hv1.exec_command("cat /sys/class/net/eth0/mtu") == (0, b"1400\n", b"")
+    for one in (hv1, connection(lab, "hv1")):
+        assert one.exec_command("cat /sys/class/net/eth0/mtu") == (0, b"1400\n", b"")
+
+
+def test_a_node_that_was_found_is_not_searched_for_again(lab, monkeypatch):
+    made(lab, HV1, HV2)
+    connection(lab, "hv1")
+    searched = []
+    monkeypatch.setattr(netns_connection, "running", lambda lab: searched.append(lab) or processes.running(lab))
+    for name in ("hv1", "hv2", "hv1", "hv2"):
+        assert connection(lab, name).exec_command("hostname") == (0, f"{name}\n".encode(), b"")
+    assert searched == [lab], "hv2, once"
 
 
 def test_a_node_that_goes_away_is_a_lost_connection(lab, tmp_path):
