@@ -322,6 +322,8 @@ class Brought:
         # Those that one of Ansible's has put in its own place.
         self._others: dict[str, types.ModuleType] = {}
         self._sources: dict[str, bytes] = {}
+        # What each of them has noted of its place.
+        self._notes: dict[str, list[str]] = {}
         self._same: dict[str, bool] = {}
         self._waiting = False
         sys.meta_path.insert(0, self)
@@ -363,6 +365,9 @@ class Brought:
             own = getattr(module, "__loader__", None) is self._loaders.get(name, self)
             (self._modules if own else self._others)[name] = module
         self._sources = {os.path.relpath(loader.path, self._root): loader.get_data(loader.path) for loader in self._loaders.values()}
+        for name, module in self._modules.items():
+            values = list(vars(module).items())
+            self._notes[name] = [key for key, value in values if (placed := self._placed(value, "")) is not value and placed != value]
         self._waiting = True
 
     def get(self, name: str, importer: ZipImporter) -> types.ModuleType | None:
@@ -383,23 +388,23 @@ class Brought:
 
     def place(self, module: types.ModuleType, spec: importlib.machinery.ModuleSpec, archive: str) -> None:
         """Have a module be where the zip file has it: in tracebacks, and in what it has noted of its place."""
-
-        def placed(value: Any) -> Any:
-            if isinstance(value, list):
-                return [placed(one) for one in value]
-            if isinstance(value, (str, pathlib.PurePath)) and f"{value}/".startswith(f"{self._root}/"):
-                return type(value)(archive + str(value)[len(self._root) :])
-            return value
-
         code = self._loaders[module.__name__].code
         if code:
             # As Python does with compiled code that has moved.
             _imp._fix_co_filename(code, spec.origin)  # type: ignore[attr-defined]
         if module.__spec__:
-            spec.submodule_search_locations = placed(module.__spec__.submodule_search_locations)
-        for name, value in list(vars(module).items()):
-            setattr(module, name, placed(value))
+            spec.submodule_search_locations = self._placed(module.__spec__.submodule_search_locations, archive)
+        for key in self._notes[module.__name__]:
+            setattr(module, key, self._placed(getattr(module, key), archive))
         module.__loader__ = spec.loader
+
+    def _placed(self, value: Any, archive: str) -> Any:
+        """A path, or a list of some, in the archive; anything else as it is."""
+        if isinstance(value, list):
+            return [self._placed(one, archive) for one in value]
+        if isinstance(value, (str, pathlib.PurePath)) and f"{value}/".startswith(f"{self._root}/"):
+            return type(value)(archive + str(value)[len(self._root) :])
+        return value
 
 
 class Loader(importlib.machinery.SourceFileLoader):
