@@ -113,10 +113,6 @@ class Connection(ConnectionBase):
     default_user = "root"
     _connected: bool
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._process: Process | None = None
-
     def _connect(self) -> Connection:
         self._play_context.remote_user = self.default_user
         if not self._connected:
@@ -167,8 +163,7 @@ class Connection(ConnectionBase):
         self._connect()
 
     def close(self) -> None:
-        """Forget the node: nothing is kept open between two commands."""
-        self._process = None
+        """Nothing is kept open between two commands."""
         self._connected = False
 
     def _run(self, command: list[str], stdout: IO[bytes] | int = subprocess.PIPE, **streams: Any) -> subprocess.CompletedProcess[bytes]:
@@ -216,16 +211,16 @@ class Connection(ConnectionBase):
     def _find_node(self) -> Process:
         """The node's PID 1. Looked up once; later only checked, as the node may have been made again."""
         lab, node = self.get_option("lab"), self.get_option("node")
-        self._process = self._process or _found.get((lab, node))
-        if not self._process or read_process(self._process.pid) != self._process:
-            self._process = running(lab).get(node)
-        if not self._process:
+        process = _found.get((lab, node))
+        if not process or read_process(process.pid) != process:
+            process = running(lab).get(node)
+        if not process:
             raise AnsibleConnectionFailure(
                 f"node {node!r} of lab {lab!r} does not run on this machine. Start the lab: make lab"
                 " (or ansible-playbook vxlanlab.vtep.lab)."
             )
-        _found[lab, node] = self._process
-        return self._process
+        _found[lab, node] = process
+        return process
 
     def _check_sudo(self) -> None:
         trial = self._call("nsenter", "--version", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)

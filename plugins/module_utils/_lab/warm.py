@@ -172,7 +172,8 @@ def _keep(connection: socket.socket) -> tuple[int, ...]:
         files = []
     if len(files) != 4:
         os._exit(0)  # the client does without
-    # What ends the group leaves this process, which has to tell of it, also if the module is at work first. That has the signals as they were.
+    # What ends the group leaves this process, which has to tell of it, even where the module is at work first. The module has the signals as
+    # they were.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     module = os.fork()
     if not module:
