@@ -21,7 +21,7 @@ from unittest.mock import patch
 import pytest
 from ansible.module_utils import basic
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab import processes
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab import netns, processes
 
 try:
     from ansible.module_utils.testing import patch_module_args
@@ -206,6 +206,8 @@ def removed_afterwards(name: str) -> Iterator[str]:
         yield name
     finally:
         processes.kill(processes.processes(name), processes.Deadline(10))
+        # That of a module which the test has killed.
+        Path(netns.LOCK.format(name)).unlink(missing_ok=True)
 
 
 @pytest.fixture

@@ -85,7 +85,8 @@ class Host:
     def __init__(self):
         # Without an IPv6 address: it would change by itself, from tentative to valid.
         device = "sysctl -q net.ipv6.conf.default.disable_ipv6=1; ip link add name host0 up type bridge"
-        script = f"mount -n -t sysfs sysfs /sys; ip link set lo up; {device}; exec ip -oneline monitor all"
+        mounts = "mount -n -t sysfs sysfs /sys; mount -n -t tmpfs none /run"
+        script = f"{mounts}; ip link set lo up; {device}; exec ip -oneline monitor all"
         self.monitor = subprocess.Popen(["unshare", "--net", "--mount", "sh", "-ec", script], stdout=subprocess.PIPE, text=True)
         self.prefix = ["nsenter", "-t", str(self.monitor.pid), "-n", "-m", "--"]
         self.marks = iter(range(1, 65536))
