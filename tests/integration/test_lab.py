@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab import processes
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._lab import netns, processes
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -174,7 +174,7 @@ def namespaces_in_use():
     return found
 
 
-def host():
+def host(lab):
     """What of the host a lab could leave something in."""
     folders = ("/run/openvswitch", "/run/vxlanlab", "/etc/openvswitch", "/var/lib/openvswitch", "/var/log/openvswitch")
     return {
@@ -185,6 +185,7 @@ def host():
         "mounts": Path("/proc/self/mountinfo").read_text(),
         "routes": Path("/proc/net/route").read_text(),
         "files": sorted(str(path) for folder in folders for path in Path(folder).rglob("*")),
+        "lock": os.path.exists(netns.LOCK.format(lab.name)),
     }
 
 
@@ -225,7 +226,7 @@ class TestSeed:
     variables = None
 
     def test_it_runs_by_name_from_any_folder(self, lab):
-        type(self).before = host()
+        type(self).before = host(lab)
         output = lab.run("vxlanlab.vtep.lab")
         type(self).proposed = proposed(output)
         assert lab.wrong == []
@@ -336,7 +337,7 @@ class TestSeed:
             assert "changed: [localhost]" in paste(lab, self.proposed[-1])
             assert not namespaces & namespaces_in_use()
         assert not processes.processes(lab.name)
-        assert host() == self.before
+        assert host(lab) == self.before
         assert sorted(path.name for path in lab.folder.iterdir()) == ["artifacts", "lab.vtep_lab.yml"]
 
     def test_it_can_be_removed_again(self, lab):
@@ -406,7 +407,7 @@ class TestKilled:
         ],
     )
     def test_killed(self, lab, task, how):
-        type(self).before = host()
+        type(self).before = host(lab)
         lab.end_at(task, how)
         assert not (lab.folder / "artifacts/summary.json").exists()
 
@@ -430,7 +431,7 @@ class TestKilled:
             assert namespaces
             lab.down()
             assert not namespaces & namespaces_in_use()
-        assert host() == self.before
+        assert host(lab) == self.before
 
 
 class TestRefused:
