@@ -264,7 +264,7 @@ def test_each_fault_is_named_and_nothing_else(name, tmp_path):
     topology = completed({key.removeprefix("lab_"): value for key, value in variables.items()})
     assert topology["problems"] == []
     lab = Lab(f"test-{os.getpid()}-f{name}", tmp_path)
-    before = host()
+    before = host(lab)
     wrong = []
     try:
         lab.run(str(ROOT / "playbooks/lab_build.yml"), lab_scenario=name)
@@ -288,4 +288,4 @@ def test_each_fault_is_named_and_nothing_else(name, tmp_path):
     finally:
         lab.down()
     assert not processes.processes(lab.name)
-    assert host() == before
+    assert host(lab) == before

@@ -181,7 +181,7 @@ def test_model_and_packets_agree(number, tmp_path):
     assert topology["problems"] == []
     variables["lab_chapters"] = some_chapters(chance, topology)
     lab = Lab(f"test-{os.getpid()}-r{number}", tmp_path, variables)
-    before = host()
+    before = host(lab)
     try:
         lab.up(succeeds=None)
         summary = lab.summary
@@ -195,4 +195,4 @@ def test_model_and_packets_agree(number, tmp_path):
     finally:
         lab.down()
     assert not processes.processes(lab.name)
-    assert host() == before
+    assert host(lab) == before

@@ -64,11 +64,11 @@ NOT_FORETOLD = fault("not_foretold", "hv1", WRONG_LOCATOR, 3)
 def lab(request, tmp_path):
     name = f"test-{os.getpid()}-{re.sub('[^a-z]', '', request.node.name[5:])[:14]}"
     made = Lab(name, tmp_path)
-    before = host()
+    before = host(lab)
     yield made
     made.down()
     assert not processes.processes(name)
-    assert host() == before
+    assert host(lab) == before
 
 
 def check(lab, succeeds=True, **variables):
