@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.database_file import DatabaseFile
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.log_rows import types
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.replica import compact
 
 SEVERAL = {"min": 0, "max": "unlimited"}
 SCHEMA = {
@@ -33,8 +34,8 @@ SCHEMA = {
         }
     }
 }
-TYPES = types(SCHEMA)["Port"]
 FOLLOWED = ["name", "key", "ips", "config", "status"]
+COLUMNS = {"Port": {name: types(SCHEMA)["Port"][name] for name in FOLLOWED}}
 # What a row has of which nothing was said (RFC 7047, section 5.2.1).
 DEFAULTS = {"name": "", "key": ["set", []], "ips": ["set", []], "config": ["map", []], "status": "", "unfollowed": 0}
 UUIDS = ["r0", "r1", "r2"]
@@ -132,8 +133,26 @@ def logged(update: dict) -> bool:
     return any("new" not in row or "old" not in row or row["old"].keys() - {"status"} for row in update.get("Port", {}).values())
 
 
-def comments(file: DatabaseFile, update: dict) -> list[int]:
-    return [int(record.comment) for record in file.of(update, {"Port": TYPES})]
+class Reader:
+    """Who follows the updates, and asks the file for their comments."""
+
+    def __init__(self, world: World) -> None:
+        self.file = DatabaseFile(str(world.path))
+        self.rows: State = {}
+
+    def comments(self, update: dict) -> list[int]:
+        found = self.file.of(update, COLUMNS, self.before)
+        for uuid, row in update.get("Port", {}).items():
+            if "new" in row:
+                self.rows[uuid] = row["new"]
+            else:
+                del self.rows[uuid]
+        return [int(record.comment) for record in found]
+
+    def before(self, table: str, uuid: str) -> Row | None:
+        assert table == "Port"
+        row = self.rows.get(uuid)
+        return None if row is None else {name: compact(value) for name, value in row.items()}
 
 
 def over_random_transactions(test: Any) -> Any:
@@ -147,7 +166,7 @@ def over_random_transactions(test: Any) -> Any:
 def test_each_update_has_the_comment_of_its_transaction(tmp_path_factory, data, all_writes, is_difference):
     """A server that tells of each transaction, and a reader that is any number of transactions behind."""
     world = World(tmp_path_factory.mktemp("database") / "db", is_difference)
-    file = DatabaseFile(str(world.path))
+    reader = Reader(world)
     waiting: list[tuple[int, dict]] = []
     for number, writes in enumerate(all_writes):
         world.transact(number, writes)
@@ -155,16 +174,16 @@ def test_each_update_has_the_comment_of_its_transaction(tmp_path_factory, data, 
             waiting.append((number, update))
         for _step in range(data.draw(st.integers(0, len(waiting)), label="updates read")):
             number_of, told = waiting.pop(0)
-            assert comments(file, told) == ([number_of] if logged(told) else [])
+            assert reader.comments(told) == ([number_of] if logged(told) else [])
     for number_of, told in waiting:
-        assert comments(file, told) == ([number_of] if logged(told) else [])
+        assert reader.comments(told) == ([number_of] if logged(told) else [])
 
 
 @over_random_transactions
 def test_updates_of_several_transactions(tmp_path_factory, data, all_writes, is_difference):
     """A server that tells of some together: each comment comes once at most, in order, and never before its update; none is missed."""
     world = World(tmp_path_factory.mktemp("database") / "db", is_difference)
-    file = DatabaseFile(str(world.path))
+    reader = Reader(world)
     waiting: list[tuple[int, dict]] = []
     for number, writes in enumerate(all_writes):
         world.transact(number, writes)
@@ -172,7 +191,7 @@ def test_updates_of_several_transactions(tmp_path_factory, data, all_writes, is_
             waiting.append((number, update))
     seen: list[int] = []
     for last, update in waiting:
-        found = comments(file, update)
+        found = reader.comments(update)
         assert bool(found) == logged(update)
         assert not found or found[-1] <= last
         seen += found
@@ -182,11 +201,35 @@ def test_updates_of_several_transactions(tmp_path_factory, data, all_writes, is_
 def test_what_was_appended_before_is_forgotten(tmp_path):
     """An update whose transaction is not in what is left of the file has no comment, and takes none from others."""
     world = World(tmp_path / "db", is_difference=True)
-    file = DatabaseFile(str(world.path))
+    reader = Reader(world)
     world.transact(0, {"r0": {"ips": "a"}})
-    file.skip()
+    reader.file.skip()
     first = world.update()
     world.transact(1, {"r0": {"ips": ["set", ["a", "b"]]}})
     second = world.update()
-    assert comments(file, first) == []
-    assert comments(file, second) == [1]
+    assert reader.comments(first) == []
+    assert reader.comments(second) == [1]
+
+
+def test_what_is_changed_and_changed_back_is_not_left_for_the_next_update(tmp_path):
+    """A server that tells of three transactions at once, of which the last takes back what the first has done."""
+    world = World(tmp_path / "db", is_difference=True)
+    reader = Reader(world)
+    world.transact(0, {"r0": {"ips": "a"}})
+    assert reader.comments(world.update()) == [0]
+    for number, writes in enumerate([{"r0": {"ips": "b"}}, {"r1": {}}, {"r0": {"ips": "a"}}], 1):
+        world.transact(number, writes)
+    assert reader.comments(world.update()) == [1, 2, 3]
+    world.transact(4, {"r0": {"ips": "c"}})
+    assert reader.comments(world.update()) == [4]
+
+
+def test_a_row_that_comes_back_under_its_uuid_is_another_row(tmp_path):
+    """A transaction may name the UUID of a new row (ovsdb-server(7)): what the file says of it is whole then, and no difference."""
+    world = World(tmp_path / "db", is_difference=True)
+    reader = Reader(world)
+    for number, writes in enumerate([{"r1": {"ips": "c"}}, {"r0": {}, "r1": None}, {"r1": {"ips": "c"}}, {"r0": None, "r1": {"key": 0}}]):
+        world.transact(number, writes)
+        if number in (0, 2):
+            assert reader.comments(world.update()) == ([0] if number == 0 else [1, 2])
+    assert reader.comments(world.update()) == [3]

@@ -6,17 +6,20 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.log_rows import types
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.recording import legend
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.replica import Replica
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.tables import NAMED_TABLES, TABLES, writer
 
 ADDRESSES = ["10.0.0.1", "10.0.0.1", "10.0.0.2", "10.0.0.3"]
+SCHEMA = Path("/usr/share/openvswitch/vtep.ovsschema")
 #: table -> UUID -> raw row.
 Database = dict[str, dict[str, dict[str, Any]]]
 
@@ -159,6 +162,19 @@ def test_the_changes_lead_from_any_database_to_any_other(first, second, third):
     assert rows == folded({}, a_replica().take(whole(third)))
     assert replica.resume(whole(third)) == []
     assert replica.current() == _sorted_as(replica.current(), a_replica_of(third).current())
+
+
+@pytest.mark.skipif(not SCHEMA.exists(), reason="no Open vSwitch")
+@given(databases())
+def test_a_row_is_had_again_as_the_server_says_it(database):
+    columns, replica = types(json.loads(SCHEMA.read_text())), a_replica_of(database)
+    for table, rows in database.items():
+        for uuid_of, said in rows.items():
+            had = replica.row(table, uuid_of)
+            again = {name: columns[table][name].expanded(value) for name, value in had.items()}
+            assert again.keys() == COLUMNS[table]
+            assert all(columns[table][name].is_same(value, said[name]) for name, value in again.items())
+            assert replica.row(table, "another") is None
 
 
 def a_replica_of(database: Database) -> Replica:

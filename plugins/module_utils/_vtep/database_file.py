@@ -12,13 +12,19 @@ from __future__ import annotations
 import itertools
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Any, BinaryIO, NamedTuple
 
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._errors import UserError
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._files import open_file
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.framing import LONGEST, header
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.log_rows import Type, differing
+
+Row = dict[str, Any] | None
+#: The types of columns, by table and column.
+Columns = Mapping[str, Mapping[str, Type]]
+#: A row by its table and its UUID, or ``None``; its values as in a ``Replica``.
+Before = Callable[[str, str], Row]
 
 #: Bytes that the file may have.
 _LARGEST = 2**40
@@ -27,14 +33,18 @@ _LARGEST = 2**40
 class Record(NamedTuple):
     """One transaction: when it was committed, in milliseconds since the epoch, what its writer says, and what it says of each row.
 
-    ``rows``: the columns of a row by its UUID, or ``None`` where it is deleted. ``is_difference``: a set or map of a row that was there
-    before holds the members that have changed.
+    ``rows``: the columns of a row, by its table and its UUID, or ``None`` where it is deleted. ``is_difference``: a set or map of a row
+    that was there before holds the members that have changed.
     """
 
     date: int
     comment: str
     is_difference: bool
-    rows: dict[str, dict[str, Any] | None]
+    rows: dict[str, dict[str, dict[str, Any] | None]]
+
+    def has_any(self, uuids: Set[str]) -> bool:
+        """Whether it says something of one of these rows."""
+        return any(not uuids.isdisjoint(rows) for rows in self.rows.values())
 
 
 class DatabaseFile:
@@ -54,26 +64,30 @@ class DatabaseFile:
             pass
         self._records = []
 
-    def of(self, update: Mapping[str, Mapping[str, Mapping[str, Any]]], columns: Mapping[str, Mapping[str, Type]]) -> list[Record]:
-        """The transactions that an update (RFC 7047, section 4.1.6) tells of, which are the first that make of its rows what it says.
+    def of(self, update: Mapping[str, Mapping[str, Mapping[str, Any]]], columns: Columns, before: Before) -> list[Record]:
+        """The transactions that an update (RFC 7047, section 4.1.6) tells of: the first that make of the database what it is now.
 
         A server appends a transaction before it tells of it, and tells of several at once when they come faster than it is listened to.
-        ``columns``: the types of the columns, by table and column. None, where the file does not explain the update.
+        ``columns``: the types of the columns that are followed, by table and column. ``before``: a row before the update, by table and
+        UUID. None, where the file does not explain the update.
         """
         self._records += self._new()
-        rows = _Rows(update, columns)
-        found: list[Record] = []
-        taken = 0
-        while not rows.are_as_told():
-            if taken == len(self._records):
-                return []
-            record = self._records[taken]
-            taken += 1
-            if rows.take(record):
-                found.append(record)
-        # Those between them changed nothing that the update tells of.
-        del self._records[:taken]
-        return found
+        if _Rows(update, columns, before).are_as_told():
+            return []
+        about = {uuid for rows in update.values() for uuid in rows}
+        # Where an update was not explained, what it told of comes first, and is passed over.
+        starts = [0, *(number for number, record in enumerate(self._records) if number and record.has_any(about))]
+        for start in starts:
+            rows = _Rows(update, columns, before)
+            found: list[Record] = []
+            for number, record in enumerate(itertools.islice(self._records, start, None), start + 1):
+                if rows.take(record):
+                    found.append(record)
+                    if rows.are_as_told():
+                        # Those between them changed nothing that is followed.
+                        del self._records[:number]
+                        return found
+        return []
 
     def _open(self) -> BinaryIO:
         file = open_file(self._path, "database_file", _LARGEST, "name the file of the server's database, and use become")
@@ -112,52 +126,71 @@ class DatabaseFile:
             if b'"_date"' not in data:
                 continue
             said = json.loads(data)
-            rows = {uuid: row for table in said.values() if isinstance(table, dict) for uuid, row in table.items()}
+            rows = {table: changed for table, changed in said.items() if isinstance(changed, dict)}
             yield Record(said.get("_date", 0), said.get("_comment", ""), said.get("_is_diff") is True, rows)
 
 
 class _Rows:
-    """The rows of an update, from what they were before to what they are after it; of their columns, those that are followed and in the log."""
+    """What transactions make of rows, from what they were before an update to what they are after it; of the columns, those in the log.
 
-    def __init__(self, update: Mapping[str, Mapping[str, Mapping[str, Any]]], columns: Mapping[str, Mapping[str, Type]]) -> None:
+    A row of which the update says nothing is after it what it was.
+    """
+
+    def __init__(self, update: Mapping[str, Mapping[str, Mapping[str, Any]]], columns: Columns, before: Before) -> None:
+        self._columns = {table: {name: one for name, one in known.items() if one.is_logged} for table, known in columns.items()}
+        self._before = before
         self._types: dict[str, dict[str, Type]] = {}
-        self._told: dict[str, dict[str, Any] | None] = {}
-        self._now: dict[str, dict[str, Any] | None] = {}
+        self._told: dict[str, Row] = {}
+        self._now: dict[str, Row] = {}
         for table, rows in update.items():
             for uuid, said in rows.items():
                 old, new = said.get("old"), said.get("new")
-                self._types[uuid] = {name: columns[table][name] for name in new or old or {} if columns[table][name].is_logged}
                 # Of a row that was modified, the update repeats only what had another value.
-                self._now[uuid] = None if old is None else self._of(uuid, {**(new or {}), **old})
-                self._told[uuid] = None if new is None else self._of(uuid, new)
+                self._add(table, uuid, None if old is None else {**(new or {}), **old}, new)
         self._other = {uuid for uuid in self._told if not self._are_same(uuid, self._now[uuid], self._told[uuid])}
 
     def take(self, record: Record) -> bool:
         """Follow a transaction; whether it changes something."""
         changed = False
-        for uuid in record.rows.keys() & self._told.keys():
-            now, said = self._now[uuid], record.rows[uuid]
-            new = None if said is None else self._made(uuid, now, self._of(uuid, said), record.is_difference)
-            if not self._are_same(uuid, now, new):
-                changed = True
-                self._now[uuid] = new
-                (self._other.discard if self._are_same(uuid, new, self._told[uuid]) else self._other.add)(uuid)
+        for table, rows in record.rows.items():
+            if table not in self._columns:
+                continue
+            for uuid, said in rows.items():
+                if uuid not in self._told:
+                    self._add_other(table, uuid)
+                now = self._now[uuid]
+                new = None if said is None else self._made(uuid, now, self._of(uuid, said), record.is_difference)
+                if not self._are_same(uuid, now, new):
+                    changed = True
+                    self._now[uuid] = new
+                    (self._other.discard if self._are_same(uuid, new, self._told[uuid]) else self._other.add)(uuid)
         return changed
 
     def are_as_told(self) -> bool:
         """Whether all rows are what the update says."""
         return not self._other
 
+    def _add(self, table: str, uuid: str, now: Row, told: Row) -> None:
+        self._types[uuid] = self._columns[table]
+        self._now[uuid] = None if now is None else self._of(uuid, now)
+        self._told[uuid] = None if told is None else self._of(uuid, told)
+
+    def _add_other(self, table: str, uuid: str) -> None:
+        """A row of which the update says nothing."""
+        row, types = self._before(table, uuid), self._columns[table]
+        whole = None if row is None else {name: one.expanded(row[name]) for name, one in types.items()}
+        self._add(table, uuid, whole, whole)
+
     def _of(self, uuid: str, row: dict[str, Any]) -> dict[str, Any]:
         return {name: row[name] for name in self._types[uuid] if name in row}
 
-    def _made(self, uuid: str, row: dict[str, Any] | None, said: dict[str, Any], is_difference: bool) -> dict[str, Any]:
+    def _made(self, uuid: str, row: Row, said: dict[str, Any], is_difference: bool) -> dict[str, Any]:
         types = self._types[uuid]
         if row is None:
             return {name: said.get(name, one.default) for name, one in types.items()}
         return {**row, **(differing(row, said, types) if is_difference else said)}
 
-    def _are_same(self, uuid: str, one: dict[str, Any] | None, other: dict[str, Any] | None) -> bool:
+    def _are_same(self, uuid: str, one: Row, other: Row) -> bool:
         if one is None or other is None:
             return one is other
         return all(self._types[uuid][name].is_same(one[name], value) for name, value in other.items())

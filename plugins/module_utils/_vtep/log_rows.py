@@ -36,6 +36,7 @@ class Type:
         whole = {"key": said} if isinstance(said, str) else said
         base, value = _base(whole["key"]), _base(whole.get("value"))
         self.kind: Kind = (value is not None, "uuid" in (base, value))
+        self._are_uuids = base == "uuid", value == "uuid"
         self.is_composite = whole.get("max", 1) != 1
         self.default = ["map", []] if value else NOTHING if whole.get("min", 1) == 0 else _ATOMS[base]
 
@@ -53,6 +54,15 @@ class Type:
         if self.kind[0]:
             return ["map", values]
         return values[0] if len(values) == 1 else ["set", values]
+
+    def expanded(self, value: Any) -> Any:
+        """A value that was made compact (``replica.compact``), as it was."""
+        members_are, values_are = self._are_uuids
+        if isinstance(value, dict):
+            return ["map", [[key, ["uuid", held] if values_are else held] for key, held in value.items()]]
+        if isinstance(value, tuple):
+            return ["set", [["uuid", member] if members_are else member for member in value]]
+        return ["uuid", value] if members_are else value
 
     def is_same(self, one: Any, other: Any) -> bool:
         """Whether two values are equal; the members of a set or map have no order."""

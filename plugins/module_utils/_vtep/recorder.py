@@ -114,8 +114,12 @@ class _Recorder:
     def begin(self) -> None:
         """Connect, and write what there is."""
         self.database.connect()
-        self.types = types(self.database.schema) if self.written else {}
         self.replica = Replica(self.database.has, self.options["status"])
+        of_schema = types(self.database.schema) if self.written else {}
+        self.types = {
+            table: {name: of_schema[table][name] for name in self.replica.columns[table]}
+            for table in of_schema.keys() & self.replica.columns
+        }
         self.replica.begin(self.database.monitor(self.replica.columns))
         current = self.replica.current() if self.options["initial"] else None
         self.connected = True
@@ -154,7 +158,7 @@ class _Recorder:
 
     def _note(self, updates: list[tuple[float, dict]]) -> None:
         for seconds, update in updates:
-            records = self.written.of(update, self.types) if self.written else []
+            records = self.written.of(update, self.types, self.replica.row) if self.written else []
             if changes := self.replica.take(update):
                 said = recording.said([(record.date / 1000, record.comment) for record in records])
                 self.file.write(recording.line(recording.TRANSACTION, seconds, number=self.transactions + 1, **said, changes=changes))

@@ -122,6 +122,11 @@ class Replica:
             news[table] = changed
         return self._follow(news)
 
+    def row(self, table: str, uuid: str) -> dict[str, Any] | None:
+        """A row of a table that is followed, its values ``compact``; ``None`` where there is none."""
+        row = self._rows[table].get(uuid)
+        return None if row is None else dict(zip(self.columns[table], row))
+
     def current(self) -> Current:
         """All rows that have names, in normal form."""
         found = Current()
@@ -139,7 +144,7 @@ class Replica:
         }
 
     def _row(self, table: str, said: Mapping[str, Any]) -> tuple:
-        return tuple([_compact(said[name]) for name in self.columns[table]])
+        return tuple([compact(said[name]) for name in self.columns[table]])
 
     def _follow(self, news: News) -> list[dict]:
         before: dict[str, tuple[str, Named]] = {}
@@ -325,7 +330,7 @@ class _Changes:
         return sorted(self._changes, key=lambda change: order[change["table"]])
 
 
-def _compact(value: Any) -> Any:
+def compact(value: Any) -> Any:
     """A value as JSON writes it (RFC 7047, section 5.1) as a tuple, a dictionary, a UUID as text, or itself."""
     if not isinstance(value, list):
         return value
@@ -333,8 +338,8 @@ def _compact(value: Any) -> Any:
     if kind == "uuid":
         return sys.intern(held)
     if kind == "set":
-        return tuple(map(_compact, held))
-    return {key: _compact(member) for key, member in held}
+        return tuple(map(compact, held))
+    return {key: compact(member) for key, member in held}
 
 
 def _as_tuple(value: Any) -> tuple:
