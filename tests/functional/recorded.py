@@ -100,7 +100,10 @@ class Writers:
                 "physical_switch": switch, "port": port, "vlan_bindings": {vlan: one(NETWORKS) for vlan in self.some([0, 5, 6], 0)},
                 "acl_bindings": one([{}, {0: acl}]), "description": one(["", "uplink"]),
             },
-            "vtep_binding": lambda: {"physical_switch": switch, "port": port, "vlan": one([0, 5]), "logical_switch": network, "state": state},
+            # A port that is not there is waited for.
+            "vtep_binding": lambda: {
+                "physical_switch": switch, "port": port, "vlan": one([0, 5]), "logical_switch": network, "state": state, "timeout": 1,
+            },
             "vtep_ucast_remote": lambda: {"logical_switch": network, "entries": entries, "state": state},
             "vtep_ucast_local": lambda: {"logical_switch": network, "entries": entries, "state": state},
             "vtep_mcast_remote": lambda: {
