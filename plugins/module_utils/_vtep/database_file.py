@@ -20,11 +20,10 @@ from ansible_collections.vxlanlab.vtep.plugins.module_utils._files import open_f
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.framing import LONGEST, header
 from ansible_collections.vxlanlab.vtep.plugins.module_utils._vtep.log_rows import Type, differing
 
-Row = dict[str, Any] | None
 #: The types of columns, by table and column.
 Columns = Mapping[str, Mapping[str, Type]]
 #: A row by its table and its UUID, or ``None``; its values as in a ``Replica``.
-Before = Callable[[str, str], Row]
+Before = Callable[[str, str], "dict[str, Any] | None"]
 
 #: Bytes that the file may have.
 _LARGEST = 2**40
@@ -72,13 +71,13 @@ class DatabaseFile:
         UUID. None, where the file does not explain the update.
         """
         self._records += self._new()
-        if _Rows(update, columns, before).are_as_told():
-            return []
         about = {uuid for rows in update.values() for uuid in rows}
         # Where an update was not explained, what it told of comes first, and is passed over.
-        starts = [0, *(number for number, record in enumerate(self._records) if number and record.has_any(about))]
+        starts = itertools.chain([0], (number for number, record in enumerate(self._records) if number and record.has_any(about)))
         for start in starts:
             rows = _Rows(update, columns, before)
+            if rows.are_as_told():
+                break
             found: list[Record] = []
             for number, record in enumerate(itertools.islice(self._records, start, None), start + 1):
                 if rows.take(record):
@@ -140,8 +139,8 @@ class _Rows:
         self._columns = {table: {name: one for name, one in known.items() if one.is_logged} for table, known in columns.items()}
         self._before = before
         self._types: dict[str, dict[str, Type]] = {}
-        self._told: dict[str, Row] = {}
-        self._now: dict[str, Row] = {}
+        self._told: dict[str, dict[str, Any] | None] = {}
+        self._now: dict[str, dict[str, Any] | None] = {}
         for table, rows in update.items():
             for uuid, said in rows.items():
                 old, new = said.get("old"), said.get("new")
@@ -170,7 +169,7 @@ class _Rows:
         """Whether all rows are what the update says."""
         return not self._other
 
-    def _add(self, table: str, uuid: str, now: Row, told: Row) -> None:
+    def _add(self, table: str, uuid: str, now: dict[str, Any] | None, told: dict[str, Any] | None) -> None:
         self._types[uuid] = self._columns[table]
         self._now[uuid] = None if now is None else self._of(uuid, now)
         self._told[uuid] = None if told is None else self._of(uuid, told)
@@ -184,13 +183,13 @@ class _Rows:
     def _of(self, uuid: str, row: dict[str, Any]) -> dict[str, Any]:
         return {name: row[name] for name in self._types[uuid] if name in row}
 
-    def _made(self, uuid: str, row: Row, said: dict[str, Any], is_difference: bool) -> dict[str, Any]:
+    def _made(self, uuid: str, row: dict[str, Any] | None, said: dict[str, Any], is_difference: bool) -> dict[str, Any]:
         types = self._types[uuid]
         if row is None:
             return {name: said.get(name, one.default) for name, one in types.items()}
         return {**row, **(differing(row, said, types) if is_difference else said)}
 
-    def _are_same(self, uuid: str, one: Row, other: Row) -> bool:
+    def _are_same(self, uuid: str, one: dict[str, Any] | None, other: dict[str, Any] | None) -> bool:
         if one is None or other is None:
             return one is other
         return all(self._types[uuid][name].is_same(one[name], value) for name, value in other.items())
