@@ -408,12 +408,11 @@ class Node:
         """Commands of vtep-ctl(8), in one transaction."""
         words = " -- ".join(commands)
         command = ["vtep-ctl", f"--db=unix:{self.path('/run/openvswitch/db.sock')}", "--timeout=30", "--", *shlex.split(words)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        # A row that it has seen may go with what the emulator withdraws at that moment; nothing of the transaction is done then.
-        for _again in range(10):
+        for _attempt in range(10):
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            # A row that it has seen may go with what the emulator withdraws at that moment; nothing of the transaction is done then.
             if "references nonexistent row" not in done.stderr:
                 break
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert not done.returncode, f"{self.name}: {words}: {done.stderr}"
         return done.stdout.strip()
 
