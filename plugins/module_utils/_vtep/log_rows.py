@@ -35,8 +35,8 @@ class Type:
         self.is_logged = column.get("ephemeral") is not True
         whole = {"key": said} if isinstance(said, str) else said
         base, value = _base(whole["key"]), _base(whole.get("value"))
-        self.kind: Kind = (value is not None, "uuid" in (base, value))
         self._are_uuids = base == "uuid", value == "uuid"
+        self.kind: Kind = (value is not None, any(self._are_uuids))
         self.is_composite = whole.get("max", 1) != 1
         self.default = ["map", []] if value else NOTHING if whole.get("min", 1) == 0 else _ATOMS[base]
 

@@ -115,11 +115,9 @@ class _Recorder:
         """Connect, and write what there is."""
         self.database.connect()
         self.replica = Replica(self.database.has, self.options["status"])
-        of_schema = types(self.database.schema) if self.written else {}
-        self.types = {
-            table: {name: of_schema[table][name] for name in self.replica.columns[table]}
-            for table in of_schema.keys() & self.replica.columns
-        }
+        if self.written:
+            known = types(self.database.schema)
+            self.types = {table: {name: known[table][name] for name in names} for table, names in self.replica.columns.items()}
         self.replica.begin(self.database.monitor(self.replica.columns))
         current = self.replica.current() if self.options["initial"] else None
         self.connected = True
